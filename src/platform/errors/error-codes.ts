@@ -1,0 +1,142 @@
+/** What a code means: its HTTP status, a sentence on what it says, and one on what the caller can do. */
+export interface ErrorCodeInfo {
+  readonly status: number;
+  readonly meaning: string;
+  readonly advice: string;
+}
+
+/**
+ * Every error code that the API answers with. The list is closed: clients switch on it, OpenAPI and
+ * docs/errors.md are made from it. Codes of media that cannot be processed are in media/agents.
+ */
+export const ERROR_CODES = {
+  ACCOUNT_LOCKED: info(
+    429,
+    'Too many wrong passwords for this account from this address.',
+    'Wait as long as Retry-After says, then try again.',
+  ),
+  AUDIT_UNAVAILABLE: info(
+    503,
+    'The audit could not be written, so nothing was done.',
+    'Try again when Postgres is back.',
+  ),
+  CHECKSUM_MISMATCH: info(400, 'The bytes received do not match the checksum given.', 'Send them again.'),
+  CHUNK_CONFLICT: info(
+    409,
+    'This chunk was received before with other bytes.',
+    'Start a new upload, or send the bytes of the first time.',
+  ),
+  CIRCUIT_OPEN: info(
+    503,
+    'Something that this needs has failed too often and is given a rest.',
+    'Wait as long as Retry-After says, then try again.',
+  ),
+  CLIP_NOT_FOUND: info(404, 'There is no such clip, or it is not yours.', 'Check the id.'),
+  CONFIRMATION_REQUIRED: info(
+    400,
+    'A critical action needs options.confirm (its name) and options.reason.',
+    'Send both.',
+  ),
+  CONFLICT: info(409, 'The state has changed meanwhile.', 'Read it again and decide anew.'),
+  EXECUTION_NOT_FOUND: info(404, 'There is no such execution, or it is not yours to see.', 'Check the id.'),
+  FORBIDDEN: info(403, 'Your role does not allow this.', 'Ask an administrator.'),
+  IDEMPOTENCY_IN_PROGRESS: info(
+    409,
+    'An action with this idempotency key is still running.',
+    'Wait as long as Retry-After says, then ask again with the same key.',
+  ),
+  IDEMPOTENCY_KEY_INVALID: info(
+    400,
+    'The idempotency key is malformed, doubled or contradicts another.',
+    'Send one X-Idempotency-Key of 1 to 255 printable ASCII characters.',
+  ),
+  IDEMPOTENCY_KEY_REQUIRED: info(
+    400,
+    'This action needs an idempotency key.',
+    'Send the header X-Idempotency-Key with a new UUID.',
+  ),
+  IDEMPOTENCY_MISMATCH: info(422, 'This idempotency key was used for something else.', 'Use a new key.'),
+  INTERNAL_ERROR: info(
+    500,
+    'Something went wrong on our side.',
+    'Try again; if it stays, report the trace_id.',
+  ),
+  INVALID_CREDENTIALS: info(401, 'E-mail address or password is wrong.', 'Check both.'),
+  INVALID_JOB_STATE: info(
+    409,
+    'The job is not in a state that allows this.',
+    'Read the job and see its status.',
+  ),
+  IP_NOT_ALLOWED: info(
+    403,
+    'This address may not use the admin side.',
+    'Come from an allowed network, or have ADMIN_IP_ALLOWLIST extended.',
+  ),
+  JOB_NOT_FOUND: info(404, 'There is no such job, or it is not yours.', 'Check the id.'),
+  LINK_EXPIRED: info(403, 'The link has expired or was changed.', 'Ask for a new link.'),
+  MAINTENANCE: info(503, 'The system is in maintenance.', 'Try again later, as Retry-After says.'),
+  METHOD_NOT_ALLOWED: info(405, 'This path does not answer this method.', 'See the Allow header.'),
+  NOT_FOUND: info(404, 'There is nothing at this path.', 'Check the path against /docs.'),
+  PAYLOAD_TOO_LARGE: info(413, 'The body is larger than this endpoint takes.', 'Send less, or in chunks.'),
+  PREVIEW_INVALID: info(
+    400,
+    'The preview token is forged, expired, or belongs to another action, payload or person.',
+    'Make a new preview with options.dry_run.',
+  ),
+  QUEUE_NOT_FOUND: info(404, 'There is no such queue.', 'Use the name of an agent, or all.'),
+  QUOTA_EXCEEDED: info(429, 'Your quota is used up.', 'Finish or drop open uploads first.'),
+  RANGE_NOT_SATISFIABLE: info(
+    416,
+    'The file has no bytes in this range.',
+    'Ask within the size that Content-Range tells.',
+  ),
+  RATE_LIMITED: info(429, 'Too many requests.', 'Wait as long as Retry-After says.'),
+  REQUEST_TIMEOUT: info(408, 'The body did not arrive in time.', 'Send it again.'),
+  SERVICE_UNAVAILABLE: info(
+    503,
+    'Something that this needs is not available at the moment.',
+    'Try again in a moment.',
+  ),
+  STORAGE_FULL: info(
+    507,
+    'There is no space left for files.',
+    'Try again when space has been made; what was received is kept.',
+  ),
+  TIMEOUT: info(
+    504,
+    'It took longer than it may.',
+    'See with the execution_id whether it took effect before trying again.',
+  ),
+  UNAUTHORIZED: info(401, 'A valid access token is needed.', 'Sign in, or refresh the token.'),
+  UNKNOWN_ACTION: info(400, 'There is no such action.', 'See docs/actions.md.'),
+  UNSUPPORTED_MEDIA_TYPE: info(
+    415,
+    'The body is of a type that this endpoint does not read.',
+    'Send application/json in UTF-8, or what /docs says.',
+  ),
+  UPLOAD_EXPIRED: info(
+    410,
+    'The upload was not finished in time and its chunks are gone.',
+    'Start a new upload.',
+  ),
+  UPLOAD_INCOMPLETE: info(
+    409,
+    'Chunks of the upload are missing.',
+    'Send those that details name, then finalize again.',
+  ),
+  UPLOAD_NOT_FINALIZED: info(409, 'The upload is not finalized.', 'Finalize it first.'),
+  UPLOAD_NOT_FOUND: info(
+    404,
+    'There is no such upload, or it is not yours.',
+    'Check the id; an upload that nobody finishes expires.',
+  ),
+  UPLOAD_NOT_OPEN: info(409, 'The upload takes no more chunks.', 'Start a new upload.'),
+  VALIDATION_ERROR: info(400, 'The request is malformed.', 'Mend what details name.'),
+} as const satisfies Record<string, ErrorCodeInfo>;
+
+/** A code of the closed list. */
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+function info(status: number, meaning: string, advice: string): ErrorCodeInfo {
+  return { status, meaning, advice };
+}

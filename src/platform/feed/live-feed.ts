@@ -1,0 +1,140 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { randomUUID } from 'node:crypto';
+import { RedisService } from '../redis/redis.service';
+
+/** How many events of a topic are kept for those who come back. */
+const HISTORY = 1_000;
+/** How long a quiet topic's history is kept, in seconds. */
+const HISTORY_TTL_S = 600;
+
+/**
+ * Appends an event: the next offset, the history, and the announcement in one step, so that offsets are
+ * dense and announced in order. A topic whose state was lost begins a new epoch.
+ */
+const PUBLISH = `
+local meta, stream, channel = KEYS[1], KEYS[2], KEYS[3]
+local epoch = redis.call('HGET', meta, 'epoch')
+if not epoch then
+  epoch = ARGV[3]
+  redis.call('HSET', meta, 'epoch', epoch)
+  redis.call('DEL', stream)
+end
+local offset = redis.call('HINCRBY', meta, 'offset', 1)
+redis.call('XADD', stream, 'MAXLEN', '~', ARGV[4], offset .. '-1', 'd', ARGV[2])
+redis.call('EXPIRE', meta, ARGV[5])
+redis.call('EXPIRE', stream, ARGV[5])
+redis.call('PUBLISH', channel, cjson.encode({ARGV[1], offset, epoch}) .. '\\n' .. ARGV[2])
+return offset
+`;
+
+const POSITION = `
+local meta = redis.call('HMGET', KEYS[1], 'epoch', 'offset')
+if not meta[1] then
+  redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'offset', 0)
+  redis.call('DEL', KEYS[2])
+  meta = { ARGV[1], '0' }
+end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return meta
+`;
+
+/** A place in a topic. Offsets of different epochs cannot be compared: the history between them was lost. */
+export interface FeedPosition {
+  offset: number;
+  epoch: string;
+}
+
+/** One event of a topic. */
+export interface FeedEvent extends FeedPosition {
+  topic: string;
+  data: unknown;
+}
+
+/** Live events for the gateway, numbered per topic in Redis, so that a client can resume without a gap. */
+@Injectable()
+export class LiveFeed {
+  private readonly log = new Logger(LiveFeed.name);
+
+  constructor(private readonly redis: RedisService) {}
+
+  /** Appends an event. Best effort, never throws: the state it tells of is in Postgres, and can be read there. */
+  async publish(topic: string, data: object): Promise<void> {
+    try {
+      await this.redis.client.eval(
+        PUBLISH,
+        3,
+        ...this.keys(topic),
+        this.channel(),
+        topic,
+        JSON.stringify(data),
+        randomUUID(),
+        HISTORY,
+        HISTORY_TTL_S,
+      );
+    } catch (error) {
+      this.log.warn(`Event of ${topic} was lost: ${(error as Error).message}`);
+    }
+  }
+
+  /** Where the topic stands now; an unknown topic starts at 0 in a new epoch. */
+  async position(topic: string): Promise<FeedPosition> {
+    const [epoch, offset] = (await this.redis.client.eval(
+      POSITION,
+      2,
+      ...this.keys(topic),
+      randomUUID(),
+      HISTORY_TTL_S,
+    )) as [string, string];
+    return { epoch, offset: Number(offset) };
+  }
+
+  /**
+   * The events after `afterOffset`, oldest first, at most `limit`, and where the topic stands. It is for the
+   * caller to see from the first event's offset whether history has been cut off in between.
+   */
+  async read(
+    topic: string,
+    afterOffset: number,
+    limit: number,
+  ): Promise<{ events: FeedEvent[]; position: FeedPosition }> {
+    const position = await this.position(topic);
+    const rows = await this.redis.client.xrange(
+      this.keys(topic)[1],
+      `${afterOffset + 1}-0`,
+      '+',
+      'COUNT',
+      limit,
+    );
+    const events = rows.map(([id, fields]) => ({
+      topic,
+      epoch: position.epoch,
+      offset: Number(id.split('-')[0]),
+      data: JSON.parse(fields[1] ?? 'null') as unknown,
+    }));
+    return { events, position };
+  }
+
+  /** Calls `handler` for every event of every topic from now on; the answer ends that. */
+  async listen(handler: (event: FeedEvent) => void): Promise<() => void> {
+    const subscriber = this.redis.subscriber();
+    subscriber.on('message', (_channel, text) => {
+      const end = text.indexOf('\n');
+      try {
+        const [topic, offset, epoch] = JSON.parse(text.slice(0, end)) as [string, number, string];
+        handler({ topic, offset, epoch, data: JSON.parse(text.slice(end)) as unknown });
+      } catch (error) {
+        this.log.error(`An event could not be handled: ${(error as Error).message}`);
+      }
+    });
+    await subscriber.subscribe(this.channel());
+    return () => subscriber.disconnect();
+  }
+
+  private keys(topic: string): [meta: string, stream: string] {
+    return [this.redis.key('feed', topic, 'meta'), this.redis.key('feed', topic, 'events')];
+  }
+
+  private channel(): string {
+    return this.redis.key('feed');
+  }
+}

@@ -1,0 +1,71 @@
+import {
+  type CallHandler,
+  type ExecutionContext,
+  Injectable,
+  type NestInterceptor,
+  SetMetadata,
+  StreamableFile,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyRequest } from 'fastify';
+import { map, type Observable } from 'rxjs';
+import './request';
+
+const NO_ENVELOPE = 'http:no-envelope';
+
+/** The answer of this route is sent as it is. */
+export const NoEnvelope = () => SetMetadata(NO_ENVELOPE, true);
+
+/** The seeds' pagination block. */
+export class Pagination {
+  page!: number;
+  per_page!: number;
+  /** Exact up to 10,000; beyond that an estimate, and `total_is_estimate` says so. */
+  total!: number;
+  total_pages!: number;
+  has_next!: boolean;
+  has_prev!: boolean;
+  total_is_estimate?: boolean;
+  /** For `cursor`, to read on from the end of this page. */
+  next_cursor?: string | null;
+}
+
+/** One page of a list; `pagination` stands beside `data` in the answer. */
+export class Paginated<T> {
+  constructor(
+    readonly data: T[],
+    readonly pagination: Pagination,
+  ) {}
+}
+
+/** Wraps what controllers return: `{success, data, timestamp, response_time_ms, trace_id}`. */
+@Injectable()
+export class EnvelopeInterceptor implements NestInterceptor {
+  constructor(private readonly reflector: Reflector) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const targets = [context.getHandler(), context.getClass()];
+    if (context.getType() !== 'http' || this.reflector.getAllAndOverride<boolean>(NO_ENVELOPE, targets))
+      return next.handle();
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    return next.handle().pipe(map((data: unknown) => envelope(data, request)));
+  }
+}
+
+function envelope(data: unknown, request: FastifyRequest): unknown {
+  if (data instanceof StreamableFile) return data;
+  const page =
+    data instanceof Paginated ? { data: data.data as unknown[], pagination: data.pagination } : { data };
+  return {
+    success: true,
+    ...page,
+    timestamp: new Date().toISOString(),
+    response_time_ms: responseTimeMs(request),
+    trace_id: request.traceId,
+  };
+}
+
+/** Milliseconds since the request came, to a tenth. */
+export function responseTimeMs(request: FastifyRequest): number {
+  return Math.round((performance.now() - request.startedAt) * 10) / 10;
+}

@@ -1,0 +1,78 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AppError } from '../errors/app-error';
+import type { ErrorCode } from '../errors/error-codes';
+import './request';
+
+/** Our codes for the errors that the framework itself answers with. */
+const FRAMEWORK_CODES: Record<number, ErrorCode> = {
+  400: 'VALIDATION_ERROR',
+  401: 'UNAUTHORIZED',
+  403: 'FORBIDDEN',
+  404: 'NOT_FOUND',
+  405: 'METHOD_NOT_ALLOWED',
+  413: 'PAYLOAD_TOO_LARGE',
+  414: 'VALIDATION_ERROR',
+  415: 'UNSUPPORTED_MEDIA_TYPE',
+  431: 'VALIDATION_ERROR',
+};
+
+/** The one place that shapes error answers. What is not meant for callers becomes a bare 500 and a log line. */
+@Catch()
+export class ErrorFilter implements ExceptionFilter {
+  private readonly log = new Logger(ErrorFilter.name);
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    const error = toAppError(thrown);
+    if (error.status >= 500) this.report(thrown, error, request);
+    if (reply.sent) return;
+    if (error.retryAfterS !== undefined)
+      void reply.header('retry-after', Math.max(1, Math.ceil(error.retryAfterS)));
+    void reply
+      .status(error.status)
+      .type('application/json; charset=utf-8')
+      .send(errorBody(error, request.traceId));
+  }
+
+  private report(thrown: unknown, error: AppError, request: FastifyRequest): void {
+    const cause = error.cause ?? thrown;
+    this.log[error.code === 'INTERNAL_ERROR' ? 'error' : 'warn'](
+      {
+        trace_id: request.traceId,
+        route: request.routeOptions.url,
+        error_code: error.code,
+        err: cause instanceof Error ? { message: cause.message, stack: cause.stack } : String(cause),
+      },
+      error.message,
+    );
+  }
+}
+
+/** The body of an error answer. */
+export function errorBody(error: AppError, traceId: string): Record<string, unknown> {
+  return {
+    success: false,
+    error: error.message,
+    error_code: error.code,
+    ...(error.details ? { details: error.details } : {}),
+    timestamp: new Date().toISOString(),
+    trace_id: traceId,
+  };
+}
+
+/** What the caller is told about anything that was thrown. */
+export function toAppError(thrown: unknown): AppError {
+  if (thrown instanceof AppError) return thrown;
+  const status = statusOf(thrown);
+  const code = status === undefined ? undefined : FRAMEWORK_CODES[status];
+  if (code === undefined) return new AppError('INTERNAL_ERROR', undefined, { cause: thrown });
+  return new AppError(code, undefined, { cause: thrown });
+}
+
+function statusOf(thrown: unknown): number | undefined {
+  if (thrown instanceof HttpException) return thrown.getStatus();
+  const status = (thrown as { statusCode?: unknown } | null)?.statusCode;
+  return typeof status === 'number' ? status : undefined;
+}

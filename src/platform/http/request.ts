@@ -1,0 +1,14 @@
+import type { Actor } from '../security/roles';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The id that this request has in logs, audit and answers. */
+    traceId: string;
+    /** Where it comes from; X-Forwarded-For counts only behind trusted proxies. */
+    clientIp: string;
+    /** When it came, by the monotonic clock, in milliseconds. */
+    startedAt: number;
+    /** Who sends it, once the access token has been verified. */
+    actor?: Actor;
+  }
+}

@@ -1,0 +1,75 @@
+import { getUnsafeNumberReason, parse, UnsafeNumberReason } from 'lossless-json';
+import { AppError } from '../errors/app-error';
+
+/** Deeper nesting than this is an attack, not a request. */
+const MAX_DEPTH = 32;
+const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/**
+ * Reads JSON so that every parser along the way would understand the same: doubled keys, integers beyond
+ * 2^53, numbers that overflow or vanish, nesting over 32, prototype keys, NUL and lone surrogates are refused.
+ *
+ * @throws AppError VALIDATION_ERROR with a sentence that says what is wrong
+ */
+export function parseStrictJson(text: string): unknown {
+  const members = countMembers(text);
+  let value: unknown;
+  try {
+    value = parse(text, undefined, { parseNumber: strictNumber });
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    throw malformed('The body is not well-formed JSON, or has a key twice in one object.');
+  }
+  // The parser lets a doubled key pass when both values are equal; then it keeps fewer members than were sent.
+  if (inspect(value) !== members) throw malformed('A key stands twice in one object.');
+  return value;
+}
+
+function strictNumber(text: string): number {
+  const reason = getUnsafeNumberReason(text);
+  const value = Number(text);
+  if ((reason !== undefined && reason !== UnsafeNumberReason.truncate_float) || Object.is(value, -0))
+    throw malformed(`The number ${text.slice(0, 40)} cannot be represented exactly.`);
+  return value;
+}
+
+/** Refuses what must not be stored or merged; the number of members of all objects in the value. */
+function inspect(value: unknown): number {
+  if (typeof value === 'string') {
+    if (value.includes('\0')) throw malformed('The body contains a NUL character.');
+    if (LONE_SURROGATE.test(value)) throw malformed('The body contains half of a surrogate pair.');
+    return 0;
+  }
+  if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + inspect(item), 0);
+  if (typeof value !== 'object' || value === null) return 0;
+  let members = 0;
+  for (const [key, inner] of Object.entries(value)) {
+    if (FORBIDDEN_KEYS.has(key)) throw malformed(`The key "${key}" is not allowed.`);
+    members += 1 + inspect(key) + inspect(inner);
+  }
+  return members;
+}
+
+/** The number of colons outside of strings: one for each member of an object. Refuses deep nesting on the way. */
+function countMembers(text: string): number {
+  let depth = 0;
+  let members = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i];
+    if (inString) {
+      if (character === '\\') i++;
+      else if (character === '"') inString = false;
+    } else if (character === '"') inString = true;
+    else if (character === ':') members++;
+    else if (character === '}' || character === ']') depth--;
+    else if ((character === '{' || character === '[') && ++depth > MAX_DEPTH)
+      throw malformed(`The body is nested deeper than ${MAX_DEPTH} levels.`);
+  }
+  return members;
+}
+
+function malformed(message: string): AppError {
+  return new AppError('VALIDATION_ERROR', message);
+}

@@ -1,0 +1,30 @@
+import 'reflect-metadata';
+import type { DataSourceOptions } from 'typeorm';
+import { types } from 'pg';
+import { InitialSchema1763700000000 } from './migrations/1763700000000-initial-schema';
+
+// Every bigint of the schema (sizes, sequence numbers) stays far below 2^53, and a number is what callers want.
+types.setTypeParser(types.builtins.INT8, Number);
+
+/** All migrations, oldest first. A new one is added here. */
+export const MIGRATIONS = [InitialSchema1763700000000];
+
+/** How to connect to Postgres at `url`, with at most `poolSize` connections. */
+export function dataSourceOptions(url: string, poolSize = 10): DataSourceOptions {
+  return {
+    type: 'postgres',
+    url,
+    migrations: MIGRATIONS,
+    migrationsTableName: 'migrations',
+    migrationsTransactionMode: 'all',
+    extra: {
+      max: poolSize,
+      connectionTimeoutMillis: 5_000,
+      // A statement that runs longer than this is a fault; what is meant to be long sets its own.
+      statement_timeout: 30_000,
+      idle_in_transaction_session_timeout: 60_000,
+      keepAlive: true,
+      application_name: 'agentos',
+    },
+  };
+}

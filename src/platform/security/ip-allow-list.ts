@@ -1,0 +1,62 @@
+import ipaddr from 'ipaddr.js';
+
+type Address = ipaddr.IPv4 | ipaddr.IPv6;
+
+/** A set of networks in CIDR notation. IPv4 and IPv4-mapped IPv6 forms of an address are the same. */
+export class IpAllowList {
+  private readonly ranges: [Address, number][];
+
+  /**
+   * @throws Error naming the first entry that is not a CIDR range or an address in its plain form
+   */
+  constructor(entries: readonly string[]) {
+    this.ranges = entries.map(parseRange);
+  }
+
+  /** Whether the list has no entry, and so contains no address. */
+  get empty(): boolean {
+    return this.ranges.length === 0;
+  }
+
+  /** Whether the address is in one of the networks; false for what is not an address. */
+  contains(text: string): boolean {
+    const address = parseAddress(text);
+    if (!address) return false;
+    return this.ranges.some(
+      ([network, bits]) => network.kind() === address.kind() && address.match(network as never, bits),
+    );
+  }
+}
+
+/**
+ * The address that a request comes from: the peer's, or, when the peer is a trusted proxy, the last address
+ * in X-Forwarded-For that is not one. What stands left of that was sent by the client and is not believed.
+ */
+export function clientIp(peer: string, forwardedFor: string | undefined, trusted: IpAllowList): string {
+  const hops = [...(forwardedFor?.split(',').map((hop) => hop.trim()) ?? []), peer];
+  let client = peer;
+  for (const hop of hops.reverse()) {
+    const address = parseAddress(hop);
+    if (!address) break;
+    client = address.toString();
+    if (!trusted.contains(client)) break;
+  }
+  return client;
+}
+
+function parseAddress(text: string): Address | undefined {
+  // Only the plain forms: 010.0.0.1 or 0x0a.1 mean different hosts to different parsers.
+  const plain = text.replace(/%.*$/, '');
+  if (!ipaddr.IPv6.isValid(plain) && !ipaddr.IPv4.isValidFourPartDecimal(plain)) return undefined;
+  return ipaddr.process(plain);
+}
+
+function parseRange(entry: string): [Address, number] {
+  const [text = '', bitsText, ...rest] = entry.split('/');
+  const address = parseAddress(text);
+  const width = address?.kind() === 'ipv4' ? 32 : 128;
+  const bits = bitsText === undefined ? width : /^\d{1,3}$/.test(bitsText) ? Number(bitsText) : -1;
+  if (!address || rest.length > 0 || bits < 0 || bits > width)
+    throw new Error(`"${entry}" is not an address or a CIDR range such as 10.0.0.0/8`);
+  return [address, bits];
+}

@@ -1,0 +1,157 @@
+import { randomUUID } from 'node:crypto';
+import { resolve } from 'node:path';
+import { bool, cleanEnv, makeValidator, num, port, str, type ValidatorSpec } from 'envalid';
+
+/** A value of the environment is missing or wrong; the message names which and why. */
+export class EnvError extends Error {
+  override name = 'EnvError';
+}
+
+const list = makeValidator<string[]>((input) =>
+  input
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean),
+);
+
+const connectionUrl = (schemes: string[]) =>
+  makeValidator<string>((input) => {
+    const scheme = URL.canParse(input) ? new URL(input).protocol.replace(/:$/, '') : '';
+    if (!schemes.includes(scheme))
+      throw new Error(`must be a URL starting with ${schemes.join(':// or ')}://`);
+    return input;
+  });
+
+const wholeNumber = (min: number, max: number) =>
+  makeValidator<number>((input) => {
+    const value = Number(input);
+    if (!Number.isInteger(value) || value < min || value > max)
+      throw new Error(`must be a whole number from ${min} to ${max}`);
+    return value;
+  });
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+/**
+ * Everything that a process reads from its environment, with type, default and meaning.
+ * `.env.example` is generated from this list.
+ */
+export const ENV_SPEC = {
+  NODE_ENV: str({
+    choices: ['development', 'test', 'production'] as const,
+    default: 'development',
+    desc: 'production refuses what is only fit for trying out',
+  }),
+  HOST: str({ default: '127.0.0.1', desc: 'the address to listen on' }),
+  PORT: port({ default: 3000, desc: 'REST, Swagger, health, metrics' }),
+  WS_PORT: port({ default: 8765, desc: 'the WebSocket gateway' }),
+  PUBLIC_URL: str({
+    default: '',
+    desc: 'how clients reach the API, for links; empty = http://localhost:PORT',
+  }),
+  DATABASE_URL: connectionUrl(['postgres', 'postgresql'])({
+    default: 'postgres://agentos@127.0.0.1:5432/agentos',
+    desc: 'Postgres 13 or newer; npm start runs a private one if it is not given',
+  }),
+  MIGRATION_DATABASE_URL: str({
+    default: '',
+    desc: 'as the role that owns the tables, for migrations; empty = DATABASE_URL',
+  }),
+  DATABASE_POOL: wholeNumber(2, 200)({ default: 10, desc: 'connections to Postgres per process' }),
+  REDIS_URL: connectionUrl(['redis', 'rediss'])({
+    default: 'redis://127.0.0.1:6379',
+    desc: 'Redis or Valkey 6 or newer; npm start runs a private one if it is not given',
+  }),
+  REDIS_PREFIX: str({ default: 'agentos', desc: 'what all keys in Redis begin with' }),
+  AGENTOS_HOME: str({ default: '.agentos', desc: 'data, logs, keys and files of an installation' }),
+  STORAGE_DIR: str({ default: '', desc: 'the blob store; empty = AGENTOS_HOME/blobs' }),
+  KEYS_DIR: str({ default: '', desc: 'signing keys; empty = AGENTOS_HOME/keys' }),
+  WORK_DIR: str({ default: '', desc: 'scratch space of the workers; empty = AGENTOS_HOME/work' }),
+  LOG_LEVEL: str({ choices: LOG_LEVELS, default: 'info', desc: 'the least level that is logged' }),
+  ADMIN_IP_ALLOWLIST: list({
+    default: ['127.0.0.0/8', '::1/128'],
+    desc: 'who may call /api/admin, as comma-separated CIDR ranges',
+  }),
+  TRUSTED_PROXIES: list({
+    default: [],
+    desc: 'the proxies whose X-Forwarded-For is believed, as comma-separated CIDR ranges',
+  }),
+  CORS_ORIGINS: list({ default: [], desc: 'foreign origins that may call the API from a browser' }),
+  WS_ORIGINS: list({ default: [], desc: 'further origins that may open the gateway from a browser' }),
+  WORKER_POOL: str({ default: 'default', desc: 'the pool that a worker belongs to' }),
+  WORKER_CONCURRENCY: wholeNumber(1, 32)({ default: 1, desc: 'steps that a worker runs at a time' }),
+  WORKER_ID: str({ default: '', desc: 'the name of a worker; empty = a new one' }),
+  INSTANCE_ID: str({ default: '', desc: 'the name of this process in logs and leases; empty = a new one' }),
+  FFMPEG_PATH: str({ default: '', desc: 'ffmpeg to use; empty = found' }),
+  FFPROBE_PATH: str({ default: '', desc: 'ffprobe to use; empty = found' }),
+  ALLOW_BUNDLED_FFMPEG: bool({
+    default: undefined,
+    devDefault: true,
+    desc: 'allow the old bundled ffmpeg, which is for trying out only; default true except in production',
+  }),
+  LAUNCHER_SOCKET: str({ default: '', desc: 'set by npm start: where its process control listens' }),
+  OPERATIONS_CONCURRENCY: num({ default: 2, desc: 'admin operations that a manager process runs at a time' }),
+};
+
+const LAUNCHER_ONLY = {
+  ADMIN_EMAIL: str({ default: 'admin@agentos.local', desc: 'npm start: the first admin' }),
+  ADMIN_PASSWORD: str({ default: '', desc: 'npm start: their password; empty = made and printed once' }),
+  WORKERS: wholeNumber(0, 32)({ default: 1, desc: 'npm start: worker processes' }),
+  MANAGERS: wholeNumber(1, 8)({ default: 1, desc: 'npm start: manager processes' }),
+};
+
+/** The environment as `.env.example` lists it: with what only `npm start` reads. */
+export const FULL_ENV_SPEC: Record<string, ValidatorSpec<unknown>> = { ...ENV_SPEC, ...LAUNCHER_ONLY };
+
+/** Nest's injection token of {@link Env}. */
+export const ENV = Symbol('ENV');
+
+/** The validated environment of a process. Paths are absolute. */
+export type Env = Readonly<ReturnType<typeof loadEnv>>;
+
+/**
+ * Reads and validates the environment, once at start.
+ *
+ * @throws EnvError naming the first value that is wrong, and why
+ */
+export function loadEnv(source: NodeJS.ProcessEnv = process.env) {
+  const given = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== ''));
+  const env = cleanEnv(given, ENV_SPEC, {
+    reporter: ({ errors }) => {
+      const [first] = Object.entries(errors);
+      if (first) throw new EnvError(`${first[0]} ${(first[1] as Error | undefined)?.message ?? 'is wrong'}`);
+    },
+  });
+  const home = resolve(env.AGENTOS_HOME);
+  const production = env.NODE_ENV === 'production';
+  return {
+    production,
+    host: env.HOST,
+    port: env.PORT,
+    wsPort: env.WS_PORT,
+    publicUrl: (env.PUBLIC_URL || `http://localhost:${env.PORT}`).replace(/\/+$/, ''),
+    databaseUrl: env.DATABASE_URL,
+    migrationDatabaseUrl: env.MIGRATION_DATABASE_URL || env.DATABASE_URL,
+    databasePool: env.DATABASE_POOL,
+    redisUrl: env.REDIS_URL,
+    redisPrefix: env.REDIS_PREFIX,
+    home,
+    storageDir: resolve(env.STORAGE_DIR || `${home}/blobs`),
+    keysDir: resolve(env.KEYS_DIR || `${home}/keys`),
+    workDir: resolve(env.WORK_DIR || `${home}/work`),
+    logLevel: env.LOG_LEVEL,
+    adminIpAllowlist: env.ADMIN_IP_ALLOWLIST,
+    trustedProxies: env.TRUSTED_PROXIES,
+    corsOrigins: env.CORS_ORIGINS,
+    wsOrigins: env.WS_ORIGINS,
+    workerPool: env.WORKER_POOL,
+    workerConcurrency: env.WORKER_CONCURRENCY,
+    workerId: env.WORKER_ID || `worker-${randomUUID().slice(0, 8)}`,
+    instanceId: env.INSTANCE_ID || randomUUID(),
+    ffmpegPath: env.FFMPEG_PATH || undefined,
+    ffprobePath: env.FFPROBE_PATH || undefined,
+    allowBundledFfmpeg: env.ALLOW_BUNDLED_FFMPEG ?? !production,
+    launcherSocket: env.LAUNCHER_SOCKET || undefined,
+    operationsConcurrency: env.OPERATIONS_CONCURRENCY,
+  };
+}

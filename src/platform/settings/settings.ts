@@ -1,0 +1,119 @@
+import { Type } from 'class-transformer';
+import {
+  IsBoolean,
+  IsDefined,
+  IsInt,
+  IsISO8601,
+  IsObject,
+  IsOptional,
+  IsString,
+  Max,
+  MaxLength,
+  Min,
+  ValidateNested,
+} from 'class-validator';
+
+/** Maintenance mode. */
+export class MaintenanceSettings {
+  /** While true, the user API answers 503. */
+  @IsBoolean() enabled = false;
+  /** What users are told. */
+  @IsOptional() @IsString() @MaxLength(500) message: string | null = null;
+  /** When it is expected to end, ISO 8601. */
+  @IsOptional() @IsISO8601() until: string | null = null;
+}
+
+/** Limits of uploads. */
+export class UploadSettings {
+  /** Largest file, in bytes. */
+  @IsInt() @Min(1) @Max(1_099_511_627_776) max_bytes = 21_474_836_480;
+  /** Size of all chunks but the last, in bytes. */
+  @IsInt() @Min(262_144) @Max(104_857_600) chunk_bytes = 8_388_608;
+  /** How long an upload may stay unfinished, in seconds. */
+  @IsInt() @Min(60) @Max(2_592_000) expires_after_s = 86_400;
+  /** Unfinished uploads that a user may have at a time. */
+  @IsInt() @Min(1) @Max(1_000) max_open_per_user = 20;
+}
+
+/** Limits of jobs. */
+export class JobSettings {
+  /** Longest video, in seconds. */
+  @IsInt() @Min(3) @Max(86_400) max_duration_s = 14_400;
+  /** How often a step is tried before its job fails. */
+  @IsInt() @Min(1) @Max(10) max_attempts = 3;
+  /** Longest time that a step may take, in seconds. */
+  @IsInt() @Min(10) @Max(86_400) step_timeout_s = 7_200;
+}
+
+/** Requests per minute. */
+export class RateLimitSettings {
+  /** All actions of a user together. */
+  @IsInt() @Min(1) @Max(1_000_000) actions_per_minute = 50;
+  /** One action of a user, by its risk. */
+  @IsInt() @Min(1) @Max(1_000_000) risk_read_per_minute = 500;
+  @IsInt() @Min(1) @Max(1_000_000) risk_standard_per_minute = 50;
+  @IsInt() @Min(1) @Max(1_000_000) risk_high_per_minute = 10;
+  @IsInt() @Min(1) @Max(1_000_000) risk_critical_per_minute = 5;
+  /** Each action of system.* apart from system.health_check. */
+  @IsInt() @Min(1) @Max(1_000_000) system_per_minute = 5;
+  /** The user API, per user. */
+  @IsInt() @Min(1) @Max(1_000_000) user_per_minute = 100;
+  /** Reads of the admin side, per user. */
+  @IsInt() @Min(1) @Max(1_000_000) admin_read_per_minute = 500;
+  /** Endpoints without authentication, per address. */
+  @IsInt() @Min(1) @Max(1_000_000) public_per_minute = 10;
+}
+
+/** Sessions and lockout. */
+export class AuthSettings {
+  /** Life of an access token, in seconds. */
+  @IsInt() @Min(30) @Max(3_600) access_token_s = 900;
+  /** A session ends when it was not used for so long, in seconds. */
+  @IsInt() @Min(60) @Max(7_776_000) session_idle_s = 604_800;
+  /** A session ends so long after sign-in, in seconds, however much it is used. */
+  @IsInt() @Min(60) @Max(31_536_000) session_max_s = 2_592_000;
+  /** How long the previous refresh token is still good for, in seconds, for an answer that got lost. */
+  @IsInt() @Min(0) @Max(120) refresh_grace_s = 10;
+  /** Wrong passwords from one address until an account is locked for it. */
+  @IsInt() @Min(1) @Max(100) lockout_failures = 5;
+  /** How long the lock lasts, in seconds. */
+  @IsInt() @Min(1) @Max(86_400) lockout_s = 900;
+}
+
+/** Everything that an operator tunes while the system runs. Versioned in Postgres, hot in every process. */
+export class Settings {
+  @IsDefined()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => MaintenanceSettings)
+  maintenance = new MaintenanceSettings();
+
+  @IsDefined()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => UploadSettings)
+  uploads = new UploadSettings();
+
+  @IsDefined()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => JobSettings)
+  jobs = new JobSettings();
+
+  @IsDefined()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => RateLimitSettings)
+  rate_limits = new RateLimitSettings();
+
+  @IsDefined()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => AuthSettings)
+  auth = new AuthSettings();
+
+  /** Settings of agents by their id; what is not given here keeps the agent's default. */
+  @IsDefined()
+  @IsObject()
+  agents: Record<string, Record<string, unknown>> = {};
+}
