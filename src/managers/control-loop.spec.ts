@@ -1,0 +1,100 @@
+import { Logger } from '@nestjs/common';
+import { ControlLoopRunner } from './control-loop';
+import type { ManagerRun } from './manager';
+
+describe('ControlLoopRunner', () => {
+  const log = new Logger('test');
+  let starts: number[];
+  let active: number;
+  let most: number;
+  let body: (run: ManagerRun) => Promise<void>;
+  let loop: ControlLoopRunner;
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    Logger.overrideLogger(false);
+    starts = [];
+    active = 0;
+    most = 0;
+    body = () => Promise.resolve();
+    loop = new ControlLoopRunner(
+      {
+        name: 'example',
+        intervalMs: 100,
+        run: async (run) => {
+          starts.push(Date.now());
+          most = Math.max(most, ++active);
+          try {
+            await body(run);
+          } finally {
+            active--;
+          }
+        },
+      },
+      log,
+    );
+  });
+
+  afterEach(() => {
+    loop.resign('the test ends');
+    jest.useRealTimers();
+  });
+
+  it('starts at once and then at its interval', async () => {
+    loop.leadWith(1);
+    await jest.advanceTimersByTimeAsync(350);
+    expect(starts.map((at) => at - (starts[0] ?? 0))).toEqual([0, 100, 200, 300]);
+  });
+
+  it('never overlaps runs: a long one delays the next', async () => {
+    body = () => new Promise((resolve) => setTimeout(resolve, 250));
+    loop.leadWith(1);
+    await jest.advanceTimersByTimeAsync(600);
+    expect(most).toBe(1);
+    // At 0, 250 and 500, not every 100 ms.
+    expect(starts).toHaveLength(3);
+  });
+
+  it('survives runs that throw, and counts them', async () => {
+    body = () => Promise.reject(new Error('no luck'));
+    loop.leadWith(1);
+    await jest.advanceTimersByTimeAsync(250);
+    expect(loop.takeTally()).toMatchObject({ runs: 3, failures: 3, lastError: 'no luck' });
+    expect(loop.takeTally()).toBeUndefined();
+  });
+
+  it('aborts the run when the lead is lost, counts no failure, and starts no more', async () => {
+    let seen: AbortSignal | undefined;
+    body = ({ signal }) => {
+      seen = signal;
+      return new Promise((_, reject) =>
+        signal.addEventListener('abort', () => reject(signal.reason as Error)),
+      );
+    };
+    loop.leadWith(1);
+    await jest.advanceTimersByTimeAsync(10);
+    loop.resign('another process leads');
+    await jest.advanceTimersByTimeAsync(500);
+    expect(seen?.aborted).toBe(true);
+    expect(starts).toHaveLength(1);
+    expect(loop.takeTally()?.failures).toBe(0);
+  });
+
+  it('waits for the run of an earlier lead before it runs under a new one', async () => {
+    const fences: number[] = [];
+    let end = (): void => undefined;
+    body = ({ fence }) => {
+      fences.push(fence);
+      return fence === 1 ? new Promise((resolve) => (end = resolve)) : Promise.resolve();
+    };
+    loop.leadWith(1);
+    await jest.advanceTimersByTimeAsync(10);
+    loop.leadWith(2);
+    await jest.advanceTimersByTimeAsync(300);
+    expect(fences).toEqual([1]);
+    end();
+    await jest.advanceTimersByTimeAsync(10);
+    expect(fences).toEqual([1, 2]);
+    expect(most).toBe(1);
+  });
+});

@@ -1,0 +1,95 @@
+import type { Logger } from '@nestjs/common';
+import type { RunTally } from './lease-keeper';
+import { managerDuration, managerLeads, managerRuns } from './manager-metrics';
+import type { Manager } from './manager';
+
+/** The longest error text that is kept. */
+const MAX_ERROR_LENGTH = 500;
+
+/** The life of one control loop in this process: runs it at its interval for as long as the process leads it. */
+export class ControlLoopRunner {
+  /** The fence of the lead, while this process has it. */
+  fence: number | undefined;
+  private lead: AbortController | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> | undefined;
+  private tally: RunTally | undefined;
+
+  constructor(
+    readonly manager: Manager,
+    private readonly log: Logger,
+  ) {}
+
+  /** Begins to lead under this fence, or goes on; a higher fence ends the lead before it. */
+  leadWith(fence: number): void {
+    if (this.lead && this.fence === fence) return;
+    this.resign('the lead changed hands');
+    this.fence = fence;
+    this.lead = new AbortController();
+    managerLeads.set({ manager: this.manager.name }, 1);
+    this.log.log(`Leads ${this.manager.name} (fence ${fence})`);
+    this.schedule(this.lead.signal, 0);
+  }
+
+  /** Ends the lead: the current run is told to stop, and no further one starts. Does nothing without a lead. */
+  resign(reason: string): void {
+    if (!this.lead) return;
+    clearTimeout(this.timer);
+    this.lead.abort(new Error(reason));
+    this.lead = undefined;
+    this.fence = undefined;
+    managerLeads.set({ manager: this.manager.name }, 0);
+    this.log.log(`No longer leads ${this.manager.name}: ${reason}`);
+  }
+
+  /** Resolves when no run is under way. */
+  async idle(): Promise<void> {
+    await this.running;
+  }
+
+  /** The runs since this was asked last, if there were any. */
+  takeTally(): RunTally | undefined {
+    const tally = this.tally;
+    this.tally = undefined;
+    return tally;
+  }
+
+  private schedule(signal: AbortSignal, delayMs: number): void {
+    this.timer = setTimeout(() => {
+      let started = 0;
+      // A run of an earlier lead that has not ended yet goes first: runs never overlap.
+      this.running = (this.running ?? Promise.resolve())
+        .then(() => {
+          started = performance.now();
+          return signal.aborted ? undefined : this.run(signal);
+        })
+        .finally(() => {
+          const wait = Math.max(0, this.manager.intervalMs - (performance.now() - started));
+          if (!signal.aborted) this.schedule(signal, wait);
+        });
+    }, delayMs);
+  }
+
+  private async run(signal: AbortSignal): Promise<void> {
+    const { name } = this.manager;
+    const started = performance.now();
+    let failure: Error | undefined;
+    try {
+      await this.manager.run({ fence: this.fence ?? 0, signal });
+    } catch (error) {
+      // A run that stops because it was told to is no failure.
+      if (!signal.aborted) failure = error instanceof Error ? error : new Error(String(error));
+    }
+    const durationMs = performance.now() - started;
+    if (failure) this.log.error(`${name} failed: ${failure.message}`, failure.stack);
+    managerRuns.inc({ manager: name, outcome: failure ? 'failure' : 'success' });
+    managerDuration.observe({ manager: name }, durationMs / 1000);
+    this.tally = {
+      runs: (this.tally?.runs ?? 0) + 1,
+      failures: (this.tally?.failures ?? 0) + (failure ? 1 : 0),
+      lastRunAt: new Date(),
+      lastDurationMs: Math.round(durationMs),
+      lastError: failure ? failure.message.slice(0, MAX_ERROR_LENGTH) : null,
+    };
+  }
+}
