@@ -1,0 +1,54 @@
+/**
+ * Every way in which an agent can fail, with the sentence that a person reads and whether trying again can help.
+ * Closed: the console, the API and the retry policy read this list. Bad input is never retryable.
+ */
+export const AGENT_ERRORS = {
+  NOT_MEDIA: { retryable: false, sentence: 'This file is not a video that we can recognise.' },
+  UNSUPPORTED_FORMAT: {
+    retryable: false,
+    sentence:
+      'This kind of file is not supported. Upload an MP4, MOV, MKV, WebM, AVI, MPEG, FLV or OGG video.',
+  },
+  TRUNCATED: { retryable: false, sentence: 'The file is incomplete: its end is missing. Upload it again.' },
+  DAMAGED: { retryable: false, sentence: 'The file is damaged: too much of the video cannot be decoded.' },
+  NO_VIDEO: { retryable: false, sentence: 'The file has no video stream, only sound or data.' },
+  TOO_SHORT: { retryable: false, sentence: 'The video is too short to cut clips from it.' },
+  TOO_LONG: { retryable: false, sentence: 'The video is longer than this installation allows.' },
+  TOO_LARGE_DIMENSIONS: {
+    retryable: false,
+    sentence: 'The picture of this video is larger than this installation allows.',
+  },
+  TOO_MANY_STREAMS: {
+    retryable: false,
+    sentence: 'The file holds more streams than this installation allows.',
+  },
+  INVALID_SETTING: { retryable: false, sentence: 'A setting of this agent has a value that it cannot use.' },
+  MISSING_INPUT: {
+    retryable: false,
+    sentence: 'The result of an earlier step is missing, so this step cannot run.',
+  },
+  TOOL_UNAVAILABLE: { retryable: true, sentence: 'The media tools cannot be started on this worker.' },
+  TOOL_FAILED: { retryable: true, sentence: 'The media tool stopped with an error.' },
+  TOOL_TIMEOUT: { retryable: true, sentence: 'The media tool took longer than its limit and was stopped.' },
+  TOOL_STALLED: { retryable: true, sentence: 'The media tool made no progress any more and was stopped.' },
+  OUTPUT_INVALID: { retryable: true, sentence: 'A produced file did not pass its check.' },
+  OUT_OF_DISK: { retryable: true, sentence: 'There is not enough disk space left to process this video.' },
+  ABORTED: { retryable: false, sentence: 'The step was stopped on request.' },
+} as const satisfies Record<string, { retryable: boolean; sentence: string }>;
+
+export type AgentErrorCode = keyof typeof AGENT_ERRORS;
+
+/**
+ * A failure that a person can read. `message` is a sentence without paths or tool output;
+ * `options.detail` holds the raw tool output for the log view.
+ */
+export class AgentError extends Error {
+  constructor(
+    readonly code: AgentErrorCode,
+    message: string = AGENT_ERRORS[code].sentence,
+    readonly options: { retryable: boolean; detail?: string } = { retryable: AGENT_ERRORS[code].retryable },
+  ) {
+    super(message);
+    this.name = 'AgentError';
+  }
+}

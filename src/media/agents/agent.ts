@@ -1,0 +1,112 @@
+import type { MediaTools } from '../tools/media-tools';
+import type { LoggerLike } from '../tools/logger-like';
+
+export type { LoggerLike } from '../tools/logger-like';
+export { AgentError, AGENT_ERRORS, type AgentErrorCode } from './agent-error';
+
+/** The ids of the agents of the graph, in the order in which a job passes through them. */
+export const AGENT_IDS = [
+  'inspector',
+  'normaliser',
+  'audio-analyst',
+  'scene-detector',
+  'moment-selector',
+  'clip-renderer',
+  'packager',
+] as const;
+export type AgentId = (typeof AGENT_IDS)[number];
+
+/** What an artifact is for; decides nothing about its content type. */
+export type ArtifactKind =
+  'proxy' | 'audio' | 'waveform' | 'clip' | 'poster' | 'hls' | 'storyboard' | 'manifest';
+
+/** What `publish` answers: the stored file. `size` in bytes, `sha256` in lower-case hex. */
+export interface PublishedArtifact {
+  artifact_id: string;
+  name: string;
+  size: number;
+  sha256: string;
+}
+
+/** A finished file that an agent hands over. `path` lies in the step's work dir; `name` is server-made. */
+export interface ArtifactFile {
+  path: string;
+  name: string;
+  kind: ArtifactKind;
+  contentType: string;
+}
+
+/** Everything an agent may touch during one attempt of one step. */
+export interface AgentRun {
+  readonly jobId: string;
+  readonly stepId: string;
+  /** 1 for the first attempt. */
+  readonly attempt: number;
+  /** The agent's `defaults` overlaid with the operator's and the job's settings; every agent checks its own. */
+  readonly settings: Record<string, unknown>;
+  readonly source: { path: string; filename: string; size: number; sha256: string | null };
+  /** Outputs of all finished steps of the job, by agent id. Skipped steps appear with their output if they gave one. */
+  readonly inputs: Record<string, unknown>;
+  /** Private, empty, absolute; removed by the caller afterwards. */
+  readonly workDir: string;
+  readonly signal: AbortSignal;
+  /** Reports the finished share of this step, 0..1. May be called often; the caller throttles. */
+  progress(fraction: number): void;
+  /** Moves a finished file into the blob store; it counts once the step completes. */
+  publish(file: ArtifactFile): Promise<PublishedArtifact>;
+  /** The local path of an artifact that an earlier step of this job published. Read only. */
+  open(artifactId: string): Promise<string>;
+  readonly log: LoggerLike;
+  readonly tools: MediaTools;
+}
+
+/** One file of a clip, ready for download. Sizes in pixels, duration in seconds. */
+export interface ClipVariantDraft {
+  format: string;
+  width: number;
+  height: number;
+  duration_s: number;
+  artifact_id: string;
+}
+
+/** Why a moment was chosen: one measured quantity, its weight in the score, and a sentence for the user. */
+export interface ClipReason {
+  name: string;
+  value: number;
+  weight: number;
+  sentence: string;
+}
+
+/** A clip as the packager returns it. Times in seconds of the source; `score` 0..1. */
+export interface ClipDraft {
+  position: number;
+  start_s: number;
+  end_s: number;
+  score: number;
+  reasons: ClipReason[];
+  poster_artifact_id: string | null;
+  variants: ClipVariantDraft[];
+}
+
+export type AgentResult =
+  | { status: 'completed'; output: object; clips?: ClipDraft[] }
+  | { status: 'skipped'; reason: string; output?: object };
+
+/** One node of the graph. Stateless: everything it needs comes with the run. */
+export interface Agent {
+  readonly id: AgentId;
+  /** Raised when the output for the same input changes. */
+  readonly version: string;
+  readonly title: string;
+  /** The agents that must have finished (completed or skipped) before this one starts. */
+  readonly needs: readonly AgentId[];
+  /** Every setting the agent knows, with its default. */
+  readonly defaults: Readonly<Record<string, unknown>>;
+  /** Upper limit of one attempt, in seconds; the agent's own limits are tighter for short videos. */
+  readonly timeoutS: number;
+  readonly maxAttempts: number;
+  /** Share of a job's progress, any unit; the flow normalises over the graph. */
+  readonly weight: number;
+  /** Does the step. Throws `AgentError` for everything a person should read. */
+  run(run: AgentRun): Promise<AgentResult>;
+}
