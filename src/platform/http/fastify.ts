@@ -32,7 +32,7 @@ export function fastifyAdapter(): FastifyAdapter {
 
 /** Trace ids, client addresses, metrics, the JSON reader, CORS and security headers. */
 export async function setUpFastify(app: NestFastifyApplication, env: Env): Promise<void> {
-  const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  const fastify = app.getHttpAdapter().getInstance();
   const trusted = new IpAllowList(env.trustedProxies);
   fastify.decorateRequest('traceId', '');
   fastify.decorateRequest('clientIp', '');

@@ -62,8 +62,8 @@ export class MessageBus implements OnModuleInit {
   on<K extends keyof Messages>(kind: K, handler: Handler<K>): () => void {
     const handlers = this.handlers.get(kind) ?? new Set();
     this.handlers.set(kind, handlers);
-    handlers.add(handler as Handler<never>);
-    return () => handlers.delete(handler as Handler<never>);
+    handlers.add(handler);
+    return () => handlers.delete(handler);
   }
 
   private receive(text: string): void {

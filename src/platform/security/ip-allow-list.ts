@@ -23,7 +23,7 @@ export class IpAllowList {
     const address = parseAddress(text);
     if (!address) return false;
     return this.ranges.some(
-      ([network, bits]) => network.kind() === address.kind() && address.match(network as never, bits),
+      ([network, bits]) => network.kind() === address.kind() && address.match(network, bits),
     );
   }
 }

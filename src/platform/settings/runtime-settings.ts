@@ -71,7 +71,7 @@ export class RuntimeSettings implements OnModuleInit, OnApplicationShutdown {
       // Writers take turns, so that none builds on a version that is not the newest.
       await inner.query('LOCK TABLE settings_versions IN SHARE ROW EXCLUSIVE MODE');
       const newest = await latest(inner);
-      const settings = validated(merge(newest.settings, patch as Record<string, unknown>));
+      const settings = validated(merge(newest.settings, patch));
       const version = newest.version + 1;
       await inner.execute(
         'INSERT INTO settings_versions (version, settings, comment, author_id) VALUES ($1, $2, $3, $4)',

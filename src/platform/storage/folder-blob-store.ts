@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { lstat, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { access, lstat, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { AppError } from '../errors/app-error';
@@ -35,8 +35,10 @@ export class FolderBlobStore extends BlobStore {
     }
   }
 
-  localPath(key: string): Promise<string> {
-    return Promise.resolve(this.path(key));
+  async localPath(key: string): Promise<string> {
+    const path = this.path(key);
+    await access(path);
+    return path;
   }
 
   async open(key: string, range?: ByteRange): Promise<Readable> {

@@ -1,0 +1,19 @@
+import { FULL_ENV_SPEC } from './env';
+
+/** The text of `.env.example`: each variable with its meaning and default. */
+export function renderEnvExample(): string {
+  const lines = Object.entries(FULL_ENV_SPEC).flatMap(([name, spec]) => {
+    const fallback = Array.isArray(spec.default) ? spec.default.join(',') : (spec.default ?? '');
+    const choices = spec.choices ? ` (${spec.choices.join(', ')})` : '';
+    return ['', `# ${sentence(spec.desc ?? '')}${choices}`, `# ${name}=${String(fallback)}`];
+  });
+  return [
+    '# What a process reads from its environment. All have defaults; `npm start` needs none.',
+    ...lines,
+    '',
+  ].join('\n');
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}

@@ -1,0 +1,49 @@
+import { resolve } from 'node:path';
+import { EnvError, loadEnv } from './env';
+import { renderEnvExample } from './env-example';
+
+describe('loadEnv', () => {
+  it('gives defaults for an empty environment', () => {
+    const env = loadEnv({});
+    expect(env).toMatchObject({ port: 3000, wsPort: 8765, host: '127.0.0.1', allowBundledFfmpeg: true });
+    expect(env.storageDir).toBe(resolve('.agentos/blobs'));
+    expect(env.adminIpAllowlist).toEqual(['127.0.0.0/8', '::1/128']);
+  });
+
+  it('takes an empty value for a missing one', () => expect(loadEnv({ PORT: '' }).port).toBe(3000));
+
+  it('refuses the bundled ffmpeg in production unless it is allowed', () => {
+    expect(loadEnv({ NODE_ENV: 'production' }).allowBundledFfmpeg).toBe(false);
+    expect(loadEnv({ NODE_ENV: 'production', ALLOW_BUNDLED_FFMPEG: '1' }).allowBundledFfmpeg).toBe(true);
+  });
+
+  it('migrates as the owner where one is given, else as the application', () => {
+    const url = 'postgres://app@localhost/x';
+    expect(loadEnv({ DATABASE_URL: url }).migrationDatabaseUrl).toBe(url);
+    expect(
+      loadEnv({ DATABASE_URL: url, MIGRATION_DATABASE_URL: 'postgres://o@localhost/x' }).migrationDatabaseUrl,
+    ).toBe('postgres://o@localhost/x');
+  });
+
+  it.each([
+    ['PORT', '99999'],
+    ['PORT', 'http'],
+    ['WORKER_CONCURRENCY', '0'],
+    ['WORKER_CONCURRENCY', '1.5'],
+    ['LOG_LEVEL', 'loud'],
+    ['DATABASE_URL', 'mysql://x'],
+    ['REDIS_URL', 'not a url'],
+    ['ALLOW_BUNDLED_FFMPEG', 'perhaps'],
+    ['NODE_ENV', 'prod'],
+  ])('stops on %s=%s and names it', (name, value) => {
+    expect(() => loadEnv({ [name]: value })).toThrow(EnvError);
+    expect(() => loadEnv({ [name]: value })).toThrow(new RegExp(`^${name} `));
+  });
+
+  it('lists every variable in .env.example, with its default', () => {
+    const example = renderEnvExample();
+    expect(example).toContain('# PORT=3000');
+    expect(example).toContain('# ADMIN_EMAIL=admin@agentos.local');
+    expect(example).toContain('# ADMIN_IP_ALLOWLIST=127.0.0.0/8,::1/128');
+  });
+});
