@@ -1,0 +1,98 @@
+'use strict';
+
+/**
+ * `npm test`: builds, then runs the test projects and sums up. Arguments name projects; none = all.
+ * unit and integration share the machine's cores; e2e and faults start whole installations and take turns.
+ *
+ * The last line is `N passed, N failed`. TEST_SUMMARY names a file to write that line into as well.
+ */
+const { spawnSync } = require('node:child_process');
+const {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} = require('node:fs');
+const { tmpdir } = require('node:os');
+const { join } = require('node:path');
+
+const ROOT = join(__dirname, '..');
+const GROUPS = [
+  { projects: ['unit', 'integration'], built: false, jest: [] },
+  { projects: ['e2e', 'faults'], built: true, jest: ['--runInBand'] },
+];
+const KNOWN = GROUPS.flatMap((group) => group.projects);
+
+const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
+const unknown = wanted.filter((name) => !KNOWN.includes(name));
+if (unknown.length > 0) {
+  process.stderr.write(`No such test project: ${unknown.join(', ')}. There are: ${KNOWN.join(', ')}\n`);
+  process.exit(2);
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'agentos-test-run-'));
+const totals = { passed: 0, failed: 0 };
+let broken = false;
+
+for (const group of GROUPS) {
+  const projects = group.projects.filter((name) => wanted.length === 0 || wanted.includes(name));
+  if (projects.length === 0) continue;
+  if (group.built && isStale()) run('npm', ['run', '--silent', 'build']);
+  const report = join(folder, `${projects.join('-')}.json`);
+  const jest = require.resolve('jest/bin/jest');
+  run(process.execPath, [
+    jest,
+    '--selectProjects',
+    ...projects,
+    '--passWithNoTests',
+    ...group.jest,
+    '--json',
+    `--outputFile=${report}`,
+  ]);
+  add(report, projects);
+}
+
+rmSync(folder, { recursive: true, force: true });
+const line = `${totals.passed} passed, ${totals.failed} failed`;
+if (process.env.TEST_SUMMARY) writeFileSync(process.env.TEST_SUMMARY, `${line}\n`);
+process.stdout.write(`${line}\n`);
+process.exit(broken || totals.failed > 0 || totals.passed === 0 ? 1 : 0);
+
+/** Runs a command with its output on our stderr, so that stdout carries nothing but the last line. */
+function run(command, args) {
+  const { status } = spawnSync(command, args, { cwd: ROOT, stdio: ['ignore', 2, 2] });
+  if (status !== 0) broken = true;
+}
+
+/** A suite that could not even start counts as one failed test: it must not vanish from the sum. */
+function add(report, projects) {
+  if (!existsSync(report)) {
+    process.stderr.write(`${projects.join(' and ')}: jest wrote no report\n`);
+    totals.failed += 1;
+    return;
+  }
+  const result = JSON.parse(readFileSync(report, 'utf8'));
+  totals.passed += result.numPassedTests;
+  totals.failed += result.numFailedTests + result.numRuntimeErrorTestSuites + result.numPendingTests;
+}
+
+/** Whether a source is newer than the built files. */
+function isStale() {
+  const marker = join(ROOT, 'dist/main.js');
+  if (!existsSync(marker)) return true;
+  const built = statSync(marker).mtimeMs;
+  const configs = ['package.json', 'nest-cli.json', 'tsconfig.json', 'tsconfig.build.json', '.swcrc'];
+  return [...configs.map((name) => join(ROOT, name)), ...files(join(ROOT, 'src'))].some(
+    // The build itself writes metadata.ts.
+    (path) => !path.endsWith('metadata.ts') && !path.endsWith('.spec.ts') && statSync(path).mtimeMs > built,
+  );
+}
+
+function files(dir) {
+  return readdirSync(dir, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+}

@@ -1,0 +1,19 @@
+/**
+ * Calls `fn` until it returns without throwing, and returns its value. After `timeoutMs` the last error is
+ * thrown, so that a failing test shows the assertion that did not come true. For `false` and `undefined`
+ * results throw in `fn` (an `expect` does).
+ */
+export async function eventually<T>(
+  fn: () => T | Promise<T>,
+  { timeoutMs = 5_000, intervalMs = 50 }: { timeoutMs?: number; intervalMs?: number } = {},
+): Promise<T> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    try {
+      return await fn();
+    } catch (error) {
+      if (Date.now() >= deadline) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, intervalMs));
+  }
+}
