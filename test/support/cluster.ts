@@ -57,7 +57,7 @@ export class Cluster {
       ? {
           installation: options.installation,
           query: options.installation.query,
-          release: async () => undefined,
+          release: () => Promise.resolve(),
         }
       : await ownInstallation();
     const cluster = new Cluster(options, installation, query, home, async () => {

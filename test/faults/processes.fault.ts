@@ -1,0 +1,157 @@
+import { randomUUID } from 'node:crypto';
+import { Cluster } from '../support/cluster';
+import { eventually } from '../support/eventually';
+import type { HttpClient } from '../support/http-client';
+import { longVideo, sampleVideo } from '../support/media';
+import { clipsOf, createJob, readJob, settled, upload } from '../support/video-way';
+
+/** Long enough that a step is surely in the middle of its work when it is killed. */
+const LONG_S = 90;
+
+describe('when a process is killed', () => {
+  let cluster: Cluster;
+  let user: HttpClient;
+  let operator: HttpClient;
+
+  beforeAll(async () => {
+    cluster = await Cluster.start({ apis: 2, workers: 1, managers: 2 });
+    ({ client: user } = await cluster.user('user'));
+    ({ client: operator } = await cluster.user('operator'));
+  });
+
+  afterAll(() => cluster?.stop());
+
+  it.each(['normaliser', 'clip-renderer'])(
+    'a worker in the middle of %s: another takes the step over, and each clip is there once',
+    async (agent) => {
+      const jobId = await createJob(user, await upload([user], await longVideo(LONG_S)));
+      const step = await eventually(() => running(jobId, agent), { timeoutMs: 90_000, intervalMs: 20 });
+      const victim = cluster.workers.pop();
+      await victim?.kill();
+      await cluster.startWorker();
+
+      const job = await settled(user, jobId, 120_000);
+      expect(job.status).toBe('completed');
+      const [after] = await cluster.query<{ attempt: number }>(
+        'SELECT attempt FROM steps WHERE job_id = $1 AND agent = $2',
+        [jobId, agent],
+      );
+      expect(after?.attempt).toBe(step.attempt + 1);
+      await expectClipsOnce(jobId);
+      // What the killed worker had started is gone as well.
+      await eventually(() => expect(cluster.mediaProcesses()).toEqual([]));
+    },
+    240_000,
+  );
+
+  it('a manager that leads the loops: the other one takes them over and jobs go on', async () => {
+    const leads = (): Promise<{ name: string; holder: string; fence: number }[]> =>
+      cluster.query('SELECT name, holder, fence FROM manager_leases ORDER BY name');
+    const before = await eventually(async () => {
+      const rows = await leads();
+      expect(rows.map((row) => row.name)).toEqual(
+        expect.arrayContaining(['dispatcher', 'cache-warmer', 'upload-sweeper', 'execution-sweeper']),
+      );
+      return rows;
+    });
+    const dispatcher = before.find((row) => row.name === 'dispatcher');
+    const leader = cluster.managers.findIndex((manager) =>
+      dispatcher?.holder.includes(manager.variables['INSTANCE_ID'] ?? '-'),
+    );
+    expect(leader).toBeGreaterThanOrEqual(0);
+    await cluster.managers.splice(leader, 1)[0]?.kill();
+
+    await eventually(
+      async () => {
+        const rows = await leads();
+        for (const row of rows) {
+          const old = before.find((other) => other.name === row.name);
+          if (old?.holder === dispatcher?.holder) {
+            expect(row.holder).not.toBe(dispatcher?.holder);
+            expect(row.fence).toBeGreaterThan(old?.fence ?? 0);
+          }
+        }
+      },
+      { timeoutMs: 20_000 },
+    );
+    const job = await settled(user, await createJob(user, await upload([user], await sampleVideo())));
+    expect(job.status).toBe('completed');
+    await cluster.startManager();
+  }, 120_000);
+
+  it('an api in the middle of an action: a retry with the same key never doubles the effect', async () => {
+    const jobId = await createJob(user, await upload([user], await longVideo(LONG_S)));
+    await eventually(() => running(jobId, 'normaliser'), { timeoutMs: 60_000 });
+    const key = randomUUID();
+    const victim = cluster.apis[1];
+    // Cancelling waits for the running step's end, so the api dies with the action under way.
+    const call = operator
+      .at(cluster.url(1))
+      .action('job.cancel', { job_id: jobId }, { headers: { 'x-idempotency-key': key } });
+    const lost = expect(call).rejects.toThrow();
+    await eventually(
+      async () =>
+        expect(
+          await cluster.query('SELECT 1 FROM executions WHERE idempotency_key = $1', [key]),
+        ).toHaveLength(1),
+      { intervalMs: 1 },
+    );
+    await victim?.kill();
+    cluster.apis.splice(1, 1);
+    await lost;
+
+    const answer = await eventually(
+      async () => {
+        const again = await operator.action(
+          'job.cancel',
+          { job_id: jobId },
+          { headers: { 'x-idempotency-key': key } },
+        );
+        expect(again.body.error_code).not.toBe('IDEMPOTENCY_IN_PROGRESS');
+        return again;
+      },
+      { timeoutMs: 90_000, intervalMs: 500 },
+    );
+    expect([200, 409]).toContain(answer.status);
+    expect((await readJob(user, jobId)).status).toBe('cancelled');
+    expect(
+      await cluster.query('SELECT count(*) AS n FROM executions WHERE idempotency_key = $1', [key]),
+    ).toEqual([{ n: 1 }]);
+    // An intent and its end, whoever wrote it: nothing is left open.
+    const entries = await eventually(async () => {
+      const rows = await cluster.query<{ phase: string }>(
+        `SELECT phase, outcome FROM audit_entries JOIN executions ON executions.id = execution_id
+         WHERE idempotency_key = $1 ORDER BY seq`,
+        [key],
+      );
+      expect(rows.at(-1)?.phase).toBe('outcome');
+      return rows;
+    });
+    expect(entries[0]).toMatchObject({ phase: 'intent' });
+    await cluster.startApi();
+  }, 180_000);
+
+  async function running(jobId: string, agent: string): Promise<{ attempt: number }> {
+    const [step] = await cluster.query<{ attempt: number }>(
+      "SELECT attempt FROM steps WHERE job_id = $1 AND agent = $2 AND status = 'processing' AND progress > 0",
+      [jobId, agent],
+    );
+    if (!step) throw new Error(`${agent} is not running`);
+    return step;
+  }
+
+  async function expectClipsOnce(jobId: string): Promise<void> {
+    const clips = await clipsOf(user, jobId);
+    expect(clips.length).toBeGreaterThan(0);
+    const positions = await cluster.query<{ position: number }>(
+      'SELECT position FROM clips WHERE job_id = $1 ORDER BY position',
+      [jobId],
+    );
+    expect(positions).toHaveLength(clips.length);
+    expect(new Set(clips.map((clip) => `${clip.start_s}-${clip.end_s}`)).size).toBe(clips.length);
+    for (const clip of clips) {
+      for (const variant of clip.variants)
+        expect((await cluster.http().get(variant.download_url)).status).toBe(200);
+    }
+  }
+});

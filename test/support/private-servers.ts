@@ -1,0 +1,49 @@
+import { Client } from 'pg';
+import { migrate } from '../../src/platform/postgres/migrate';
+import { Cluster, type ClusterOptions } from './cluster';
+import { ownerConnection } from './database';
+import { PostgresServer, RedisServer } from './servers';
+
+/** A cluster on a Postgres and a Redis that a test may break without disturbing the others. */
+export interface BreakableCluster {
+  cluster: Cluster;
+  postgres: PostgresServer;
+  redis: RedisServer;
+  stop(): Promise<void>;
+}
+
+const DATABASE = 'agentos';
+
+/** Starts servers of its own and a cluster on them. */
+export async function startBreakable(options: ClusterOptions = {}): Promise<BreakableCluster> {
+  const [postgres, redis] = await Promise.all([PostgresServer.create(), RedisServer.create()]);
+  const admin = new Client({ connectionString: postgres.ownerUrl('postgres') });
+  await admin.connect();
+  await admin.query(`CREATE DATABASE ${DATABASE}`);
+  await admin.end();
+  await migrate(postgres.ownerUrl(DATABASE));
+  const connection = ownerConnection(postgres.ownerUrl(DATABASE));
+  const cluster = await Cluster.start({
+    ...options,
+    installation: {
+      databaseUrl: postgres.appUrl(DATABASE),
+      ownerUrl: postgres.ownerUrl(DATABASE),
+      redisUrl: redis.url,
+      redisPrefix: 'agentos',
+      query: connection.query,
+    },
+  });
+  return {
+    cluster,
+    postgres,
+    redis,
+    stop: async () => {
+      try {
+        await cluster.stop();
+      } finally {
+        await connection.close();
+        await Promise.all([postgres.destroy(), redis.destroy()]);
+      }
+    },
+  };
+}
