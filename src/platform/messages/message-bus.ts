@@ -14,8 +14,11 @@ export interface Messages {
   'user.changed': { user_id: string };
   /** To all: a session ended. Else as above. */
   'session.revoked': { session_id: string };
-  /** To the api processes: the read model is out of date. Else it ages out. */
-  'ssot.invalidate': { reason: string };
+  /**
+   * To the api processes: the read model is out of date; with `floor`, the version that shows the change at
+   * least. Else it ages out.
+   */
+  'ssot.invalidate': { reason: string; floor?: number };
   /** To the api processes: a new snapshot is in the cache. Else it ages out. */
   'ssot.updated': { version: string };
   /** To whoever waits for a job to end. Else they look. */
@@ -34,6 +37,8 @@ export class MessageBus implements OnModuleInit {
   private readonly log = new Logger(MessageBus.name);
   private readonly handlers = new Map<string, Set<Handler<never>>>();
   private readonly channel: string;
+  private connections = 0;
+  private connected = false;
 
   constructor(@Inject(RedisService) private readonly redis: RedisService) {
     this.channel = redis.key('bus');
@@ -43,10 +48,29 @@ export class MessageBus implements OnModuleInit {
   onModuleInit(): void {
     const subscriber = this.redis.subscriber();
     subscriber.on('message', (_channel, text) => this.receive(text));
+    subscriber.on('close', () => (this.connected = false));
+    // Subscribed again, though ioredis does so too: only the answer tells from when on messages come.
+    subscriber.on('ready', () => {
+      subscriber.subscribe(this.channel).then(
+        () => {
+          this.connections++;
+          this.connected = true;
+        },
+        (error: Error) => this.log.warn(`Could not subscribe to messages: ${error.message}`),
+      );
+    });
     // Waits for Redis in the background: a process starts without it, too.
     subscriber.subscribe(this.channel).catch((error: Error) => {
       this.log.warn(`Could not subscribe to messages: ${error.message}`);
     });
+  }
+
+  /**
+   * The number of the connection on which messages come; undefined while there is none. Who sees a number that
+   * is not the one before may have missed messages in between.
+   */
+  get session(): number | undefined {
+    return this.connected ? this.connections : undefined;
   }
 
   /** Tells every process, this one included. Never throws: a lost message is logged and made good otherwise. */
