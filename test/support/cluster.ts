@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createTestDatabase, type TestDatabase } from './database';
 import { type Installation, testVariables, type Variables } from './env';
 import { HttpClient } from './http-client';
-import { freePort } from './ports';
+import { freePort } from '../../src/up/ports';
 import { ServiceProcess } from './process';
 import { redisForTest } from './redis';
 import { temporaryFolder } from './servers';

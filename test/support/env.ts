@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Env, loadEnv } from '../../src/platform/settings/env';
-import { freePort } from './ports';
+import { freePort } from '../../src/up/ports';
 import { temporaryFolder } from './servers';
 
 /** Environment variables by name, as a process gets them. */
