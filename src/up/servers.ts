@@ -1,0 +1,104 @@
+import { join } from 'node:path';
+import { readJson } from './files';
+import { freePort } from './ports';
+import { saysDiskFull, StartProblem } from './problem';
+import { findPostgres } from './postgres/binaries';
+import { Cluster, dataFolderOf, makeClusterFolders } from './postgres/cluster';
+import { findRedis } from './redis/binaries';
+import { RedisInstance } from './redis/instance';
+import type { ServiceUser } from './service-user';
+import type { Endpoints, LauncherSettings } from './settings';
+import { NotReady, type ProcessSpec } from './supervise/supervised-process';
+import type { Supervisor } from './supervise/supervisor';
+
+/** What the start of the private servers needs. */
+export interface ServersContext {
+  settings: LauncherSettings;
+  supervisor: Supervisor;
+  user: ServiceUser;
+  say: (text: string) => void;
+  signal: AbortSignal;
+}
+
+/** Another program can take a port between finding it free and using it. */
+const PORT_TRIES = 3;
+
+/** Postgres at its address, as both roles, and what it is for the table. */
+export interface RunningPostgres {
+  databaseUrl: string;
+  migrationDatabaseUrl: string;
+  description: string;
+}
+
+/** Starts the private Postgres, unless one is given. */
+export async function startPostgres(context: ServersContext): Promise<RunningPostgres> {
+  const { settings, user, signal, say } = context;
+  if (settings.databaseUrl) {
+    const migrationDatabaseUrl = settings.migrationDatabaseUrl ?? settings.databaseUrl;
+    return { databaseUrl: settings.databaseUrl, migrationDatabaseUrl, description: 'the given DATABASE_URL' };
+  }
+  makeClusterFolders(user);
+  const binaries = await findPostgres(dataFolderOf(user), join(user.folder, 'tools'), say, signal);
+  const cluster = new Cluster({ user, secretsFolder: settings.folders.secrets, signal });
+  await cluster.initialise(binaries);
+  const port = await onFreePort(context, portOf(settings, 'database_url'), (free) =>
+    cluster.spec(binaries, free),
+  );
+  await cluster.prepare(port);
+  return {
+    databaseUrl: cluster.appUrl(port),
+    migrationDatabaseUrl: cluster.ownerUrl(port),
+    description: `Postgres ${binaries.version} on 127.0.0.1:${port}, data in ${cluster.dataFolder}`,
+  };
+}
+
+/** Starts the private Redis, unless one is given. */
+export async function startRedis(
+  context: ServersContext,
+): Promise<{ redisUrl: string; description: string }> {
+  const { settings, user, signal, say } = context;
+  if (settings.redisUrl) return { redisUrl: settings.redisUrl, description: 'the given REDIS_URL' };
+  const binary = await findRedis(join(user.folder, 'tools'), say, signal);
+  const instance = new RedisInstance(user, settings.folders.secrets);
+  const port = await onFreePort(context, portOf(settings, 'redis_url'), (free) =>
+    instance.spec(binary, free),
+  );
+  return { redisUrl: instance.url(port), description: `Redis ${binary.version} on 127.0.0.1:${port}` };
+}
+
+/** The port of the last start: keeping it spares people a new address each time. */
+function portOf(settings: LauncherSettings, key: keyof Endpoints): number | undefined {
+  const last = readJson<Partial<Endpoints>>(settings.endpointsFile)?.[key];
+  return last && URL.canParse(last) ? Number(new URL(last).port) || undefined : undefined;
+}
+
+async function onFreePort(
+  { supervisor }: ServersContext,
+  preferred: number | undefined,
+  specOf: (port: number) => ProcessSpec,
+): Promise<number> {
+  for (let attempt = 1; ; attempt++) {
+    const port = await freePort(attempt === 1 ? preferred : undefined);
+    const spec = specOf(port);
+    try {
+      await supervisor.run(spec);
+      return port;
+    } catch (error) {
+      if (!(error instanceof NotReady)) throw error;
+      const text = error.lastLines.join('\n');
+      await supervisor.discard(spec.name);
+      if (attempt < PORT_TRIES && /address already in use/i.test(text)) continue;
+      if (saysDiskFull(text)) throw new Error(`ENOSPC: ${spec.cwd}`, { cause: error });
+      throw new StartProblem(`${error.message}: ${reasonIn(error.lastLines)}`);
+    }
+  }
+}
+
+/** The line that most likely tells why a server ended. */
+export function reasonIn(lines: readonly string[]): string {
+  return (
+    lines.findLast((line) => /fatal|panic|error|refused|denied|could not/i.test(line)) ??
+    lines.at(-1) ??
+    'it gave no reason'
+  );
+}
