@@ -17,6 +17,8 @@ export interface FfmpegInput {
   seekS?: number;
   /** Further input options, for example `-skip_frame nokey`. */
   options?: readonly string[];
+  /** The file is a WAV that an earlier step wrote; uploads in that format are refused. */
+  ownWav?: boolean;
 }
 
 /** What an ffmpeg call reads and writes; the guards are added by {@link ffmpegArgs}. */
@@ -38,7 +40,7 @@ function guardedInput(input: FfmpegInput, threads: number): string[] {
     '-protocol_whitelist',
     'file',
     '-format_whitelist',
-    FORMAT_WHITELIST,
+    input.ownWav ? 'wav' : FORMAT_WHITELIST,
     '-max_pixels',
     String(MAX_PIXELS),
     '-threads',

@@ -63,6 +63,11 @@ export class MediaTools {
     return this.capabilities.filters.includes(filter);
   }
 
+  /** The option that says how frames are kept, dropped or doubled; it got a new name in release 5.1. */
+  frameSync(mode: 'passthrough' | 'cfr' | 'vfr'): string[] {
+    return [this.capabilities.ffmpeg.major >= 6 ? '-fps_mode' : '-vsync', mode];
+  }
+
   /** For an agent's output: which tool made it. */
   get engine(): string {
     return `ffmpeg ${this.capabilities.ffmpeg.version}`;

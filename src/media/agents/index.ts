@@ -1,0 +1,19 @@
+import type { Agent } from './agent';
+import { audioAnalyst } from './audio-analyst.agent';
+import { clipRenderer } from './clip-renderer.agent';
+import { inspector } from './inspector.agent';
+import { momentSelector } from './moment-selector.agent';
+import { normaliser } from './normaliser.agent';
+import { packager } from './packager.agent';
+import { sceneDetector } from './scene-detector.agent';
+
+/** Every agent, each after those that it needs. Adding one = its file and a line here. */
+export const AGENTS: readonly Agent[] = [
+  inspector,
+  normaliser,
+  audioAnalyst,
+  sceneDetector,
+  momentSelector,
+  clipRenderer,
+  packager,
+];

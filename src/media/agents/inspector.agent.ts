@@ -1,0 +1,169 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import type { Agent, AgentResult, AgentRun } from './agent';
+import { AgentError } from './agent-error';
+import { displaySize } from './support/geometry';
+import { measureVideo, soundIsReadable, type Decoded } from './support/integrity';
+import { SCHEMA_VERSION, micro, type InspectorOutput, type VideoFacts } from './support/outputs';
+import { refuseUnreadable, refuseUnsupported } from './support/refusals';
+import { flagSetting, numberSetting, wholeSetting, withDefaults } from './support/settings';
+import { describe } from '../tools/media-tools';
+import type { MediaProbe, ProbedStream } from '../tools/probe';
+import { sniffFile } from '../tools/sniff';
+import {
+  checkDimensions,
+  checkDuration,
+  checkStreams,
+  mainAudio,
+  mainVideo,
+  sayDuration,
+  type StreamLimits,
+} from '../tools/stream-limits';
+
+const DEFAULTS = {
+  min_duration_s: 3,
+  max_duration_s: 4 * 3600,
+  max_streams: 8,
+  max_dimension: 8192,
+  /** Least share of the video that must decode for the job to go on. */
+  min_decodable: 0.95,
+  /** Go on with what can be decoded of a file that breaks off. */
+  accept_partial: false,
+};
+
+function limitsFrom(settings: Record<string, unknown>): StreamLimits {
+  return {
+    minDurationS: numberSetting(settings, 'min_duration_s', 0.5, 3600),
+    maxDurationS: numberSetting(settings, 'max_duration_s', 1, 24 * 3600),
+    maxStreams: wholeSetting(settings, 'max_streams', 1, 64),
+    maxDimension: wholeSetting(settings, 'max_dimension', 16, 8192),
+  };
+}
+
+async function sha256Of(path: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash, { signal });
+  return hash.digest('hex');
+}
+
+/** The rate differs from frame to frame: the two rates that a file states disagree (twice is interlacing). */
+function isVariable({ realFps, averageFps }: ProbedStream): boolean {
+  if (realFps === undefined || averageFps === undefined) return true;
+  const ratio = realFps / averageFps;
+  return Math.abs(ratio - 1) > 0.01 && Math.abs(ratio - 2) > 0.02;
+}
+
+function videoFacts(stream: ProbedStream, decoded: Decoded): VideoFacts {
+  const size = displaySize(stream);
+  const variable = isVariable(stream) || (stream.averageFps ?? 0) > 240;
+  const interlaced = !variable && (stream.realFps ?? 0) / (stream.averageFps ?? 1) > 1.5;
+  const [above = '0', below = '1'] = (stream.frameRate ?? '0/1').split('/');
+  return {
+    index: stream.index,
+    codec: stream.codec ?? 'unknown',
+    width: size.width,
+    height: size.height,
+    coded_width: stream.width,
+    coded_height: stream.height,
+    rotation: stream.rotation,
+    pixel_format: stream.pixelFormat,
+    fps: micro(variable ? decoded.frames / decoded.seconds : (stream.averageFps ?? 30)),
+    frame_rate: variable ? null : interlaced ? `${above}/${Number(below) * 2}` : `${above}/${below}`,
+    variable_rate: variable,
+    hdr: stream.colorTransfer === 'smpte2084' ? 'pq' : stream.colorTransfer === 'arib-std-b67' ? 'hlg' : null,
+  };
+}
+
+/** What the container claims, checked before anything is decoded. */
+function checkClaims(probe: MediaProbe, limits: StreamLimits): ProbedStream {
+  checkStreams(probe, limits);
+  const video = mainVideo(probe);
+  if (!video) throw new AgentError('NO_VIDEO');
+  checkDimensions(video, limits);
+  if (video.codec === null || video.codec === 'none' || video.width === 0 || video.height === 0)
+    throw new AgentError('UNSUPPORTED_FORMAT', 'The video is in a format that cannot be decoded here.', {
+      retryable: false,
+    });
+  const claimed = video.durationS ?? probe.durationS;
+  if (claimed !== undefined) checkDuration(claimed, limits);
+  return video;
+}
+
+/** Decides whether a damaged file is good enough. @returns warnings for the user */
+function judge(decoded: Decoded, settings: Record<string, unknown>): string[] {
+  const least = numberSetting(settings, 'min_decodable', 0, 1);
+  const readable = `${sayDuration(decoded.seconds)} of ${sayDuration(decoded.expectedS)}`;
+  if (decoded.clean) return [];
+  if (decoded.share >= least)
+    return [
+      `The file is damaged in places; ${(decoded.share * 100).toFixed(1)} % of its frames could be decoded.`,
+    ];
+  if (flagSetting(settings, 'accept_partial') && decoded.seconds > 0)
+    return [`The file is damaged: only ${readable} could be decoded, and only that was used, as asked for.`];
+  throw new AgentError(
+    'DAMAGED',
+    `The file is damaged: only ${readable} can be decoded. Upload it again, or set accept_partial to use what is readable.`,
+    { retryable: false, detail: describe(decoded.exit) },
+  );
+}
+
+/** Is this a video that can be processed, and what is in it? Refuses everything else with a reason. */
+export const inspector: Agent = {
+  id: 'inspector',
+  version: '1.0.0',
+  title: 'Inspector',
+  needs: [],
+  defaults: DEFAULTS,
+  timeoutS: 7200,
+  maxAttempts: 3,
+  weight: 10,
+
+  async run(run: AgentRun): Promise<AgentResult> {
+    const settings = withDefaults(DEFAULTS, run.settings);
+    const limits = limitsFrom(settings);
+    refuseUnsupported(await sniffFile(run.source.path));
+    const { probe, stderr } = await run.tools.probe(run.source.path, {
+      cwd: run.workDir,
+      signal: run.signal,
+    });
+    if (!probe) throw refuseUnreadable(stderr);
+    const stream = checkClaims(probe, limits);
+    run.progress(0.02);
+
+    const decoded = await measureVideo(run, probe, stream, limits.maxDurationS);
+    const warnings = judge(decoded, settings);
+    checkDuration(decoded.seconds, limits);
+    run.progress(0.95);
+
+    const sound = mainAudio(probe);
+    const readable = sound !== undefined && (await soundIsReadable(run, sound, decoded.seconds));
+    if (sound && !readable)
+      warnings.push('The sound of this file cannot be decoded; it is treated as silent.');
+    const output: InspectorOutput = {
+      schema_version: SCHEMA_VERSION,
+      engine: run.tools.engine,
+      params: settings,
+      verdict: decoded.clean ? 'ok' : 'damaged',
+      container: probe.formatName,
+      size: run.source.size,
+      sha256: run.source.sha256 ?? (await sha256Of(run.source.path, run.signal)),
+      duration_s: micro(decoded.seconds),
+      claimed_duration_s: probe.durationS ?? null,
+      video: videoFacts(stream, decoded),
+      audio: readable
+        ? {
+            index: sound.index,
+            codec: sound.codec ?? 'unknown',
+            sample_rate: sound.sampleRate ?? null,
+            channels: sound.channels ?? null,
+          }
+        : null,
+      decoded: { frames: decoded.frames, share: micro(decoded.share), error_lines: decoded.errorLines },
+      warnings,
+    };
+    for (const warning of warnings) run.log.warn(warning);
+    run.progress(1);
+    return { status: 'completed', output };
+  },
+};

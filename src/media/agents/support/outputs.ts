@@ -1,0 +1,169 @@
+import { AgentError } from '../agent-error';
+import type { AgentId, AgentRun, ClipReason, PublishedArtifact } from '../agent';
+
+/** Raised when the shape of an output changes. */
+export const SCHEMA_VERSION = 1;
+
+/** What every output begins with: enough to tell how it came about. */
+export interface OutputHeader {
+  schema_version: typeof SCHEMA_VERSION;
+  engine: string;
+  params: Record<string, unknown>;
+}
+
+/** A stretch of time in seconds of the source. */
+export interface Span {
+  start_s: number;
+  end_s: number;
+}
+
+/** The inspector's findings about the video stream. Sizes are those of the picture as it is displayed. */
+export interface VideoFacts {
+  index: number;
+  codec: string;
+  width: number;
+  height: number;
+  coded_width: number;
+  coded_height: number;
+  rotation: number;
+  pixel_format: string | null;
+  /** Frames per second: of the constant rate, or the average of a variable one. */
+  fps: number;
+  /** The constant rate as a fraction that filters take; null when the rate is variable or unknown. */
+  frame_rate: string | null;
+  variable_rate: boolean;
+  hdr: 'pq' | 'hlg' | null;
+}
+
+export interface AudioFacts {
+  index: number;
+  codec: string;
+  sample_rate: number | null;
+  channels: number | null;
+}
+
+export interface InspectorOutput extends OutputHeader {
+  verdict: 'ok' | 'damaged';
+  container: string;
+  size: number;
+  sha256: string;
+  /** Measured by decoding, not the container's claim. */
+  duration_s: number;
+  claimed_duration_s: number | null;
+  video: VideoFacts;
+  audio: AudioFacts | null;
+  decoded: { frames: number; share: number; error_lines: number };
+  warnings: string[];
+}
+
+export interface NormaliserOutput extends OutputHeader {
+  proxy: PublishedArtifact & { width: number; height: number; fps: number; frames: number };
+  audio: PublishedArtifact | null;
+  duration_s: number;
+  tone_mapped: boolean;
+}
+
+export interface AudioAnalystOutput extends OutputHeader {
+  /** null: the sound is too quiet or too short to measure. */
+  integrated_lufs: number | null;
+  range_lu: number | null;
+  true_peak_dbtp: number | null;
+  silences: Span[];
+  /** Mean level of each second in dBFS; silence is -120. */
+  rms_db: number[];
+  waveform: PublishedArtifact;
+}
+
+export interface SceneDetectorOutput extends OutputHeader {
+  cuts: { time_s: number; score: number }[];
+  blacks: Span[];
+  freezes: Span[];
+  shots: Span[];
+}
+
+export interface SelectedClip extends Span {
+  position: number;
+  score: number;
+  reasons: ClipReason[];
+}
+
+export interface MomentSelectorOutput extends OutputHeader {
+  clips: SelectedClip[];
+  candidates: number;
+  /** Why fewer clips than asked for, or other than usual ones; null when nothing is to be said. */
+  note: string | null;
+}
+
+export interface RenderedVariant {
+  format: string;
+  width: number;
+  height: number;
+  duration_s: number;
+  fps: number;
+  frames: number;
+  file: PublishedArtifact;
+}
+
+export interface RenderedClip extends SelectedClip {
+  /** `silent`: the source has no sound; the file carries a silent track, so that every player plays it. */
+  audio: 'source' | 'silent';
+  variants: RenderedVariant[];
+}
+
+export interface ClipRendererOutput extends OutputHeader {
+  clips: RenderedClip[];
+}
+
+/** What each agent leaves behind. */
+export interface AgentOutputs {
+  inspector: InspectorOutput;
+  normaliser: NormaliserOutput;
+  'audio-analyst': AudioAnalystOutput;
+  'scene-detector': SceneDetectorOutput;
+  'moment-selector': MomentSelectorOutput;
+  'clip-renderer': ClipRendererOutput;
+}
+type Producer = keyof AgentOutputs & AgentId;
+
+/** A property that only a completed output of that agent has: a skipped step leaves none. */
+const MARK: Record<Producer, string> = {
+  inspector: 'video',
+  normaliser: 'proxy',
+  'audio-analyst': 'rms_db',
+  'scene-detector': 'cuts',
+  'moment-selector': 'clips',
+  'clip-renderer': 'clips',
+};
+
+/** The output of an earlier step, or undefined if it was skipped. */
+export function findInput<K extends Producer>(run: AgentRun, agent: K): AgentOutputs[K] | undefined {
+  const value = run.inputs[agent];
+  if (typeof value !== 'object' || value === null || !(MARK[agent] in value)) return undefined;
+  const { schema_version } = value as { schema_version?: unknown };
+  if (schema_version !== SCHEMA_VERSION) return undefined;
+  return value as AgentOutputs[K];
+}
+
+/** The output of an earlier step. @throws AgentError MISSING_INPUT */
+export function requireInput<K extends Producer>(run: AgentRun, agent: K): AgentOutputs[K] {
+  const value = findInput(run, agent);
+  if (!value)
+    throw new AgentError(
+      'MISSING_INPUT',
+      `The result of the step ${agent} is missing, so this step cannot run.`,
+      {
+        retryable: false,
+      },
+    );
+  return value;
+}
+
+/** Rounds to a millionth: what JSON shows stays readable, and no frame is lost. */
+export function micro(value: number): number {
+  return Math.round(value * 1e6) / 1e6;
+}
+
+/** A progress callback for a part of a step, `from` to `to` of 0..1. */
+export function part(run: AgentRun, from: number, to: number): (fraction: number) => void {
+  return (fraction) => run.progress(from + (to - from) * Math.min(1, Math.max(0, fraction)));
+}

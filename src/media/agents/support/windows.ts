@@ -1,0 +1,126 @@
+import type { Span } from './outputs';
+
+/** A moment where a clip may begin or end; `clean` if the picture or the sound changes there. */
+export interface Boundary {
+  time_s: number;
+  kind: 'start' | 'end' | 'cut' | 'silence' | 'black' | 'grid';
+}
+
+/** A stretch that could become a clip. */
+export interface Window {
+  from: Boundary;
+  to: Boundary;
+}
+
+/** How long clips may be, in seconds. */
+export interface LengthRules {
+  minS: number;
+  maxS: number;
+  targetS: number;
+}
+
+/** Windows that are looked at, at most: keeps a long and busy video from taking minutes. */
+const MAX_WINDOWS = 400_000;
+
+/** Makes the wished lengths fit a video: a short one gets shorter clips, and at worst the whole of it is one. */
+export function fitLengths(durationS: number, count: number, wished: LengthRules): LengthRules {
+  const minS = Math.min(wished.minS, durationS);
+  const maxS = Math.max(minS, Math.min(wished.maxS, durationS));
+  const share = Math.max(minS, durationS / count);
+  return { minS, maxS, targetS: Math.min(maxS, Math.max(minS, Math.min(wished.targetS, share))) };
+}
+
+/**
+ * All boundaries, in the order of time, on whole frames. Cuts come before others at the same frame.
+ * A grid fills long stretches without any, so that there always are candidates.
+ */
+export function findBoundaries(
+  durationS: number,
+  fps: number,
+  found: { cuts: readonly number[]; silences: readonly Span[]; blacks: readonly Span[] },
+  gridS: number,
+): Boundary[] {
+  const frames = Math.floor(durationS * fps + 1e-6);
+  const byFrame = new Map<number, Boundary>();
+  const add = (timeS: number, kind: Boundary['kind']) => {
+    const frame = kind === 'end' ? frames : Math.round(timeS * fps);
+    if (frame < 0 || frame > frames || byFrame.has(frame)) return;
+    byFrame.set(frame, { time_s: frame / fps, kind });
+  };
+  add(0, 'start');
+  add(durationS, 'end');
+  for (const cut of found.cuts) add(cut, 'cut');
+  for (const { start_s, end_s } of found.blacks) [start_s, end_s].forEach((time) => add(time, 'black'));
+  for (const { start_s, end_s } of found.silences) [start_s, end_s].forEach((time) => add(time, 'silence'));
+  const natural = [...byFrame.values()].sort((a, b) => a.time_s - b.time_s);
+  natural.slice(1).forEach((boundary, index) => {
+    const before = natural[index]?.time_s ?? 0;
+    for (let time = before + gridS; time < boundary.time_s - gridS / 2; time += gridS) add(time, 'grid');
+  });
+  return [...byFrame.values()].sort((a, b) => a.time_s - b.time_s);
+}
+
+/** Every pair of boundaries whose distance is allowed. Never empty for a duration of at least `minS`. */
+export function candidateWindows(boundaries: readonly Boundary[], { minS, maxS }: LengthRules): Window[] {
+  const slack = 1e-6;
+  const windows: Window[] = [];
+  for (let a = 0; a < boundaries.length && windows.length < MAX_WINDOWS; a += 1) {
+    const from = boundaries[a];
+    if (!from) break;
+    for (let b = a + 1; b < boundaries.length; b += 1) {
+      const to = boundaries[b];
+      if (!to || to.time_s - from.time_s > maxS + slack) break;
+      if (to.time_s - from.time_s >= minS - slack) windows.push({ from, to });
+    }
+  }
+  const [first, last] = [boundaries[0], boundaries.at(-1)];
+  if (windows.length === 0 && first && last) windows.push({ from: first, to: last });
+  return windows;
+}
+
+/** Seconds of `spans` that lie within a stretch, found fast by sums up to each span. Spans must not overlap. */
+export class Coverage {
+  private readonly spans: Span[];
+  private readonly before: number[] = [];
+
+  constructor(spans: readonly Span[]) {
+    this.spans = [...spans].sort((a, b) => a.start_s - b.start_s);
+    let sum = 0;
+    for (const { start_s, end_s } of this.spans) {
+      this.before.push(sum);
+      sum += end_s - start_s;
+    }
+  }
+
+  /** Covered seconds from 0 up to a time. */
+  private upTo(timeS: number): number {
+    let low = 0;
+    let high = this.spans.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.spans[middle]?.start_s ?? Infinity) < timeS) low = middle + 1;
+      else high = middle;
+    }
+    const last = this.spans[low - 1];
+    if (!last) return 0;
+    return (this.before[low - 1] ?? 0) + Math.min(timeS, last.end_s) - last.start_s;
+  }
+
+  /** Covered share of a stretch, 0..1. */
+  share(startS: number, endS: number): number {
+    return endS > startS
+      ? Math.min(1, Math.max(0, (this.upTo(endS) - this.upTo(startS)) / (endS - startS)))
+      : 0;
+  }
+}
+
+/** Joins spans that overlap or touch. */
+export function unite(spans: readonly Span[]): Span[] {
+  const united: Span[] = [];
+  for (const span of [...spans].sort((a, b) => a.start_s - b.start_s)) {
+    const last = united.at(-1);
+    if (last && span.start_s <= last.end_s) last.end_s = Math.max(last.end_s, span.end_s);
+    else united.push({ ...span });
+  }
+  return united;
+}
