@@ -36,6 +36,13 @@ const withServers = {
   globalTeardown: join(__dirname, 'test/support/global-teardown.ts'),
 };
 
+/** The projects that run the built product as processes, and print its logs when a test fails. */
+const withProcesses = {
+  ...withServers,
+  testEnvironment: join(__dirname, 'test/support/environment.ts'),
+  setupFilesAfterEnv: [join(__dirname, 'test/support/patience.ts')],
+};
+
 module.exports = {
   projects: [
     { ...base, displayName: 'unit', roots: ['<rootDir>/src'], testRegex: '\\.spec\\.ts$' },
@@ -45,7 +52,14 @@ module.exports = {
       roots: ['<rootDir>/test/integration'],
       testRegex: '\\.int\\.ts$',
     },
-    { ...withServers, displayName: 'e2e', roots: ['<rootDir>/test/e2e'], testRegex: '\\.e2e\\.ts$' },
-    { ...withServers, displayName: 'faults', roots: ['<rootDir>/test/faults'], testRegex: '\\.fault\\.ts$' },
+    { ...withProcesses, displayName: 'e2e', roots: ['<rootDir>/test/e2e'], testRegex: '\\.e2e\\.ts$' },
+    {
+      ...withProcesses,
+      displayName: 'faults',
+      roots: ['<rootDir>/test/faults'],
+      testRegex: '\\.fault\\.ts$',
+    },
+    // Not part of the tests: `npm run bench`.
+    { ...withProcesses, displayName: 'bench', roots: ['<rootDir>/bench'], testRegex: '\\.bench\\.ts$' },
   ],
 };

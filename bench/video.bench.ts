@@ -1,0 +1,59 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { Cluster } from '../test/support/cluster';
+import { longVideo } from '../test/support/media';
+import { createJob, settled, upload } from '../test/support/video-way';
+import { report } from './load';
+
+const MINUTES = 1;
+const SAMPLE_MS = 100;
+
+describe('a video', () => {
+  it(`of ${MINUTES} min at 640x360: time and memory per minute`, async () => {
+    const started = Date.now();
+    const cluster = await Cluster.start({ apis: 1, variables: { LOG_LEVEL: 'warn' } });
+    const readyS = (Date.now() - started) / 1_000;
+    const { client } = await cluster.user('user');
+    const uploadId = await upload([client], await longVideo(MINUTES * 60));
+    const worker = cluster.workers[0]?.pid ?? 0;
+    let most = 0;
+    const timer = setInterval(() => (most = Math.max(most, treeRss(worker))), SAMPLE_MS);
+    const begun = Date.now();
+    const jobId = await createJob(client, uploadId);
+    const job = await settled(client, jobId, 600_000);
+    clearInterval(timer);
+    expect(job.status).toBe('completed');
+    report('one installation', { 's to ready (api, worker, manager)': readyS });
+    report('a job', {
+      's per minute of video': (Date.now() - begun) / 1_000 / MINUTES,
+      'MB most, worker and its tools': most / 1_048_576,
+    });
+    await cluster.stop();
+  }, 700_000);
+});
+
+/** Resident bytes of a process and everything below it. */
+function treeRss(root: number): number {
+  const processes = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+  const parents = new Map(processes.map((pid) => [pid, statOf(pid)]));
+  let sum = 0;
+  for (const [pid, stat] of parents) {
+    for (let at: number | undefined = pid; at; at = parents.get(at)?.parent) {
+      if (at !== root) continue;
+      sum += stat?.rss ?? 0;
+      break;
+    }
+  }
+  return sum;
+}
+
+function statOf(pid: number): { parent: number; rss: number } | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return { parent: Number(fields[1]), rss: Number(fields[21]) * 4_096 };
+  } catch {
+    return undefined; // it ended meanwhile
+  }
+}
