@@ -1,0 +1,75 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { v7 as uuidv7 } from 'uuid';
+import { AppError } from '../../platform/errors/app-error';
+import { Db } from '../../platform/postgres/db';
+import { RuntimeSettings } from '../../platform/settings/runtime-settings';
+import { chunkGeometry, MAX_CHUNK_BYTES, MAX_CHUNKS } from './chunk-geometry';
+import { displayFilename } from './filename';
+import type { NewUpload, ReceivedChunk, Upload, UploadStatus } from './upload';
+import { UploadStore } from './upload-store';
+
+/** Begins uploads and tells about them. */
+@Injectable()
+export class UploadsService {
+  constructor(
+    @Inject(Db) private readonly db: Db,
+    @Inject(UploadStore) private readonly store: UploadStore,
+    @Inject(RuntimeSettings) private readonly settings: RuntimeSettings,
+  ) {}
+
+  /**
+   * Begins an upload: its id, how the file has to be cut, and until when it must be complete.
+   *
+   * @throws AppError PAYLOAD_TOO_LARGE, QUOTA_EXCEEDED
+   */
+  async init(
+    wanted: NewUpload,
+  ): Promise<Pick<Upload, 'id' | 'chunkSize' | 'chunkCount' | 'expiresAt' | 'filename'>> {
+    const limits = this.settings.current().uploads;
+    const largest = Math.min(limits.max_bytes, MAX_CHUNKS * MAX_CHUNK_BYTES);
+    if (wanted.sizeBytes > largest) {
+      throw new AppError('PAYLOAD_TOO_LARGE', `A file has at most ${largest} bytes.`);
+    }
+    const upload = {
+      ...chunkGeometry(wanted.sizeBytes, wanted.chunkSize ?? limits.chunk_bytes),
+      id: uuidv7(),
+      userId: wanted.userId,
+      filename: displayFilename(wanted.filename),
+      contentType: wanted.contentType,
+      sha256: wanted.sha256?.toLowerCase(),
+      expiresAt: new Date(Date.now() + limits.expires_after_s * 1000),
+    };
+    await this.db.transaction(async (tx) => {
+      if ((await this.store.countOpen(tx, wanted.userId)) >= limits.max_open_per_user) {
+        throw new AppError(
+          'QUOTA_EXCEEDED',
+          `You have ${limits.max_open_per_user} unfinished uploads, and that is the limit.`,
+        );
+      }
+      await this.store.insert(tx, upload);
+    });
+    return upload;
+  }
+
+  /**
+   * An upload with what was received of it. `ownerId`: only theirs.
+   *
+   * @throws AppError UPLOAD_NOT_FOUND
+   */
+  async get(id: string, ownerId?: string): Promise<{ upload: Upload; chunks: ReceivedChunk[] }> {
+    const upload = await this.store.find(id, ownerId);
+    if (!upload) throw new AppError('UPLOAD_NOT_FOUND');
+    return { upload, chunks: await this.store.chunks(id) };
+  }
+
+  /** Uploads, newest first: `limit` of them after the upload `after`, or from position `offset`. */
+  list(filter: {
+    userId?: string;
+    status?: UploadStatus;
+    after?: string;
+    offset: number;
+    limit: number;
+  }): Promise<Upload[]> {
+    return this.store.list(filter);
+  }
+}

@@ -1,0 +1,54 @@
+import { IsUUID } from 'class-validator';
+
+/** Which clip. */
+export class ClipIdParam {
+  /** @example 019aa3f1-9a10-7c44-8d1e-2f3a4b5c6d7e */
+  @IsUUID()
+  clip_id!: string;
+}
+
+/** One file of a clip. */
+export class ClipVariantView {
+  /** What it is for: `16x9`, `9x16`, ... @example 16x9 */
+  format!: string;
+  /** In pixels. @example 1280 */
+  width!: number;
+  /** In pixels. @example 720 */
+  height!: number;
+  /** In seconds. @example 15.0 */
+  duration_s!: number;
+  /** @example video/mp4 */
+  content_type!: string;
+  /** In bytes. @example 1843200 */
+  size!: number;
+  /** SHA-256 of the file, also its ETag. */
+  sha256!: string;
+  /** Works without signing in until it expires; Range requests are answered, `?inline=1` plays in a browser. */
+  download_url!: string;
+  /** When the link stops working; ask again for a new one. */
+  download_expires_at!: string;
+}
+
+/** A clip that was cut out of a video. */
+export class ClipView {
+  /** @example 019aa3f1-9a10-7c44-8d1e-2f3a4b5c6d7e */
+  clip_id!: string;
+  /** @example 019aa3f1-8b00-7a11-9c2d-3e4f5a6b7c8d */
+  job_id!: string;
+  /** Its place among the clips of the job, from 1. @example 1 */
+  position!: number;
+  /** Where it begins in the video, in seconds. @example 12.4 */
+  start_s!: number;
+  /** Where it ends in the video, in seconds. @example 27.4 */
+  end_s!: number;
+  /** In seconds. @example 15.0 */
+  duration_s!: number;
+  /** How good it is, the higher the better. @example 0.82 */
+  score!: number;
+  /** Why this moment was chosen. */
+  reasons!: Record<string, unknown>[];
+  /** A picture of it; null if there is none. */
+  poster_url!: string | null;
+  variants!: ClipVariantView[];
+  created_at!: string;
+}

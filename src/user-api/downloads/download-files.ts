@@ -1,0 +1,41 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Readable } from 'node:stream';
+import { Db } from '../../platform/postgres/db';
+import { BlobStore } from '../../platform/storage/blob-store';
+import type { ServedFile } from './send-file';
+
+interface ArtifactRow {
+  name: string;
+  content_type: string;
+  storage_key: string;
+  size_bytes: number;
+  sha256: string;
+  created_at: Date;
+}
+
+/** Finds produced files by their artifact. */
+@Injectable()
+export class DownloadFiles {
+  constructor(
+    @Inject(Db) private readonly db: Db,
+    @Inject(BlobStore) private readonly blobs: BlobStore,
+  ) {}
+
+  /** The file, unless it, or what it stands for, was deleted or its time is over. */
+  async find(artifactId: string): Promise<ServedFile | undefined> {
+    const [row] = await this.db.query<ArtifactRow>(
+      `SELECT name, content_type, storage_key, size_bytes, sha256, created_at FROM artifacts
+       WHERE id = $1 AND (expires_at IS NULL OR expires_at > now())`,
+      [artifactId],
+    );
+    if (!row || !(await this.blobs.stat(row.storage_key))) return undefined;
+    return {
+      name: row.name,
+      contentType: row.content_type,
+      sizeBytes: row.size_bytes,
+      sha256: row.sha256,
+      createdAt: row.created_at,
+      open: (range): Promise<Readable> => this.blobs.open(row.storage_key, range),
+    };
+  }
+}

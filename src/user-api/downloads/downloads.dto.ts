@@ -1,0 +1,17 @@
+import { IsIn, IsOptional, IsString, MaxLength } from 'class-validator';
+
+/** Which file. */
+export class DownloadParam {
+  /** The last part of a `download_url`. */
+  @IsString()
+  @MaxLength(1_000)
+  token!: string;
+}
+
+/** How it is wanted. */
+export class DownloadQuery {
+  /** `1` lets a browser show a picture or play a video instead of saving it. @example 1 */
+  @IsOptional()
+  @IsIn(['0', '1'])
+  inline?: '0' | '1';
+}

@@ -1,0 +1,13 @@
+import { Module } from '@nestjs/common';
+import { AuthModule } from './auth/auth.module';
+import { ClipsApiModule } from './clips/clips-api.module';
+import { DownloadsApiModule } from './downloads/downloads-api.module';
+import { JobsApiModule } from './jobs/jobs-api.module';
+import { UploadsApiModule } from './uploads/uploads-api.module';
+
+/** The API for those who use the product: sign-in, uploads, jobs, clips and their files. */
+@Module({
+  imports: [AuthModule, UploadsApiModule, JobsApiModule, ClipsApiModule, DownloadsApiModule],
+  exports: [AuthModule],
+})
+export class UserApiModule {}
