@@ -2,6 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Guardian } from '../../src/up/ownership/guardian';
+import { identify } from '../../src/up/ownership/process-identity';
 import { freePort } from '../../src/up/ports';
 import { findPostgres, type PostgresBinaries } from '../../src/up/postgres/binaries';
 import { Cluster, makeClusterFolders } from '../../src/up/postgres/cluster';
@@ -39,6 +41,8 @@ function toolsFolder(): string {
 abstract class Server {
   private child: ChildProcess | undefined;
   private log = '';
+  /** Stops the server should this process be killed. */
+  private guardian: Guardian | undefined;
 
   protected constructor(
     private readonly dir: string,
@@ -53,9 +57,13 @@ abstract class Server {
       cwd: spec.cwd,
       env: spec.env,
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
       ...(spec.uid === undefined ? {} : { uid: spec.uid, gid: spec.gid }),
     });
     this.child = child;
+    this.guardian = new Guardian();
+    const identity = identify(child.pid ?? 0);
+    if (identity) this.guardian.watch({ ...identity, name: spec.name, stopSignal: this.stopSignal });
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => (this.log = (this.log + chunk.toString()).slice(-4_000)));
     const ready = spec.ready;
@@ -74,6 +82,7 @@ abstract class Server {
   async stop(): Promise<void> {
     const { child } = this;
     this.child = undefined;
+    this.guardian?.dismiss();
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     child.kill(this.stopSignal);

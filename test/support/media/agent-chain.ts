@@ -83,7 +83,12 @@ export async function runChain(source: string, options: ChainOptions): Promise<C
   return chain;
 }
 
-async function publish(chain: Chain, agent: AgentId, dir: string, file: ArtifactFile): Promise<PublishedArtifact> {
+async function publish(
+  chain: Chain,
+  agent: AgentId,
+  dir: string,
+  file: ArtifactFile,
+): Promise<PublishedArtifact> {
   const id = uuidv7();
   const folder = join(dir, 'published', agent);
   await mkdir(folder, { recursive: true });
@@ -93,7 +98,9 @@ async function publish(chain: Chain, agent: AgentId, dir: string, file: Artifact
     artifact_id: id,
     name: file.name,
     size: (await stat(path)).size,
-    sha256: createHash('sha256').update(await readFile(path)).digest('hex'),
+    sha256: createHash('sha256')
+      .update(await readFile(path))
+      .digest('hex'),
   };
   chain.published.set(id, { ...file, ...artifact, path, agent });
   return artifact;
