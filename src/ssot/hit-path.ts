@@ -1,0 +1,96 @@
+import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AppError } from '../platform/errors/app-error';
+import '../platform/http/request';
+import { IpAllowList } from '../platform/security/ip-allow-list';
+import type { Actor } from '../platform/security/roles';
+import { mayReadAll } from '../platform/security/roles';
+import { ENV, type Env } from '../platform/settings/env';
+import { RuntimeSettings } from '../platform/settings/runtime-settings';
+import { AuthService } from '../user-api/auth/auth.service';
+import { bearerToken } from '../user-api/auth/bearer';
+import { ReadLimit, type ReadLimitState } from './read-limit';
+import { sendSnapshot, VIEWS } from './snapshot-answer';
+import { SsotService } from './ssot.service';
+
+/**
+ * Answers hits in front of the router, which costs more than the whole rest of a hit. Authentication, address
+ * list, role and the shape of the answer are the same code as behind it; whatever is not a plain hit for
+ * someone who may read goes on to the router, which says what is wrong, or builds.
+ */
+@Injectable()
+export class HitPath implements OnModuleInit, OnModuleDestroy {
+  private readonly log = new Logger(HitPath.name);
+  private readonly limit = new ReadLimit();
+  private readonly allowed: IpAllowList;
+  private unfollow: () => void = () => undefined;
+
+  constructor(
+    private readonly host: HttpAdapterHost,
+    private readonly ssot: SsotService,
+    private readonly auth: AuthService,
+    private readonly settings: RuntimeSettings,
+    @Inject(ENV) env: Env,
+  ) {
+    this.allowed = new IpAllowList(env.adminIpAllowlist);
+  }
+
+  onModuleInit(): void {
+    this.unfollow = this.ssot.follow((snapshot) => {
+      for (const view of VIEWS.values()) {
+        view(snapshot)
+          .compress()
+          .catch((error: Error) => this.log.error(`A snapshot could not be compressed: ${error.message}`));
+      }
+    });
+    const fastify = (
+      this.host.httpAdapter as ReturnType<NestFastifyApplication['getHttpAdapter']>
+    ).getInstance();
+    fastify.addHook('onRequest', (request, reply, done) => {
+      if (request.method !== 'GET' || !VIEWS.has(request.raw.url ?? '')) return done();
+      this.answer(request, reply).then((answered) => {
+        if (!answered) done();
+      }, done);
+    });
+  }
+
+  onModuleDestroy(): void {
+    this.unfollow();
+  }
+
+  /** @returns false if the router has to deal with it */
+  private async answer(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
+    const view = VIEWS.get(request.raw.url ?? '');
+    const token = bearerToken(request);
+    if (!view || !token || !this.ssot.peek() || !this.allowed.contains(request.clientIp)) return false;
+    const actor = await this.actorOf(token);
+    if (!actor || !mayReadAll(actor.role)) return false;
+    const snapshot = this.ssot.peek();
+    if (!snapshot) return false;
+    const state = this.limit.take(actor.userId, this.settings.current().rate_limits.admin_read_per_minute);
+    limitHeaders(reply, state);
+    if (!state.admitted) {
+      throw new AppError('RATE_LIMITED', 'Too many requests: the limit "admin-read" is used up.', {
+        retryAfterS: state.resetS,
+      });
+    }
+    sendSnapshot(request, reply, view, { snapshot, cache: snapshot.document.stale ? 'stale' : 'hit' });
+    return true;
+  }
+
+  private async actorOf(token: string): Promise<Actor | undefined> {
+    try {
+      return await this.auth.authenticate(token);
+    } catch {
+      // The guards behind the router answer it, with the right code.
+      return undefined;
+    }
+  }
+}
+
+function limitHeaders(reply: FastifyReply, { limit, remaining, resetS }: ReadLimitState): void {
+  reply.header('ratelimit-policy', `"admin-read";q=${limit};w=60`);
+  reply.header('ratelimit', `"admin-read";r=${remaining};t=${resetS}`);
+}

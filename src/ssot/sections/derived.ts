@@ -1,0 +1,87 @@
+import type {
+  AgentsWorkersDto,
+  DashboardDto,
+  JobsDto,
+  ManagersDto,
+  QueuesDto,
+  SystemDto,
+} from '../snapshot.dto';
+import type { WorkersFound } from './workers.collector';
+
+/** What is said of an agent wherever it is named. */
+export interface AgentFacts {
+  readonly id: string;
+  readonly title: string;
+  readonly version: string;
+}
+
+/** Agents and workers, from the numbers that the other sections show too: two pages can never disagree. */
+export function agentsAndWorkers(
+  agents: readonly AgentFacts[],
+  workers: WorkersFound,
+  queues: QueuesDto,
+): AgentsWorkersDto {
+  const lines = agents.map(({ id, title, version }) => {
+    const queue = queues.queues.find((one) => one.queue === id);
+    const serving = workers.serving[id] ?? 0;
+    return {
+      agent: id,
+      title,
+      version,
+      status: queue?.paused ? ('paused' as const) : serving > 0 ? ('active' as const) : ('unserved' as const),
+      workers: serving,
+      waiting: queue?.waiting ?? 0,
+      processing: queue?.active ?? 0,
+      completed_1h: queue?.completed_1h ?? 0,
+      failed_1h: queue?.failed_1h ?? 0,
+    };
+  });
+  return {
+    totals: {
+      agents: lines.length,
+      active_agents: lines.filter((line) => line.status === 'active').length,
+      workers: workers.online,
+      busy_workers: workers.busy,
+    },
+    agents: lines,
+    workers: workers.list,
+  };
+}
+
+/** The dashboard, from the numbers of the other sections. */
+export function dashboard(
+  jobs: JobsDto,
+  queues: QueuesDto,
+  agents: AgentsWorkersDto,
+  managers: ManagersDto,
+  system: SystemDto,
+): DashboardDto {
+  const concerns = [
+    system.maintenance.enabled ? 'maintenance mode is on' : undefined,
+    system.redis === null ? 'Redis is away' : undefined,
+    agents.totals.workers === 0 ? 'no worker is online' : undefined,
+    counted(queues.totals.paused, 'queue is paused', 'queues are paused'),
+    counted(managers.totals.failing, 'manager is failing', 'managers are failing'),
+    counted(managers.totals.leaderless, 'manager has no leader', 'managers have no leader'),
+  ].filter((concern) => concern !== undefined);
+  const sentence = concerns.join(', ');
+  return {
+    status: concerns.length === 0 ? 'ok' : 'attention',
+    summary: concerns.length === 0 ? 'All is well.' : `${sentence[0]?.toUpperCase()}${sentence.slice(1)}.`,
+    ...jobs,
+    queues: {
+      total: queues.totals.queues,
+      paused: queues.totals.paused,
+      waiting: queues.totals.waiting,
+      active: queues.totals.active,
+    },
+    agents: { total: agents.totals.agents, active: agents.totals.active_agents },
+    workers: { online: agents.totals.workers, busy: agents.totals.busy_workers },
+    maintenance: system.maintenance.enabled,
+  };
+}
+
+function counted(count: number, one: string, many: string): string | undefined {
+  if (count === 0) return undefined;
+  return count === 1 ? `1 ${one}` : `${count} ${many}`;
+}

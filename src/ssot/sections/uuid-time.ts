@@ -1,0 +1,13 @@
+/**
+ * The smallest UUIDv7 of a moment. Ids are ordered by time, so "since then" is a range of the primary key
+ * and of every index that ends in the id.
+ */
+export function firstIdOf(moment: Date): string {
+  const hex = moment.getTime().toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
+}
+
+/** The moment so many hours ago. */
+export function hoursAgo(hours: number): Date {
+  return new Date(Date.now() - hours * 3_600_000);
+}

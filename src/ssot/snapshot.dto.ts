@@ -1,0 +1,254 @@
+/** How jobs stand. */
+export class JobNumbersDto {
+  /** Jobs that are not finished: processing + queued. */
+  active!: number;
+  processing!: number;
+  queued!: number;
+  /** Of the jobs created in the last 24 hours, those that are completed now. */
+  completed_24h!: number;
+  failed_24h!: number;
+  cancelled_24h!: number;
+}
+
+/** A job as the dashboard lists it. */
+export class JobLineDto {
+  job_id!: string;
+  title!: string;
+  status!: string;
+  progress!: number;
+  error_code!: string | null;
+  error_message!: string | null;
+  created_at!: Date;
+  updated_at!: Date;
+}
+
+/** What the collector of jobs finds; the dashboard shows it. */
+export class JobsDto {
+  jobs!: JobNumbersDto;
+  /** Clips made in the last 24 hours. */
+  clips_24h!: number;
+  /** Uploads that are not finished. */
+  uploads_open!: number;
+  /** The newest jobs, 10 at most. */
+  recent_jobs!: JobLineDto[];
+  /** The newest failures of the last 24 hours, 5 at most. */
+  recent_failures!: JobLineDto[];
+}
+
+/** The first page: a sentence and the numbers behind it. */
+export class DashboardDto extends JobsDto {
+  /** `attention` when something needs an operator. */
+  status!: 'ok' | 'attention';
+  /** What needs attention, in words; "All is well." otherwise. */
+  summary!: string;
+  queues!: { total: number; paused: number; waiting: number; active: number };
+  agents!: { total: number; active: number };
+  workers!: { online: number; busy: number };
+  maintenance!: boolean;
+}
+
+/** A worker process that reported itself within its lease. */
+export class WorkerDto {
+  worker_id!: string;
+  pool!: string;
+  pid!: number;
+  started_at!: string;
+  concurrency!: number;
+  /** Steps that it runs now. */
+  active_steps!: number;
+  queues!: string[];
+  rss_bytes!: number;
+  loop_delay_ms!: number;
+}
+
+/** An agent and what it has to do. */
+export class AgentDto {
+  agent!: string;
+  title!: string;
+  version!: string;
+  /** `paused`: its queue is; `active`: a worker serves its queue; `unserved`: none does. */
+  status!: 'active' | 'paused' | 'unserved';
+  /** Workers that serve its queue. */
+  workers!: number;
+  waiting!: number;
+  processing!: number;
+  completed_1h!: number;
+  failed_1h!: number;
+}
+
+/** Agents and workers. */
+export class AgentsWorkersDto {
+  totals!: { agents: number; active_agents: number; workers: number; busy_workers: number };
+  agents!: AgentDto[];
+  workers!: WorkerDto[];
+}
+
+/** A queue. The numbers are Postgres', which is the truth about what has to be done. */
+export class QueueDto {
+  queue!: string;
+  paused!: boolean;
+  /** Steps that could start now. */
+  waiting!: number;
+  /** Steps that wait for their next attempt. */
+  delayed!: number;
+  active!: number;
+  /** When the step that waits longest began to. */
+  oldest_waiting_at!: Date | null;
+  completed_1h!: number;
+  failed_1h!: number;
+  /** From queued to started, of the steps finished in the last hour, in milliseconds. */
+  wait_ms_p50!: number | null;
+  wait_ms_p95!: number | null;
+  /** From started to finished, of the same, in milliseconds. */
+  run_ms_p50!: number | null;
+  run_ms_p95!: number | null;
+}
+
+/** All queues. */
+export class QueuesDto {
+  totals!: { queues: number; paused: number; waiting: number; delayed: number; active: number };
+  queues!: QueueDto[];
+}
+
+/** One hour of work. */
+export class HourDto {
+  /** The hour's beginning. */
+  hour!: Date;
+  created!: number;
+  completed!: number;
+  failed!: number;
+  cancelled!: number;
+}
+
+/** What came of the jobs created in the last 24 hours. */
+export class AnalyticsDto {
+  hours!: HourDto[];
+  /** Failed / (completed + failed); null before any is finished. */
+  failure_rate_24h!: number | null;
+  /** From creation to the end of completed jobs, in seconds. */
+  duration_s_p50!: number | null;
+  duration_s_p95!: number | null;
+  /** The commonest causes of failure. */
+  failures_24h!: { error_code: string; count: number }[];
+}
+
+/** A system event. */
+export class LogLineDto {
+  id!: string;
+  at!: Date;
+  level!: string;
+  source!: string;
+  event!: string;
+  message!: string;
+  job_id!: string | null;
+  trace_id!: string | null;
+}
+
+/** What happened lately. */
+export class LogsDto {
+  /** Events of the last hour by level. */
+  levels_1h!: Record<string, number>;
+  /** The newest events, 50 at most. */
+  recent!: LogLineDto[];
+}
+
+/** A control loop. */
+export class ManagerDto {
+  manager!: string;
+  /** `leaderless`: no process leads it; `failing`: its last run failed. */
+  status!: 'running' | 'failing' | 'leaderless';
+  leader!: string;
+  fence!: number;
+  runs!: number;
+  failures!: number;
+  /** Of the last run, or null. */
+  last_error!: string | null;
+  last_run_at!: Date | null;
+  last_duration_ms!: number | null;
+}
+
+/** The control loops. */
+export class ManagersDto {
+  totals!: { managers: number; running: number; failing: number; leaderless: number };
+  managers!: ManagerDto[];
+}
+
+/** A process of the installation. */
+export class ServiceDto {
+  name!: string;
+  role!: string;
+  state!: string;
+  pid!: number | null;
+  since!: string | null;
+  restarts!: number | null;
+  last_exit!: string | null;
+}
+
+/** The processes. `source` tells who lists them: the launcher, or what the processes report themselves. */
+export class ServicesDto {
+  source!: 'launcher' | 'self-reported';
+  totals!: { services: number; running: number };
+  services!: ServiceDto[];
+}
+
+/** What everything runs on. */
+export class SystemDto {
+  maintenance!: { enabled: boolean; message: string | null; until: string | null };
+  settings_version!: number;
+  postgres!: { version: string; size_bytes: number; connections: number; max_connections: number };
+  /** Null while Redis is away. */
+  redis!: { version: string; used_memory_bytes: number; clients: number } | null;
+  storage!: { total_bytes: number; free_bytes: number };
+}
+
+/** What is known about one section. */
+export class SectionMetaDto {
+  /** When its numbers were read. */
+  as_of!: Date;
+  /** True when it could not be read for this version; its numbers are older then, or null if there never were any. */
+  stale!: boolean;
+  /** Changes with the section's content, not with time. */
+  hash!: string;
+}
+
+/** Everything an operator looks at. */
+export class SnapshotDto {
+  /** Rises with each build: when it began, in microseconds by Redis' clock. */
+  version!: number;
+  as_of!: Date;
+  /** Whether any section is. */
+  stale!: boolean;
+  sections!: Record<string, SectionMetaDto>;
+  dashboard!: DashboardDto | null;
+  agents_workers!: AgentsWorkersDto | null;
+  /** The same as `agents_workers`, under its older name. */
+  agents!: AgentsWorkersDto | null;
+  queue!: QueuesDto | null;
+  analytics!: AnalyticsDto | null;
+  logs!: LogsDto | null;
+  managers!: ManagersDto | null;
+  services!: ServicesDto | null;
+  system!: SystemDto | null;
+}
+
+/** The dashboard alone. */
+export class DashboardViewDto {
+  version!: number;
+  as_of!: Date;
+  stale!: boolean;
+  dashboard!: DashboardDto | null;
+}
+
+/** The answer with all sections. */
+export class SnapshotAnswerDto {
+  success!: true;
+  data!: SnapshotDto;
+  timestamp!: Date;
+}
+
+/** The answer with the dashboard alone. */
+export class DashboardAnswerDto {
+  success!: true;
+  data!: DashboardViewDto;
+  timestamp!: Date;
+}

@@ -1,0 +1,15 @@
+import { Module } from '@nestjs/common';
+import { AuthModule } from '../user-api/auth/auth.module';
+import { HitPath } from './hit-path';
+import { SsotController } from './ssot.controller';
+import { SsotModule } from './ssot.module';
+import { SsotService } from './ssot.service';
+
+/** The read model's endpoints; the api process imports it. */
+@Module({
+  imports: [SsotModule, AuthModule],
+  controllers: [SsotController],
+  providers: [SsotService, HitPath],
+  exports: [SsotService],
+})
+export class SsotHttpModule {}

@@ -1,0 +1,196 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { AppError } from '../platform/errors/app-error';
+import { MessageBus } from '../platform/messages/message-bus';
+import { HeldSnapshot, ttlOf, type SnapshotSource } from './held-snapshot';
+import { SnapshotBuilds } from './snapshot-builds';
+import { SnapshotStore, type Cached } from './snapshot-store';
+import type { SnapshotDto } from './snapshot.dto';
+
+/** How long a reader waits for a build, in milliseconds: longer than a builder that died blocks others. */
+const WAIT_MS = 5_000;
+/** How often a reader looks for the snapshot that another process builds, in milliseconds. */
+const LOOK_MS = 25;
+
+/** A snapshot for a reader, and whether it came from memory, from a build, or is not all that it should be. */
+export interface Reading {
+  snapshot: HeldSnapshot;
+  cache: 'hit' | 'miss' | 'stale';
+}
+
+/**
+ * The read model for readers: from this process' memory while that is known to be good, else from the cache
+ * in Redis, else built, once for all processes.
+ *
+ * Memory is good until an invalidation, for 15 s at most, and only while the connection stands on which an
+ * invalidation would come. Without Redis it is built here, at most once a second.
+ */
+@Injectable()
+export class SsotService {
+  private readonly log = new Logger(SsotService.name);
+  private readonly adopted = new Set<(snapshot: HeldSnapshot) => void>();
+  private held: HeldSnapshot | undefined;
+  private flight: Promise<void> | undefined;
+  /** The version that a snapshot must have at least to show the effect of every action so far. */
+  private minVersion = 0;
+  /** Invalidations whose version is not known yet. */
+  private unsettled = 0;
+  /** How far Redis' clock is ahead of this process', in microseconds, when it was last seen. */
+  private clockAhead = 0;
+  private wake: () => void = () => undefined;
+
+  constructor(
+    private readonly builds: SnapshotBuilds,
+    private readonly store: SnapshotStore,
+    private readonly bus: MessageBus,
+  ) {}
+
+  /** Keeps up with invalidations and new snapshots from now on; the answer ends that. A reader needs it. */
+  follow(onAdopt: (snapshot: HeldSnapshot) => void): () => void {
+    this.adopted.add(onAdopt);
+    const ends = [
+      this.bus.on('ssot.invalidate', ({ floor }) => this.invalidated(floor)),
+      this.bus.on('ssot.updated', ({ version }) => this.updated(Number(version))),
+      () => this.adopted.delete(onAdopt),
+    ];
+    return () => ends.forEach((end) => end());
+  }
+
+  /** The snapshot in memory, if it is known to be good. Sends nothing to anybody. */
+  peek(): HeldSnapshot | undefined {
+    const held = this.held;
+    if (!held || held.expired || this.outdated(held)) return undefined;
+    if (held.source === 'direct') return held;
+    const { busSession } = held.verification;
+    return busSession !== undefined && busSession === this.bus.session ? held : undefined;
+  }
+
+  /**
+   * The snapshot that shows at least every action whose invalidation has arrived. If none can be had in time,
+   * the last one, as `stale`.
+   *
+   * @throws AppError SERVICE_UNAVAILABLE if there is none at all
+   */
+  async read(): Promise<Reading> {
+    const memory = this.peek();
+    if (memory) return { snapshot: memory, cache: memory.document.stale ? 'stale' : 'hit' };
+    const asked = performance.now();
+    while (performance.now() - asked < WAIT_MS) {
+      // One flight for all readers of this process; who came after its start may need the next one.
+      this.flight ??= this.fly().finally(() => (this.flight = undefined));
+      await this.flight;
+      const snapshot = this.peek() ?? this.verifiedSince(asked);
+      if (snapshot) return { snapshot, cache: snapshot.document.stale ? 'stale' : 'miss' };
+    }
+    if (!this.held)
+      throw new AppError('SERVICE_UNAVAILABLE', 'The read model is not available at the moment.');
+    return { snapshot: this.held, cache: 'stale' };
+  }
+
+  /** Whether this process would hear of an invalidation. */
+  get connected(): boolean {
+    return this.bus.session !== undefined;
+  }
+
+  /** Without the connection for invalidations, what the cache had after the question is good enough for it. */
+  private verifiedSince(asked: number): HeldSnapshot | undefined {
+    const held = this.held;
+    if (!held || held.expired || this.outdated(held)) return undefined;
+    return held.verification.at >= asked ? held : undefined;
+  }
+
+  private outdated(held: HeldSnapshot): boolean {
+    return this.unsettled > 0 || held.version < this.minVersion;
+  }
+
+  private async fly(): Promise<void> {
+    try {
+      if (this.adoptFrom(await this.load())) return;
+      const done = await this.builds.buildForAll(async () => {
+        // Another process may have built between the look and the lock.
+        const cached = await this.load();
+        return { needed: !this.adoptFrom(cached), previous: cached.document ?? this.held?.document };
+      });
+      if (done) this.adoptFrom(await this.load());
+      else await this.nextUpdate();
+    } catch (error) {
+      this.log.debug(`Redis is away, the read model is built directly: ${(error as Error).message}`);
+      await this.buildAlone();
+    }
+  }
+
+  private async load(): Promise<Cached & { verification: HeldSnapshot['verification'] }> {
+    // Taken before Redis is asked: an invalidation that comes meanwhile must count.
+    const verification = { at: performance.now(), busSession: this.bus.session };
+    const cached = await this.store.load();
+    this.clockAhead = cached.now - Date.now() * 1000;
+    // What has been invalidated was so before now: a floor in the future comes from a clock that was set back.
+    this.minVersion = Math.min(Math.max(this.minVersion, cached.floor), cached.now);
+    return { ...cached, verification };
+  }
+
+  /** Takes over what the cache had, if that is good. */
+  private adoptFrom({ document, now, verification }: Awaited<ReturnType<SsotService['load']>>): boolean {
+    if (!document || document.version < this.minVersion) return false;
+    const ageMs = (now - document.version) / 1000;
+    if (ageMs >= ttlOf(document, 'cache')) return false;
+    const held = this.held;
+    if (held?.source === 'cache' && held.version === document.version) held.verification = verification;
+    else this.adopt(document, 'cache', performance.now() - ageMs, verification);
+    return true;
+  }
+
+  private async buildAlone(): Promise<void> {
+    const held = this.held;
+    if (held?.source === 'direct' && !held.expired) return;
+    const bornAt = performance.now();
+    const document = await this.builds.buildAlone(Date.now() * 1000 + this.clockAhead, held?.document);
+    this.adopt(document, 'direct', bornAt, { at: bornAt, busSession: undefined });
+  }
+
+  private adopt(
+    document: SnapshotDto,
+    source: SnapshotSource,
+    bornAt: number,
+    verification: HeldSnapshot['verification'],
+  ): void {
+    const held = this.held;
+    const overtaken = held?.source === 'cache' && source === 'cache' && document.version < held.version;
+    if (overtaken && !held.expired) return;
+    this.held = new HeldSnapshot(document, source, bornAt, verification);
+    for (const listener of this.adopted) listener(this.held);
+  }
+
+  private async invalidated(floor: number | undefined): Promise<void> {
+    this.unsettled++;
+    try {
+      // A message without a version: what is built from now on shows what it speaks of.
+      const known = floor ?? (await this.store.raiseFloor());
+      this.minVersion = Math.max(this.minVersion, known);
+    } catch {
+      // Redis is away: memory is not good, and the next snapshot is built directly anyway.
+      this.held = undefined;
+    } finally {
+      this.unsettled--;
+    }
+  }
+
+  private async updated(version: number): Promise<void> {
+    this.wake();
+    if (this.flight || (this.held && this.held.version >= version)) return;
+    try {
+      this.adoptFrom(await this.load());
+    } catch (error) {
+      this.log.debug(`The new snapshot could not be fetched: ${(error as Error).message}`);
+    }
+  }
+
+  private nextUpdate(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, LOOK_MS);
+      this.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
