@@ -6,7 +6,7 @@ import { AgentError } from './agent-error';
 import { displaySize } from './support/geometry';
 import { measureVideo, soundIsReadable, type Decoded } from './support/integrity';
 import { SCHEMA_VERSION, micro, type InspectorOutput, type VideoFacts } from './support/outputs';
-import { refuseUnreadable, refuseUnsupported } from './support/refusals';
+import { isTooLarge, refuseUnreadable, refuseUnsupported } from './support/refusals';
 import { flagSetting, numberSetting, wholeSetting, withDefaults } from './support/settings';
 import { describe } from '../tools/media-tools';
 import type { MediaProbe, ProbedStream } from '../tools/probe';
@@ -76,11 +76,13 @@ function videoFacts(stream: ProbedStream, decoded: Decoded): VideoFacts {
 }
 
 /** What the container claims, checked before anything is decoded. */
-function checkClaims(probe: MediaProbe, limits: StreamLimits): ProbedStream {
+function checkClaims(probe: MediaProbe, stderr: string, limits: StreamLimits): ProbedStream {
   checkStreams(probe, limits);
   const video = mainVideo(probe);
   if (!video) throw new AgentError('NO_VIDEO');
   checkDimensions(video, limits);
+  if (isTooLarge(stderr))
+    throw new AgentError('TOO_LARGE_DIMENSIONS', undefined, { retryable: false, detail: stderr });
   if (video.codec === null || video.codec === 'none' || video.width === 0 || video.height === 0)
     throw new AgentError('UNSUPPORTED_FORMAT', 'The video is in a format that cannot be decoded here.', {
       retryable: false,
@@ -93,17 +95,28 @@ function checkClaims(probe: MediaProbe, limits: StreamLimits): ProbedStream {
 /** Decides whether a damaged file is good enough. @returns warnings for the user */
 function judge(decoded: Decoded, settings: Record<string, unknown>): string[] {
   const least = numberSetting(settings, 'min_decodable', 0, 1);
+  if (decoded.frames === 0 && isTooLarge(decoded.exit.stderr))
+    throw new AgentError('TOO_LARGE_DIMENSIONS', undefined, {
+      retryable: false,
+      detail: describe(decoded.exit),
+    });
   const readable = `${sayDuration(decoded.seconds)} of ${sayDuration(decoded.expectedS)}`;
+  const short = decoded.seconds / decoded.expectedS < 0.98;
   if (decoded.clean) return [];
   if (decoded.share >= least)
     return [
-      `The file is damaged in places; ${(decoded.share * 100).toFixed(1)} % of its frames could be decoded.`,
+      short
+        ? `The file is damaged: ${readable} could be decoded.`
+        : `The file is damaged in places: ${decoded.errorLines} errors were covered up, which may show.`,
     ];
   if (flagSetting(settings, 'accept_partial') && decoded.seconds > 0)
-    return [`The file is damaged: only ${readable} could be decoded, and only that was used, as asked for.`];
+    return [`The file is damaged: ${readable} could be decoded, and that was used, as asked for.`];
+  const how = short
+    ? `only ${readable} can be decoded`
+    : `about ${Math.round((1 - decoded.share) * 100)} % of its picture cannot be decoded`;
   throw new AgentError(
     'DAMAGED',
-    `The file is damaged: only ${readable} can be decoded. Upload it again, or set accept_partial to use what is readable.`,
+    `The file is damaged: ${how}. Upload it again, or set accept_partial to use what is readable.`,
     { retryable: false, detail: describe(decoded.exit) },
   );
 }
@@ -128,11 +141,17 @@ export const inspector: Agent = {
       signal: run.signal,
     });
     if (!probe) throw refuseUnreadable(stderr);
-    const stream = checkClaims(probe, limits);
+    const stream = checkClaims(probe, stderr, limits);
     run.progress(0.02);
 
     const decoded = await measureVideo(run, probe, stream, limits.maxDurationS);
     const warnings = judge(decoded, settings);
+    if (decoded.seconds > limits.maxDurationS)
+      throw new AgentError(
+        'TOO_LONG',
+        `The video lasts longer than ${sayDuration(limits.maxDurationS)}, which is the most that is allowed.`,
+        { retryable: false },
+      );
     checkDuration(decoded.seconds, limits);
     run.progress(0.95);
 

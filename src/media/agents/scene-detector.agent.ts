@@ -10,6 +10,7 @@ import {
   type Span,
 } from './support/outputs';
 import { numberSetting, withDefaults } from './support/settings';
+import { unite } from './support/windows';
 import {
   blackCollector,
   freezeCollector,
@@ -31,6 +32,13 @@ const DEFAULTS = {
   min_freeze_s: 1,
 };
 const SCORES = 'scores.txt';
+
+/**
+ * The analysis copy has a keyframe every 60 frames, whose slightly other noise ends a freeze: short ones are looked
+ * for, and joined across such a frame.
+ */
+const FREEZE_PIECE_S = 0.2;
+const FREEZE_GAP_S = 0.1;
 
 function rulesFrom(settings: Record<string, unknown>): CutRules {
   return {
@@ -77,11 +85,12 @@ export const sceneDetector: Agent = {
     const settings = withDefaults(DEFAULTS, run.settings);
     const rules = rulesFrom(settings);
     const meter = changeMeter(run.tools);
+    const minFreeze = numberSetting(settings, 'min_freeze_s', 0.1, 60);
     const blacks = blackCollector();
     const freezes = freezeCollector();
     const filter = [
       `blackdetect=d=${numberSetting(settings, 'min_black_s', 0.02, 60)}:pix_th=0.10`,
-      `freezedetect=n=${numberSetting(settings, 'freeze_noise_db', -90, -10)}dB:d=${numberSetting(settings, 'min_freeze_s', 0.1, 60)}`,
+      `freezedetect=n=${numberSetting(settings, 'freeze_noise_db', -90, -10)}dB:d=${FREEZE_PIECE_S}`,
       meter.filter,
     ].join(',');
     await run.tools.ffmpeg({
@@ -106,7 +115,9 @@ export const sceneDetector: Agent = {
       params: settings,
       cuts,
       blacks: rounded(blacks.finish(duration_s)),
-      freezes: rounded(freezes.finish(duration_s)),
+      freezes: rounded(
+        unite(freezes.finish(duration_s), FREEZE_GAP_S).filter((f) => f.end_s - f.start_s >= minFreeze),
+      ),
       shots: shotsBetween(cuts, duration_s),
     };
     run.progress(1);

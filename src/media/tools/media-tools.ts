@@ -1,5 +1,5 @@
 import { AgentError } from '../agents/agent-error';
-import type { MediaCapabilities, KnownFilter } from './capabilities';
+import type { KnownFilter, MediaCapabilities, ToolInfo } from './capabilities';
 import { ffmpegArgs, ffprobeArgs, type FfmpegCommand } from './guards';
 import { PidFiles } from './leftovers';
 import type { LoggerLike } from './logger-like';
@@ -10,6 +10,22 @@ import { runProcess, type ProcessExit } from './run-process';
 import { detectSandbox } from './sandbox';
 
 const GIB = 1024 ** 3;
+
+/**
+ * The bundled builds are static: a host's character set modules, loaded into them, crash them (seen with MPEG-TS).
+ * Where none are found they do without.
+ */
+const environmentOf = (tool: ToolInfo) => (tool.source === 'bundled' ? { GCONV_PATH: '/nonexistent' } : {});
+
+/** Signals by which a tool ends itself, or is ended, when it crashes. */
+const CRASHES: Partial<Record<NodeJS.Signals, number>> = {
+  SIGILL: 4,
+  SIGABRT: 6,
+  SIGBUS: 7,
+  SIGFPE: 8,
+  SIGKILL: 9,
+  SIGSEGV: 11,
+};
 
 /** An ffmpeg call of an agent. */
 export interface FfmpegCall extends FfmpegCommand {
@@ -87,6 +103,7 @@ export class MediaTools {
       {
         command: [ffmpeg.path, ...ffmpegArgs(call, ffmpeg.major)],
         cwd: call.cwd,
+        env: environmentOf(ffmpeg),
         signal: call.signal,
         // Two threads and a filter thread or two: CPU time runs ahead of real time.
         limits: { cpuS: (wallMs / 1000) * 4, fileBytes: call.maxFileBytes ?? 8 * GIB, memoryBytes: 2 * GIB },
@@ -137,6 +154,7 @@ export class MediaTools {
       {
         command: [this.capabilities.ffprobe.path, ...ffprobeArgs(path, extra)],
         cwd: where.cwd,
+        env: environmentOf(this.capabilities.ffprobe),
         signal: where.signal,
         limits: { cpuS: 60, fileBytes: 0, memoryBytes: 2 * GIB },
         wallMs: 60_000,
@@ -163,6 +181,7 @@ export function describe(exit: ProcessExit): string {
 /** Ends that say something about this host and nothing about the input. */
 function refuseForeignEnds(exit: ProcessExit): void {
   const detail = describe(exit);
+  // The watcher shell answers 128 + the signal's number.
   const is = (signal: NodeJS.Signals, number: number) => exit.signal === signal || exit.code === 128 + number;
   if (/No space left on device|Disk quota exceeded/i.test(exit.stderr) && exit.code !== 0)
     throw new AgentError('OUT_OF_DISK', undefined, { retryable: true, detail });
@@ -172,8 +191,9 @@ function refuseForeignEnds(exit: ProcessExit): void {
       retryable: true,
       detail,
     });
-  if (is('SIGKILL', 9))
-    throw new AgentError('TOOL_FAILED', 'The media tool was ended from outside, or ran into a limit.', {
+  const crash = Object.entries(CRASHES).some(([signal, number]) => is(signal as NodeJS.Signals, number));
+  if (crash)
+    throw new AgentError('TOOL_FAILED', 'The media tool crashed, or was ended from outside.', {
       retryable: true,
       detail,
     });

@@ -16,6 +16,8 @@ export interface ProcessCall {
   cwd: string;
   signal: AbortSignal;
   limits: ProcessLimits;
+  /** Added to the fixed environment of tools. */
+  env?: Readonly<Record<string, string>>;
   /** Upper limit in milliseconds of real time. */
   wallMs: number;
   /** End the tool when `alive` was not called for this long, in milliseconds. */
@@ -77,7 +79,7 @@ async function start(call: ProcessCall, sandbox: Sandbox): Promise<ChildProcess 
   const { file, args, watcher } = wrapCommand(sandbox, call.limits, call.command);
   const child = spawn(file, args, {
     cwd: call.cwd,
-    env: TOOL_ENV,
+    env: { ...TOOL_ENV, ...call.env },
     detached: true,
     stdio: watcher ? ['ignore', 'pipe', 'pipe', 'pipe'] : ['ignore', 'pipe', 'pipe'],
   });

@@ -19,7 +19,7 @@ const refuse = (
 /** Seconds as a person says them: "45 s", "2 min 5 s", "3 h 20 min". */
 export function sayDuration(seconds: number): string {
   const s = Math.round(seconds);
-  if (s < 60) return `${s < 10 ? Number(seconds.toFixed(1)) : s} s`;
+  if (s < 60) return `${s < 10 ? Number(seconds.toFixed(seconds < 1 ? 2 : 1)) : s} s`;
   if (s < 3600) return s % 60 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${s / 60} min`;
   const minutes = Math.round((s % 3600) / 60);
   return minutes ? `${Math.floor(s / 3600)} h ${minutes} min` : `${Math.floor(s / 3600)} h`;

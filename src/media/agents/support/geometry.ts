@@ -21,15 +21,18 @@ export function displaySize(
     : { width, height: stream.height };
 }
 
+const evenDown = (value: number) => Math.max(2, Math.floor(value / 2) * 2);
+
 /** Shrinks to a shorter side of at most `shortSide`; never enlarges. Even numbers. */
 export function fitShortSide({ width, height }: Size, shortSide: number): Size {
   const factor = Math.min(1, shortSide / Math.min(width, height));
+  if (factor === 1) return { width: evenDown(width), height: evenDown(height) };
   return { width: even(width * factor), height: even(height * factor) };
 }
 
 /** A 9:16 picture no wider than the source's shorter side: enlarging adds bytes, not detail. At most 720 x 1280. */
 export function verticalSize({ width, height }: Size): Size {
-  const target = Math.min(720, even(Math.min(width, height)));
+  const target = Math.min(720, evenDown(Math.min(width, height)));
   return { width: target, height: even((target * 16) / 9) };
 }
 

@@ -25,12 +25,16 @@ export function refuseUnsupported({ kind, title }: Sniffed): void {
   }
 }
 
+/** Whether a decoder refused to allocate the picture: the stream is larger than its container says. */
+export function isTooLarge(stderr: string): boolean {
+  return /max_pixels|max pixel|Picture size .* is invalid/i.test(stderr);
+}
+
 /** Why ffprobe could not open a file that began like a video. */
 export function refuseUnreadable(stderr: string): AgentError {
   if (/moov atom not found|End of file|Truncat/i.test(stderr)) return refuse('TRUNCATED', undefined, stderr);
   if (/not on whitelist|Invalid argument/i.test(stderr))
     return refuse('UNSUPPORTED_FORMAT', undefined, stderr);
-  if (/max_pixels|Picture size .* is invalid|exceeds/i.test(stderr))
-    return refuse('TOO_LARGE_DIMENSIONS', undefined, stderr);
+  if (isTooLarge(stderr)) return refuse('TOO_LARGE_DIMENSIONS', undefined, stderr);
   return refuse('NOT_MEDIA', undefined, stderr);
 }

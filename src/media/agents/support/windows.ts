@@ -114,12 +114,12 @@ export class Coverage {
   }
 }
 
-/** Joins spans that overlap or touch. */
-export function unite(spans: readonly Span[]): Span[] {
+/** Joins spans that overlap, touch, or lie at most `gapS` apart. */
+export function unite(spans: readonly Span[], gapS = 0): Span[] {
   const united: Span[] = [];
   for (const span of [...spans].sort((a, b) => a.start_s - b.start_s)) {
     const last = united.at(-1);
-    if (last && span.start_s <= last.end_s) last.end_s = Math.max(last.end_s, span.end_s);
+    if (last && span.start_s <= last.end_s + gapS) last.end_s = Math.max(last.end_s, span.end_s);
     else united.push({ ...span });
   }
   return united;
