@@ -107,8 +107,14 @@ export const ERROR_CODES = {
     'It took longer than it may.',
     'See with the execution_id whether it took effect before trying again.',
   ),
+  TOPIC_LIMIT: info(
+    429,
+    'A connection to the gateway follows as many topics as it may.',
+    'Unsubscribe from others first, or open a second connection.',
+  ),
   UNAUTHORIZED: info(401, 'A valid access token is needed.', 'Sign in, or refresh the token.'),
   UNKNOWN_ACTION: info(400, 'There is no such action.', 'See docs/actions.md.'),
+  UNKNOWN_TOPIC: info(404, 'There is no such topic.', 'See docs/asyncapi.yaml.'),
   UNSUPPORTED_MEDIA_TYPE: info(
     415,
     'The body is of a type that this endpoint does not read.',

@@ -6,6 +6,8 @@ import { RedisService } from '../redis/redis.service';
 const HISTORY = 1_000;
 /** How long a quiet topic's history is kept, in seconds. */
 const HISTORY_TTL_S = 600;
+/** How long its numbering is kept: who has seen all of a quiet topic need not start anew, in seconds. */
+const NUMBERING_TTL_S = 86_400;
 
 /**
  * Appends an event: the next offset, the history, and the announcement in one step, so that offsets are
@@ -21,7 +23,7 @@ if not epoch then
 end
 local offset = redis.call('HINCRBY', meta, 'offset', 1)
 redis.call('XADD', stream, 'MAXLEN', '~', ARGV[4], offset .. '-1', 'd', ARGV[2])
-redis.call('EXPIRE', meta, ARGV[5])
+redis.call('EXPIRE', meta, ARGV[6])
 redis.call('EXPIRE', stream, ARGV[5])
 redis.call('PUBLISH', channel, cjson.encode({ARGV[1], offset, epoch}) .. '\\n' .. ARGV[2])
 return offset
@@ -35,7 +37,11 @@ if not meta[1] then
   meta = { ARGV[1], '0' }
 end
 redis.call('EXPIRE', KEYS[1], ARGV[2])
-return meta
+`;
+
+/** Position and history in one step: in two, a new epoch could begin between them. */
+const READ = `${POSITION}
+return { meta[1], meta[2], redis.call('XRANGE', KEYS[2], ARGV[3], '+', 'COUNT', ARGV[4]) }
 `;
 
 /** A place in a topic. Offsets of different epochs cannot be compared: the history between them was lost. */
@@ -70,6 +76,7 @@ export class LiveFeed {
         randomUUID(),
         HISTORY,
         HISTORY_TTL_S,
+        NUMBERING_TTL_S,
       );
     } catch (error) {
       this.log.warn(`Event of ${topic} was lost: ${(error as Error).message}`);
@@ -79,11 +86,11 @@ export class LiveFeed {
   /** Where the topic stands now; an unknown topic starts at 0 in a new epoch. */
   async position(topic: string): Promise<FeedPosition> {
     const [epoch, offset] = (await this.redis.client.eval(
-      POSITION,
+      `${POSITION} return meta`,
       2,
       ...this.keys(topic),
       randomUUID(),
-      HISTORY_TTL_S,
+      NUMBERING_TTL_S,
     )) as [string, string];
     return { epoch, offset: Number(offset) };
   }
@@ -97,25 +104,34 @@ export class LiveFeed {
     afterOffset: number,
     limit: number,
   ): Promise<{ events: FeedEvent[]; position: FeedPosition }> {
-    const position = await this.position(topic);
-    const rows = await this.redis.client.xrange(
-      this.keys(topic)[1],
+    const [epoch, offset, rows] = (await this.redis.client.eval(
+      READ,
+      2,
+      ...this.keys(topic),
+      randomUUID(),
+      NUMBERING_TTL_S,
       `${afterOffset + 1}-0`,
-      '+',
-      'COUNT',
       limit,
-    );
+    )) as [string, string, [id: string, fields: string[]][]];
     const events = rows.map(([id, fields]) => ({
       topic,
-      epoch: position.epoch,
+      epoch,
       offset: Number(id.split('-')[0]),
       data: JSON.parse(fields[1] ?? 'null') as unknown,
     }));
+    const position = { epoch, offset: Number(offset) };
     return { events, position };
   }
 
-  /** Calls `handler` for every event of every topic from now on; the answer ends that. */
-  async listen(handler: (event: FeedEvent) => void): Promise<() => void> {
+  /**
+   * Calls `handler` for every event of every topic from now on; the answer ends that.
+   *
+   * @param resumed called whenever listening begins or goes on: events may have been missed before
+   */
+  async listen(
+    handler: (event: FeedEvent) => void,
+    resumed: () => void = () => undefined,
+  ): Promise<() => void> {
     const subscriber = this.redis.subscriber();
     subscriber.on('message', (_channel, text) => {
       const end = text.indexOf('\n');
@@ -127,6 +143,13 @@ export class LiveFeed {
       }
     });
     await subscriber.subscribe(this.channel());
+    resumed();
+    subscriber.on('ready', () => {
+      // Asked again, though ioredis does so too: only the answer tells from when on events come.
+      subscriber
+        .subscribe(this.channel())
+        .then(resumed, (error: Error) => this.log.warn(`The feed cannot be listened to: ${error.message}`));
+    });
     return () => subscriber.disconnect();
   }
 

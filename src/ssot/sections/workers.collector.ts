@@ -34,7 +34,7 @@ export class WorkersCollector implements Collector<WorkersFound> {
       started_at: worker.started_at,
       concurrency: worker.concurrency,
       active_steps: worker.active_steps.length,
-      queues: worker.queues,
+      queues: [...worker.queues],
       rss_bytes: worker.rss_bytes,
       loop_delay_ms: worker.loop_delay_ms,
     }));

@@ -1,0 +1,85 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { LiveFeed } from '../../platform/feed/live-feed';
+import type { Position } from '../protocol';
+import { TopicChannel } from './topic-channel';
+import type { Sink, TopicSubscription } from './topic-subscription';
+
+/** How often each topic is checked for events that were lost, in milliseconds. */
+const CHECK_MS = 10_000;
+/** Topics that are checked side by side. */
+const CHECK_WIDTH = 16;
+
+/** The topics that somebody in this process follows. */
+@Injectable()
+export class FeedHub {
+  private readonly log = new Logger(FeedHub.name);
+  private readonly channels = new Map<string, TopicChannel>();
+  private timer: NodeJS.Timeout | undefined;
+  private checking: Promise<void> | undefined;
+  private unlisten: (() => void) | undefined;
+
+  constructor(private readonly feed: LiveFeed) {}
+
+  /** Starts to listen to the feed. Does not wait for Redis: topics are checked when it is there. */
+  start(): void {
+    this.feed
+      .listen(
+        (event) => this.channels.get(event.topic)?.receive(event),
+        () => void this.check(),
+      )
+      .then(
+        (unlisten) => (this.unlisten = unlisten),
+        (error: Error) => this.log.error(`The feed cannot be listened to: ${error.message}`, error.stack),
+      );
+    this.timer = setInterval(() => void this.check(), CHECK_MS);
+  }
+
+  /** Stops listening. */
+  stop(): void {
+    clearInterval(this.timer);
+    this.unlisten?.();
+    this.channels.clear();
+  }
+
+  /** Follows a topic, from `since` on if possible. Rejects if Redis is away. */
+  async subscribe(topic: string, sink: Sink, since?: Position): Promise<TopicSubscription> {
+    const channel = this.channelOf(topic);
+    try {
+      return await channel.subscribe(sink, since);
+    } catch (error) {
+      if (channel.empty && this.channels.get(topic) === channel) this.channels.delete(topic);
+      throw error;
+    }
+  }
+
+  private channelOf(topic: string): TopicChannel {
+    const known = this.channels.get(topic);
+    if (known) return known;
+    const channel = new TopicChannel(topic, this.feed, (error) =>
+      this.log.warn(`The topic ${topic} has a gap for now: ${error.message}`),
+    );
+    this.channels.set(topic, channel);
+    return channel;
+  }
+
+  /** Drops topics that nobody follows, and looks for lost events in the others. */
+  private check(): Promise<void> {
+    this.checking ??= this.checkAll().finally(() => (this.checking = undefined));
+    return this.checking;
+  }
+
+  private async checkAll(): Promise<void> {
+    const channels = [...this.channels.values()];
+    const next = async (): Promise<void> => {
+      for (let channel = channels.pop(); channel; channel = channels.pop()) {
+        if (channel.empty) this.channels.delete(channel.topic);
+        else await channel.check();
+      }
+    };
+    try {
+      await Promise.all(Array.from({ length: CHECK_WIDTH }, next));
+    } catch (error) {
+      this.log.debug(`Topics cannot be checked: ${(error as Error).message}`);
+    }
+  }
+}

@@ -1,0 +1,161 @@
+import type { FeedEvent, LiveFeed } from '../../platform/feed/live-feed';
+import type { EventFrame, Position } from '../protocol';
+import { textFrame } from '../text-frame';
+import { type Sink, TopicSubscription } from './topic-subscription';
+
+/** Events that a subscriber may have missed and still resume. */
+export const MAX_RECOVERED = 1_000;
+/** Events of a topic that are kept in memory, so that a crowd that comes back does not ask Redis one by one. */
+const RECENT = 256;
+
+interface Numbered {
+  offset: number;
+  frame: Buffer;
+}
+
+/**
+ * A topic in this process: its events in order and without a gap, as one prepared frame each, to all of its
+ * subscribers. What pub/sub loses is read from the history; when that cannot make it good, every subscriber
+ * is told.
+ */
+export class TopicChannel {
+  private readonly subscribers = new Set<TopicSubscription>();
+  private readonly recent: Numbered[] = [];
+  /** Events that came while the position or the history was being read. */
+  private waiting: FeedEvent[] | undefined = [];
+  private position: Position = { offset: 0, epoch: '' };
+  private readonly attached: Promise<void>;
+
+  constructor(
+    readonly topic: string,
+    private readonly feed: Pick<LiveFeed, 'position' | 'read'>,
+    private readonly onError: (error: Error) => void,
+  ) {
+    this.attached = this.attach();
+  }
+
+  get empty(): boolean {
+    return this.subscribers.size === 0;
+  }
+
+  /**
+   * Adds a subscriber, from `since` on if the history reaches back to it.
+   * Rejects if Redis is away when the history is needed.
+   */
+  async subscribe(sink: Sink, since?: Position): Promise<TopicSubscription> {
+    await this.attached;
+    const subscription = new TopicSubscription(sink, (ended) => this.subscribers.delete(ended));
+    this.subscribers.add(subscription);
+    if (!since) {
+      subscription.live(this.position, false, []);
+      return subscription;
+    }
+    const recent = this.recentAfter(since);
+    if (recent) {
+      subscription.live(since, true, recent);
+      return subscription;
+    }
+    subscription.hold();
+    try {
+      const missed = await this.missedSince(since);
+      // The topic began anew meanwhile, and so did this subscription with it.
+      if (!subscription.held) return subscription;
+      // Not recovered: it begins where the topic stands here, and all that comes from then on follows.
+      if (missed) subscription.live(since, true, missed);
+      else subscription.live(this.position, false, []);
+    } catch (error) {
+      subscription.end();
+      throw error;
+    }
+    return subscription;
+  }
+
+  /** An event from pub/sub. */
+  receive(event: FeedEvent): void {
+    if (this.waiting) this.waiting.push(event);
+    else if (event.epoch === this.position.epoch && event.offset <= this.position.offset) return;
+    else if (event.epoch === this.position.epoch && event.offset === this.position.offset + 1)
+      this.deliver(event);
+    else void this.heal();
+  }
+
+  /** Looks whether events were lost without another one telling of it, and makes it good. */
+  async check(): Promise<void> {
+    if (this.waiting) return;
+    const { offset, epoch } = await this.feed.position(this.topic);
+    if (epoch !== this.position.epoch || offset > this.position.offset) await this.heal();
+  }
+
+  private async attach(): Promise<void> {
+    this.position = await this.feed.position(this.topic);
+    this.resume();
+  }
+
+  /** Reads what is missing; without history everybody starts anew. */
+  private async heal(): Promise<void> {
+    if (this.waiting) return;
+    this.waiting = [];
+    try {
+      const { events, position } = await this.feed.read(this.topic, this.position.offset, MAX_RECOVERED);
+      const top = Math.max(position.offset, events.at(-1)?.offset ?? 0);
+      const sameEpoch = position.epoch === this.position.epoch;
+      if (sameEpoch && isComplete(events, this.position.offset, top))
+        events.forEach((event) => this.deliver(event));
+      else this.restart({ offset: top, epoch: position.epoch });
+      this.resume();
+    } catch (error) {
+      // The next event, or the next check, tries again; what waited is in the history.
+      this.waiting = undefined;
+      this.onError(error as Error);
+    }
+  }
+
+  private resume(): void {
+    const waited = this.waiting ?? [];
+    this.waiting = undefined;
+    for (const event of waited) this.receive(event);
+  }
+
+  private restart(position: Position): void {
+    this.position = position;
+    this.recent.length = 0;
+    for (const subscription of this.subscribers) subscription.live(position, false, []);
+  }
+
+  private deliver(event: FeedEvent): void {
+    const numbered = { offset: event.offset, frame: eventFrame(event) };
+    this.position = { offset: event.offset, epoch: event.epoch };
+    this.recent.push(numbered);
+    if (this.recent.length > RECENT) this.recent.shift();
+    for (const subscription of this.subscribers) subscription.push(numbered.offset, numbered.frame);
+  }
+
+  /** What came after `since`, if memory reaches back to it. */
+  private recentAfter(since: Position): Numbered[] | undefined {
+    if (since.epoch !== this.position.epoch || since.offset > this.position.offset) return undefined;
+    if (since.offset === this.position.offset) return [];
+    const first = this.recent[0];
+    if (!first || first.offset > since.offset + 1) return undefined;
+    return this.recent.slice(since.offset + 1 - first.offset);
+  }
+
+  /** What came after `since`, from the history; undefined if it does not reach back to it, or is not its own. */
+  private async missedSince(since: Position): Promise<Numbered[] | undefined> {
+    const { events, position } = await this.feed.read(this.topic, since.offset, MAX_RECOVERED);
+    // Pub/sub has not told yet that the history was lost.
+    if (position.epoch !== this.position.epoch) void this.heal();
+    if (position.epoch !== since.epoch) return undefined;
+    const top = Math.max(position.offset, events.at(-1)?.offset ?? 0);
+    if (since.offset > top || !isComplete(events, since.offset, top)) return undefined;
+    return events.map((event) => ({ offset: event.offset, frame: eventFrame(event) }));
+  }
+}
+
+/** Whether the events are all those after one offset up to another. */
+function isComplete(events: readonly FeedEvent[], after: number, top: number): boolean {
+  return events.length === top - after && events.every((event, index) => event.offset === after + 1 + index);
+}
+
+function eventFrame({ topic, offset, data }: FeedEvent): Buffer {
+  return textFrame(JSON.stringify({ type: 'event', topic, offset, data } satisfies EventFrame));
+}

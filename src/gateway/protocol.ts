@@ -1,0 +1,78 @@
+/**
+ * The gateway's frames, one JSON object each. Imported by server and client alike, so it imports nothing.
+ * docs/asyncapi.yaml describes the same.
+ */
+
+/** A place in a topic. Offsets of different epochs cannot be compared. */
+export interface Position {
+  offset: number;
+  epoch: string;
+}
+
+/** What a client sends. The first frame is `auth`; a later one renews the token in the open connection. */
+export type ClientFrame =
+  | { type: 'auth'; token: string }
+  | { type: 'subscribe'; topic: string; since?: Position }
+  | { type: 'unsubscribe'; topic: string }
+  | { type: 'ping' };
+
+/** The client is signed in. `expires_at`: when the connection ends unless `auth` is sent again before. */
+export interface ReadyFrame {
+  type: 'ready';
+  /** The connection's id, as the server's log has it. */
+  session: string;
+  role: string;
+  expires_at: string;
+}
+
+/**
+ * Events of the topic follow, the next one is `offset` + 1. `recovered`: it goes on exactly where `since` was;
+ * if not, the client has to take a snapshot of what it follows. It can come again, unasked, with
+ * `recovered: false` when the history was lost.
+ */
+export interface SubscribedFrame extends Position {
+  type: 'subscribed';
+  topic: string;
+  recovered: boolean;
+}
+
+/** One event. Offsets of a topic rise by 1. */
+export interface EventFrame {
+  type: 'event';
+  topic: string;
+  offset: number;
+  data: unknown;
+}
+
+/** A request was refused; the connection goes on. Codes are those of the HTTP API. */
+export interface ErrorFrame {
+  type: 'error';
+  code: string;
+  message: string;
+  topic?: string;
+}
+
+/** What the server sends. */
+export type ServerFrame =
+  | ReadyFrame
+  | SubscribedFrame
+  | EventFrame
+  | ErrorFrame
+  | { type: 'unsubscribed'; topic: string }
+  | { type: 'pong' };
+
+/** Why the server closes a connection. */
+export const CLOSE = {
+  /** The client broke the rules: too many or malformed frames. Do not come back like this. */
+  policy: 1008,
+  /** A frame over 64 KB. */
+  tooBig: 1009,
+  /** The process stops: come back at once, to another one, and resume. */
+  goingAway: 3001,
+  /** The client does not read what it subscribed to: come back and resume. */
+  slow: 3008,
+  /** No sign-in within 5 s, or the session has ended: come back with another token. */
+  unauthenticated: 4401,
+  /** The role does not allow any more what is subscribed. */
+  forbidden: 4403,
+} as const;

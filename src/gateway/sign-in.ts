@@ -1,0 +1,136 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { AppError } from '../platform/errors/app-error';
+import { MessageBus } from '../platform/messages/message-bus';
+import { Db } from '../platform/postgres/db';
+import type { Role } from '../platform/security/roles';
+import { AuthService } from '../user-api/auth/auth.service';
+import type { Connection, SignedIn } from './connection';
+import { CLOSE } from './protocol';
+import { TopicAccess } from './topic-access';
+
+/** How often Postgres is asked about all open sessions, in case a message was lost, in milliseconds. */
+const POLL_MS = 1_000;
+
+/** Who may stay: sign-in over the connection, and the end of it when the session or the role ends. */
+@Injectable()
+export class SignIn {
+  private readonly log = new Logger(SignIn.name);
+  private connections: ReadonlySet<Connection> = new Set();
+  private timer: NodeJS.Timeout | undefined;
+  private polling = false;
+
+  constructor(
+    private readonly auth: AuthService,
+    private readonly access: TopicAccess,
+    private readonly db: Db,
+    private readonly bus: MessageBus,
+  ) {}
+
+  /** Watches over these connections from now on. */
+  start(connections: ReadonlySet<Connection>): void {
+    this.connections = connections;
+    this.bus.on('session.revoked', ({ session_id }) => {
+      for (const connection of this.of((one) => one.actor.sessionId === session_id)) this.end(connection);
+    });
+    this.bus.on('user.changed', async ({ user_id }) => {
+      for (const connection of this.of((one) => one.actor.userId === user_id)) await this.renew(connection);
+    });
+    this.timer = setInterval(() => void this.poll(), POLL_MS);
+  }
+
+  /** Stops watching. */
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  /**
+   * Signs a connection in, or renews its token.
+   *
+   * @throws AppError UNAUTHORIZED if the token is not good, or belongs to somebody else than the connection
+   */
+  async signIn(connection: Connection, token: string): Promise<SignedIn> {
+    const actor = await this.auth.authenticate(token);
+    const before = connection.signedIn;
+    if (before && before.actor.userId !== actor.userId)
+      throw new AppError('UNAUTHORIZED', 'This connection belongs to somebody else.');
+    const signedIn = { actor, token, expiresAt: expiryOf(token) };
+    connection.signedIn = signedIn;
+    connection.setDeadline(signedIn.expiresAt, () =>
+      connection.close(CLOSE.unauthenticated, 'the token has expired'),
+    );
+    if (before && before.actor.role !== actor.role) await this.checkTopics(connection);
+    return signedIn;
+  }
+
+  private of(belongs: (signedIn: SignedIn) => boolean): Connection[] {
+    return [...this.connections].filter(({ signedIn }) => signedIn && belongs(signedIn));
+  }
+
+  private end(connection: Connection): void {
+    connection.close(CLOSE.unauthenticated, 'the session has ended');
+  }
+
+  /** Asks anew who the connection's user is now. */
+  private async renew(connection: Connection): Promise<void> {
+    const { signedIn } = connection;
+    if (!signedIn) return;
+    try {
+      const actor = await this.auth.authenticate(signedIn.token);
+      await this.applyRole(connection, actor.role);
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'UNAUTHORIZED') this.end(connection);
+      else this.log.warn(`A changed user could not be looked up yet: ${(error as Error).message}`);
+    }
+  }
+
+  private async applyRole(connection: Connection, role: Role): Promise<void> {
+    const { signedIn } = connection;
+    if (!signedIn || signedIn.actor.role === role) return;
+    connection.signedIn = { ...signedIn, actor: { ...signedIn.actor, role } };
+    await this.checkTopics(connection);
+  }
+
+  private async checkTopics(connection: Connection): Promise<void> {
+    const actor = connection.signedIn?.actor;
+    if (!actor) return;
+    for (const topic of connection.subscriptions.keys()) {
+      if (await this.access.refusal(actor, connection.ip, topic)) {
+        return connection.close(CLOSE.forbidden, 'the role does not allow it any more');
+      }
+    }
+  }
+
+  /** One statement for all open sessions. */
+  private async poll(): Promise<void> {
+    const open = this.of(() => true);
+    if (this.polling || open.length === 0) return;
+    this.polling = true;
+    try {
+      const ids = new Set(open.map((connection) => connection.signedIn?.actor.sessionId));
+      const rows = await this.db.query<{ id: string; role: Role }>(
+        `SELECT s.id, u.role FROM sessions s JOIN users u ON u.id = s.user_id
+         WHERE s.id = ANY($1) AND s.revoked_at IS NULL AND s.expires_at > now() AND u.enabled`,
+        [[...ids]],
+      );
+      const roles = new Map(rows.map((row) => [row.id, row.role]));
+      for (const connection of open) {
+        const sessionId = connection.signedIn?.actor.sessionId ?? '';
+        // It may have signed in with another session while Postgres was asked.
+        if (!ids.has(sessionId)) continue;
+        const role = roles.get(sessionId);
+        if (role === undefined) this.end(connection);
+        else await this.applyRole(connection, role);
+      }
+    } catch (error) {
+      this.log.debug(`Open sessions cannot be checked: ${(error as Error).message}`);
+    } finally {
+      this.polling = false;
+    }
+  }
+}
+
+/** When a token that has been verified expires, in milliseconds since 1970. */
+function expiryOf(token: string): number {
+  const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8');
+  return (JSON.parse(payload) as { exp: number }).exp * 1000;
+}

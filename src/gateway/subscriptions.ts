@@ -1,0 +1,60 @@
+import { Injectable } from '@nestjs/common';
+import { AppError } from '../platform/errors/app-error';
+import type { Connection } from './connection';
+import { FeedHub } from './feed/feed-hub';
+import { gatewayResumes } from './gateway-metrics';
+import { CLOSE, type Position } from './protocol';
+import { TopicAccess } from './topic-access';
+
+/** Topics that one connection may follow. */
+const MAX_TOPICS = 200;
+
+/** What connections follow. */
+@Injectable()
+export class Subscriptions {
+  constructor(
+    private readonly hub: FeedHub,
+    private readonly access: TopicAccess,
+  ) {}
+
+  /**
+   * Makes a connection follow a topic, from `since` on if nothing of it is lost; the client is told which.
+   * Following it again moves it to `since`.
+   *
+   * @throws AppError UNKNOWN_TOPIC, FORBIDDEN, IP_NOT_ALLOWED, JOB_NOT_FOUND, TOPIC_LIMIT
+   */
+  async add(connection: Connection, topic: string, since: Position | undefined): Promise<void> {
+    const actor = connection.signedIn?.actor;
+    if (!actor) throw new AppError('UNAUTHORIZED');
+    const refusal = await this.access.refusal(actor, connection.ip, topic);
+    if (refusal) throw new AppError(refusal);
+    connection.subscriptions.get(topic)?.end();
+    connection.subscriptions.delete(topic);
+    if (connection.subscriptions.size >= MAX_TOPICS) throw new AppError('TOPIC_LIMIT');
+    const subscription = await this.hub.subscribe(
+      topic,
+      {
+        begin: (position, recovered) => {
+          if (since) gatewayResumes.inc({ recovered: String(recovered) });
+          connection.send({ type: 'subscribed', topic, ...position, recovered });
+        },
+        write: (frame) => connection.write(frame),
+        overflow: () => connection.close(CLOSE.slow, 'too slow'),
+      },
+      since,
+    );
+    if (!connection.open) return subscription.end();
+    connection.subscriptions.set(topic, subscription);
+    // The role may have changed while the history was read; what watches over it did not see this topic yet.
+    const now = connection.signedIn?.actor ?? actor;
+    if (now.role !== actor.role && (await this.access.refusal(now, connection.ip, topic)))
+      connection.close(CLOSE.forbidden, 'the role does not allow it any more');
+  }
+
+  /** Ends a subscription; does nothing if there is none. */
+  remove(connection: Connection, topic: string): void {
+    connection.subscriptions.get(topic)?.end();
+    connection.subscriptions.delete(topic);
+    connection.send({ type: 'unsubscribed', topic });
+  }
+}
