@@ -15,7 +15,8 @@ const GIB = 1024 ** 3;
  * The bundled builds are static: a host's character set modules, loaded into them, crash them (seen with MPEG-TS).
  * Where none are found they do without.
  */
-const environmentOf = (tool: ToolInfo) => (tool.source === 'bundled' ? { GCONV_PATH: '/nonexistent' } : {});
+const environmentOf = (tool: ToolInfo): Readonly<Record<string, string>> =>
+  tool.source === 'bundled' ? { GCONV_PATH: '/nonexistent' } : {};
 
 /** Signals by which a tool ends itself, or is ended, when it crashes. */
 const CRASHES: Partial<Record<NodeJS.Signals, number>> = {
@@ -185,6 +186,9 @@ function refuseForeignEnds(exit: ProcessExit): void {
   const is = (signal: NodeJS.Signals, number: number) => exit.signal === signal || exit.code === 128 + number;
   if (/No space left on device|Disk quota exceeded/i.test(exit.stderr) && exit.code !== 0)
     throw new AgentError('OUT_OF_DISK', undefined, { retryable: true, detail });
+  // What a shell, or prlimit in its place, answers for a program that it cannot start.
+  if (exit.code === 126 || exit.code === 127)
+    throw new AgentError('TOOL_UNAVAILABLE', undefined, { retryable: true, detail });
   if (is('SIGXCPU', 24)) throw new AgentError('TOOL_TIMEOUT', undefined, { retryable: true, detail });
   if (is('SIGXFSZ', 25))
     throw new AgentError('TOOL_FAILED', 'The media tool wrote more than it is allowed to.', {

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AgentError } from '../agents/agent-error';
 import type { PidFiles } from './leftovers';
+import { groupRuns } from './process-identity';
 import { LineSplitter, RingBuffer } from './ring-buffer';
 import { TOOL_ENV, wrapCommand, type ProcessLimits, type Sandbox } from './sandbox';
 
@@ -39,7 +40,7 @@ export interface ProcessExit {
 
 type StopReason = 'ABORTED' | 'TOOL_TIMEOUT' | 'TOOL_STALLED';
 
-function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
+function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
   try {
     process.kill(-pid, signal);
     return true;
@@ -49,10 +50,10 @@ function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
-/** Waits until no process of the group is left. Zombies count as gone once their parent, or init, reaped them. */
+/** Waits until no process of the group runs any more. */
 async function groupGone(pid: number): Promise<void> {
   const deadline = Date.now() + 5000;
-  while (signalGroup(pid, 0) && Date.now() < deadline) await delay(10);
+  while (groupRuns(pid) && Date.now() < deadline) await delay(10);
 }
 
 /** Stops the group politely, then by force. Idempotent; remembers why. */
