@@ -1,0 +1,17 @@
+import { Module } from '@nestjs/common';
+import { ClipsModule } from '../../media/clips/clips.module';
+import { FlowModule } from '../../media/flow/flow.module';
+import { Category } from '../../pipeline/catalogue/category.decorator';
+import { CancelJobHandler } from './actions/cancel-job.action';
+import { ExportJobsHandler } from './actions/export-jobs.action';
+import { RetryJobHandler } from './actions/retry-job.action';
+import { JobExporter } from './job-exporter';
+import { JobRows } from './job-rows';
+
+/** The actions of this category, sorted by name; a new one is added here. */
+const ACTIONS = [CancelJobHandler, ExportJobsHandler, RetryJobHandler];
+
+/** Actions on jobs. */
+@Category('jobs')
+@Module({ imports: [FlowModule, ClipsModule], providers: [JobRows, JobExporter, ...ACTIONS] })
+export class JobsCategory {}

@@ -1,0 +1,15 @@
+import { Module } from '@nestjs/common';
+import { FlowModule } from '../../media/flow/flow.module';
+import { Category } from '../../pipeline/catalogue/category.decorator';
+import { ClearQueueHandler } from './actions/clear-queue.action';
+import { PauseQueueHandler } from './actions/pause-queue.action';
+import { ResumeQueueHandler } from './actions/resume-queue.action';
+import { QueueContents } from './queue-contents';
+
+/** The actions of this category, sorted by name; a new one is added here. */
+const ACTIONS = [ClearQueueHandler, PauseQueueHandler, ResumeQueueHandler];
+
+/** Actions on queues. */
+@Category('queue')
+@Module({ imports: [FlowModule], providers: [QueueContents, ...ACTIONS] })
+export class QueueCategory {}

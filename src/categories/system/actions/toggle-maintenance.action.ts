@@ -1,0 +1,84 @@
+import { Inject } from '@nestjs/common';
+import { CommandHandler } from '@nestjs/cqrs';
+import { IsBoolean, IsISO8601, IsString, MaxLength } from 'class-validator';
+import { Action } from '../../../pipeline/catalogue/action.decorator';
+import { ActionCommand } from '../../../pipeline/catalogue/action-command';
+import type { PreviewingHandler } from '../../../pipeline/catalogue/action-handler';
+import { MayBeAbsent } from '../../../pipeline/catalogue/fields';
+import type { Preview } from '../../../pipeline/preview/preview';
+import { AppError } from '../../../platform/errors/app-error';
+import { RuntimeSettings } from '../../../platform/settings/runtime-settings';
+
+/** Maintenance mode as it is now. */
+export interface MaintenanceState {
+  enabled: boolean;
+  message: string | null;
+  until: string | null;
+  /** Whether it was the other way before. */
+  changed: boolean;
+  settings_version: number;
+}
+
+@Action({
+  name: 'system.maintenance_mode_toggle',
+  views: ['system-controls'],
+  risk: 'critical',
+  mode: 'sync',
+  roles: [],
+  dependsOn: ['postgres'],
+  summary: 'Switch maintenance mode',
+  description:
+    'On: the user API answers 503 MAINTENANCE with Retry-After on every instance within 1 s; admin, health and work in flight go on.',
+  errors: [],
+  example: { enabled: true, message: 'Back at ten.', until: '2027-01-01T10:00:00Z' },
+  since: '1.0',
+})
+export class ToggleMaintenance extends ActionCommand<MaintenanceState> {
+  /** The opposite of what it is now, if not given. */
+  @MayBeAbsent()
+  @IsBoolean()
+  enabled?: boolean;
+
+  /** What users are told. */
+  @MayBeAbsent()
+  @IsString()
+  @MaxLength(500)
+  message?: string;
+
+  /** When it is expected to end. */
+  @MayBeAbsent()
+  @IsISO8601({ strict: true, strictSeparator: true })
+  until?: string;
+}
+
+@CommandHandler(ToggleMaintenance)
+export class ToggleMaintenanceHandler implements PreviewingHandler<ToggleMaintenance> {
+  constructor(@Inject(RuntimeSettings) private readonly settings: RuntimeSettings) {}
+
+  preview(command: ToggleMaintenance): Promise<Preview> {
+    const now = this.settings.current().maintenance.enabled;
+    const enabled = command.enabled ?? !now;
+    const effect = enabled ? 'answers 503 MAINTENANCE to users' : 'serves users';
+    return Promise.resolve({
+      selection: [{ id: 'user-api', state: now ? 'closed' : 'open' }],
+      effects: [{ target: 'user-api', effect }],
+      warnings: enabled === now ? ['It is so already; only message and time would change.'] : [],
+    });
+  }
+
+  async execute({ context, ...command }: ToggleMaintenance): Promise<MaintenanceState> {
+    const before = this.settings.current().maintenance.enabled;
+    const [frozen] = context.selection ?? [];
+    if (frozen && frozen.state !== (before ? 'closed' : 'open'))
+      throw new AppError('CONFLICT', 'Maintenance mode was switched since the preview.');
+    const enabled = command.enabled ?? !before;
+    const maintenance = { enabled, message: command.message ?? null, until: command.until ?? null };
+    const state = await context.transaction(async (tx) => {
+      const by = { authorId: context.actor.userId, comment: context.reason };
+      const { version } = await this.settings.update({ maintenance }, by, tx);
+      return { ...maintenance, changed: enabled !== before, settings_version: version };
+    });
+    await this.settings.announce(state.settings_version);
+    return state;
+  }
+}

@@ -1,0 +1,84 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { WorkerRegistry } from '../../../fleet/workers/worker-registry';
+import { QueueAdmin } from '../../../media/flow/queues/queue-admin.service';
+import { CircuitStore } from '../../../pipeline/breaker/circuit-store';
+import { DEPENDENCIES } from '../../../pipeline/catalogue/action.decorator';
+import { Db } from '../../../platform/postgres/db';
+import { type Check, failing, type Finding, ok, warning } from './check';
+
+/** Checks of what does the work: queues, workers, managers, circuits. */
+@Injectable()
+export class FlowChecks {
+  /** In the order in which they are shown. */
+  readonly checks: readonly Check[];
+
+  constructor(
+    @Inject(QueueAdmin) private readonly queues: QueueAdmin,
+    @Inject(WorkerRegistry) private readonly workers: WorkerRegistry,
+    @Inject(CircuitStore) private readonly circuits: CircuitStore,
+    @Inject(Db) private readonly db: Db,
+  ) {
+    this.checks = [
+      { name: 'queues', adviceOnFailure: 'Check Redis and Postgres first.', run: () => this.checkQueues() },
+      { name: 'workers', adviceOnFailure: 'Check Redis first.', run: () => this.checkWorkers() },
+      { name: 'managers', adviceOnFailure: 'Check Postgres first.', run: () => this.checkManagers() },
+      { name: 'breakers', adviceOnFailure: 'Check Redis first.', run: () => this.checkCircuits() },
+    ];
+  }
+
+  private async checkQueues(): Promise<Finding> {
+    const counts = await this.queues.counts();
+    const paused = Object.keys(counts).filter((name) => counts[name]?.paused);
+    return paused.length > 0
+      ? warning(
+          `${paused.length} queues are paused: ${paused.join(', ')}.`,
+          'Resume them with queue.resume.',
+          counts,
+        )
+      : ok('All queues are running.', counts);
+  }
+
+  private async checkWorkers(): Promise<Finding> {
+    const workers = await this.workers.list();
+    const busy = workers.reduce((sum, worker) => sum + worker.active_steps.length, 0);
+    const detail = { workers: workers.length, active_steps: busy };
+    return workers.length === 0
+      ? failing('There is no worker: no job goes on.', 'Start one: npm start runs WORKERS of them.', detail)
+      : ok(`${workers.length} workers are alive.`, detail);
+  }
+
+  private async checkManagers(): Promise<Finding> {
+    const rows = await this.db.query<{ name: string; lost: boolean; last_error: string | null }>(
+      'SELECT name, expires_at <= clock_timestamp() AS lost, last_error FROM manager_leases ORDER BY name',
+    );
+    const lost = rows.filter((row) => row.lost).map((row) => row.name);
+    const erring = rows.filter((row) => !row.lost && row.last_error !== null).map((row) => row.name);
+    const detail = { managers: rows.length, leaderless: lost, failing: erring };
+    if (rows.length === 0 || lost.length > 0)
+      return failing(
+        'Control loops have no leader.',
+        'Start a manager process: npm start runs MANAGERS of them.',
+        detail,
+      );
+    return erring.length > 0
+      ? warning(
+          `The last run of ${erring.join(', ')} failed.`,
+          'Look at the log of the manager processes.',
+          detail,
+        )
+      : ok(`${rows.length} control loops are running.`, detail);
+  }
+
+  private async checkCircuits(): Promise<Finding> {
+    const states = await this.circuits.states(DEPENDENCIES);
+    const open = states.filter((one) => one.state !== 'closed').map((one) => one.dependency);
+    const detail = Object.fromEntries(states.map((one) => [one.dependency, one.state]));
+    return open.length > 0
+      ? failing(
+          `Calls are held back from ${open.join(', ')}.`,
+          'See why it fails; the circuit closes by itself.',
+          detail,
+        )
+      : ok('All circuits are closed.', detail);
+  }
+}

@@ -1,0 +1,21 @@
+import { Module } from '@nestjs/common';
+import { WorkersModule } from '../../fleet/workers/workers.module';
+import { FlowModule } from '../../media/flow/flow.module';
+import { Category } from '../../pipeline/catalogue/category.decorator';
+import { PipelineModule } from '../../pipeline/pipeline.module';
+import { CheckHealthHandler } from './actions/check-health.action';
+import { ToggleMaintenanceHandler } from './actions/toggle-maintenance.action';
+import { FlowChecks } from './health/flow-checks';
+import { HealthCheck } from './health/health-check';
+import { ServerChecks } from './health/server-checks';
+
+/** The actions of this category, sorted by name; a new one is added here. */
+const ACTIONS = [CheckHealthHandler, ToggleMaintenanceHandler];
+
+/** Actions on the whole system. */
+@Category('system')
+@Module({
+  imports: [PipelineModule, FlowModule, WorkersModule],
+  providers: [ServerChecks, FlowChecks, HealthCheck, ...ACTIONS],
+})
+export class SystemCategory {}

@@ -1,0 +1,89 @@
+/** Who and where a request came from, as the audit records it. */
+export interface RequestOrigin {
+  readonly traceId: string;
+  readonly ip: string | null;
+  readonly userAgent: string | null;
+}
+
+/** What an audit entry says apart from its number and time, which Postgres sets. */
+export interface AuditEntry {
+  readonly phase: 'intent' | 'outcome' | 'denial' | 'security';
+  readonly kind: 'act' | 'preview';
+  readonly outcome: 'pending' | 'succeeded' | 'failed' | 'denied' | 'unknown' | 'aborted';
+  readonly execution_id: string | null;
+  readonly actor_id: string | null;
+  readonly actor_role: string | null;
+  readonly action: string | null;
+  /** Scrubbed. */
+  readonly payload: unknown;
+  readonly status: number | null;
+  readonly error_code: string | null;
+  readonly reason: string | null;
+  readonly detail: unknown;
+  readonly trace_id: string | null;
+  readonly ip: string | null;
+  readonly user_agent: string | null;
+  readonly count: number;
+}
+
+/** The columns that the application writes, in the order of {@link auditValues}. */
+export const AUDIT_COLUMNS = [
+  'phase',
+  'kind',
+  'outcome',
+  'execution_id',
+  'actor_id',
+  'actor_role',
+  'action',
+  'payload',
+  'status',
+  'error_code',
+  'reason',
+  'detail',
+  'trace_id',
+  'ip',
+  'user_agent',
+  'count',
+] as const satisfies readonly (keyof AuditEntry)[];
+
+/** How Postgres is to read each of the columns when they come as one JSON array of objects. */
+export const AUDIT_RECORD = `phase text, kind text, outcome text, execution_id uuid, actor_id uuid,
+  actor_role text, action text, payload jsonb, status smallint, error_code text, reason text, detail jsonb,
+  trace_id text, ip text, user_agent text, count integer`;
+
+const EMPTY: AuditEntry = {
+  phase: 'denial',
+  kind: 'act',
+  outcome: 'denied',
+  execution_id: null,
+  actor_id: null,
+  actor_role: null,
+  action: null,
+  payload: null,
+  status: null,
+  error_code: null,
+  reason: null,
+  detail: null,
+  trace_id: null,
+  ip: null,
+  user_agent: null,
+  count: 1,
+};
+
+/** An entry with what is not given left empty. */
+export function auditEntry(given: Partial<AuditEntry> & Pick<AuditEntry, 'phase' | 'outcome'>): AuditEntry {
+  return { ...EMPTY, ...given };
+}
+
+const MAX_TEXT = 500;
+
+/** Text from outside that Postgres can store and a reader can trust: on one line, no control characters, not endless. */
+export function storableText(text: string): string;
+export function storableText(text: string | null | undefined): string | null;
+export function storableText(text: string | null | undefined): string | null {
+  if (text === null || text === undefined) return null;
+  return text
+    .toWellFormed()
+    .replace(/[\p{Cc}\u2028\u2029]/gu, '\ufffd')
+    .slice(0, MAX_TEXT);
+}

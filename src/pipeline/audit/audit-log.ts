@@ -1,0 +1,99 @@
+import { type BeforeApplicationShutdown, Inject, Injectable, Logger } from '@nestjs/common';
+import { Db, type Tx } from '../../platform/postgres/db';
+import { AUDIT_COLUMNS, AUDIT_RECORD, type AuditEntry } from './audit-entry';
+
+/** How often denials are written, in milliseconds. */
+const FLUSH_MS = 100;
+/** A flood is one key within this time, in milliseconds. */
+const WINDOW_MS = 10_000;
+/** Denials of one key that get an entry each within the window; further ones share one entry with their number. */
+const SINGLE_ENTRIES = 5;
+/** Different keys within a window; further ones share a key for each error code. */
+const MAX_KEYS = 1_000;
+
+interface Flood {
+  until: number;
+  seen: number;
+  /** The last of those that have no entry of their own, and how many they are. */
+  rest?: AuditEntry;
+  restCount: number;
+}
+
+const INSERT = `INSERT INTO audit_entries (${AUDIT_COLUMNS.join(', ')})
+SELECT ${AUDIT_COLUMNS.join(', ')} FROM jsonb_to_recordset($1::jsonb) AS entry (${AUDIT_RECORD})`;
+
+/**
+ * Writes audit entries that stand alone. Intents and outcomes are written by the execution store, in the
+ * same statement as the execution.
+ */
+@Injectable()
+export class AuditLog implements BeforeApplicationShutdown {
+  private readonly log = new Logger(AuditLog.name);
+  private readonly floods = new Map<string, Flood>();
+  private waiting: AuditEntry[] = [];
+  private timer?: NodeJS.Timeout;
+  private writing: Promise<void> = Promise.resolve();
+
+  constructor(@Inject(Db) private readonly db: Db) {}
+
+  /** Writes entries now. @throws if Postgres does not take them */
+  async write(entries: readonly AuditEntry[], tx: Tx = this.db): Promise<void> {
+    if (entries.length > 0) await tx.execute(INSERT, [JSON.stringify(entries)]);
+  }
+
+  /**
+   * Records that something was refused, within {@link FLUSH_MS}. A flood of the same refusals costs a few
+   * entries, the last of which carries their number; nothing is dropped.
+   */
+  denied(entry: AuditEntry): void {
+    const now = Date.now();
+    const key = this.keyOf(entry);
+    const flood = this.floods.get(key) ?? { until: now + WINDOW_MS, seen: 0, restCount: 0 };
+    this.floods.set(key, flood);
+    flood.seen += 1;
+    if (flood.seen <= SINGLE_ENTRIES) this.waiting.push(entry);
+    else {
+      flood.rest = entry;
+      flood.restCount += 1;
+    }
+    this.timer ??= setTimeout(() => this.flushSoon(), FLUSH_MS);
+  }
+
+  /** Writes what is still held back. */
+  async beforeApplicationShutdown(): Promise<void> {
+    clearTimeout(this.timer);
+    for (const flood of this.floods.values()) flood.until = 0;
+    await this.flush();
+  }
+
+  private flushSoon(): void {
+    this.timer = undefined;
+    // One flush at a time, in order.
+    this.writing = this.writing.then(() => this.flush());
+  }
+
+  private async flush(): Promise<void> {
+    const now = Date.now();
+    for (const [key, flood] of this.floods) {
+      if (flood.until > now) continue;
+      this.floods.delete(key);
+      if (flood.rest) this.waiting.push({ ...flood.rest, count: flood.restCount });
+    }
+    const entries = this.waiting;
+    this.waiting = [];
+    try {
+      await this.write(entries);
+    } catch (error) {
+      // Kept for the next turn: bounded, since what repeats is only counted.
+      this.waiting = [...entries, ...this.waiting];
+      this.log.error(`${this.waiting.length} denials could not be recorded yet: ${(error as Error).message}`);
+    }
+    if (this.floods.size > 0 || this.waiting.length > 0)
+      this.timer ??= setTimeout(() => this.flushSoon(), this.waiting.length > 0 ? 1_000 : FLUSH_MS).unref();
+  }
+
+  private keyOf(entry: AuditEntry): string {
+    const key = [entry.actor_id, entry.ip, entry.action, entry.error_code].join('\n');
+    return this.floods.has(key) || this.floods.size < MAX_KEYS ? key : `other\n${entry.error_code}`;
+  }
+}

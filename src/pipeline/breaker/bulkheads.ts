@@ -1,0 +1,76 @@
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import CircuitBreaker from 'opossum';
+import { AppError } from '../../platform/errors/app-error';
+import { DEPENDENCIES, type Dependency } from '../catalogue/action.decorator';
+
+/** Longest time that a sync action may take, in milliseconds. */
+export const CALL_TIMEOUT_MS = 15_000;
+/** Calls of one dependency that a process has under way at most. */
+const CAPACITY = 100;
+
+type Work = () => Promise<unknown>;
+
+/**
+ * Time limit and bulkhead per dependency, in this process, by opossum. Its own state machine is switched
+ * off: copied between processes it restores wrongly and lets every process probe (docs/decisions), so the
+ * state is in the circuit store.
+ */
+@Injectable()
+export class Bulkheads implements OnModuleDestroy {
+  private readonly breakers = new Map<Dependency, CircuitBreaker<[Work], unknown>>();
+
+  constructor() {
+    for (const dependency of DEPENDENCIES) this.breakers.set(dependency, this.make(dependency));
+  }
+
+  onModuleDestroy(): void {
+    for (const breaker of this.breakers.values()) breaker.shutdown();
+  }
+
+  /**
+   * Runs `work` within the limits of all of the dependencies.
+   *
+   * @throws AppError TIMEOUT (the work goes on), SERVICE_UNAVAILABLE if too much is under way already
+   */
+  async run<T>(dependencies: readonly Dependency[], work: () => Promise<T>): Promise<T> {
+    const guarded = dependencies.reduceRight<Work>(
+      (inner, dependency) => () => this.breaker(dependency).fire(inner),
+      work,
+    );
+    try {
+      return (await guarded()) as T;
+    } catch (error) {
+      throw translated(error);
+    }
+  }
+
+  private make(dependency: Dependency): CircuitBreaker<[Work], unknown> {
+    return new CircuitBreaker((work: Work) => work(), {
+      name: dependency,
+      timeout: CALL_TIMEOUT_MS,
+      capacity: CAPACITY,
+      // A rate above 100 % does not exist, so opossum itself never opens.
+      errorThresholdPercentage: 100,
+      volumeThreshold: Number.MAX_SAFE_INTEGER,
+    });
+  }
+
+  private breaker(dependency: Dependency): CircuitBreaker<[Work], unknown> {
+    const breaker = this.breakers.get(dependency);
+    if (!breaker) throw new Error(`There is no breaker for ${dependency}`);
+    return breaker;
+  }
+}
+
+function translated(error: unknown): unknown {
+  const { code } = error as { code?: unknown };
+  if (error instanceof AppError) return error;
+  if (code === 'ETIMEDOUT' && CircuitBreaker.isOurError(error as Error))
+    return new AppError('TIMEOUT', undefined, { cause: error });
+  if (code === 'ESEMLOCKED')
+    return new AppError('SERVICE_UNAVAILABLE', 'Too much is under way at the moment.', {
+      retryAfterS: 1,
+      cause: error,
+    });
+  return error;
+}

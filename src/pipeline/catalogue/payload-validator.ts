@@ -1,0 +1,63 @@
+import { plainToInstance } from 'class-transformer';
+import { getMetadataStorage, validateSync } from 'class-validator';
+import type { FieldError } from '../../platform/errors/app-error';
+import { fieldErrors } from '../../platform/errors/field-errors';
+import type { CommandClass } from './action.decorator';
+import type { ActionCommand } from './action-command';
+
+/**
+ * Keys that class-transformer drops without a word, so that the check for unknown fields never sees them.
+ * Measured on 0.5.1.
+ */
+const SILENTLY_DROPPED = new Set([
+  '__proto__',
+  'constructor',
+  'prototype',
+  'hasOwnProperty',
+  'toString',
+  'valueOf',
+]);
+
+/** What came of a payload: the command, or everything that is wrong with it. */
+export type Validated = { command: ActionCommand<unknown> } | { errors: FieldError[] };
+
+/** The names of the fields that a command takes. */
+export function fieldNames(command: CommandClass): Set<string> {
+  const metadata = getMetadataStorage().getTargetValidationMetadatas(command, '', false, false);
+  return new Set(metadata.map((one) => one.propertyName));
+}
+
+/** Makes a command of a payload, strictly: no unknown field, no conversion of types, defaults filled in. */
+export function validatePayload(command: CommandClass, payload: unknown): Validated {
+  if (typeof payload !== 'object' || payload === null || Array.isArray(payload))
+    return { errors: [{ path: 'payload', message: 'must be an object' }] };
+  const dropped = droppedKeys(payload, 'payload');
+  const known = fieldNames(command);
+  const unknown = Object.keys(payload)
+    .filter((key) => !known.has(key) && !SILENTLY_DROPPED.has(key))
+    .map((key) => ({ path: `payload.${key.slice(0, 100)}`, message: 'is not a field of this action' }));
+  const instance = plainToInstance(
+    command,
+    Object.fromEntries(Object.entries(payload).filter(([key]) => known.has(key))),
+  );
+  // A command without fields has no rules, which class-validator would report as an unknown value.
+  const wrong =
+    known.size === 0 ? [] : validateSync(instance, { whitelist: true, forbidNonWhitelisted: true });
+  const errors = [...dropped, ...unknown, ...fieldErrors(wrong, 'payload')];
+  return errors.length > 0 ? { errors } : { command: instance };
+}
+
+/** Everything that is wrong with a payload. */
+export function payloadErrors(command: CommandClass, payload: unknown): FieldError[] {
+  const validated = validatePayload(command, payload);
+  return 'errors' in validated ? validated.errors : [];
+}
+
+function droppedKeys(value: unknown, path: string): FieldError[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.keys(value).flatMap((key) => {
+    const at = `${path}.${key.slice(0, 100)}`;
+    if (SILENTLY_DROPPED.has(key)) return [{ path: at, message: 'is a key that is not allowed' }];
+    return droppedKeys((value as Record<string, unknown>)[key], at);
+  });
+}

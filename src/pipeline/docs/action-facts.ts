@@ -1,0 +1,52 @@
+import { ERROR_CODES, type ErrorCode } from '../../platform/errors/error-codes';
+import type { CatalogueEntry } from '../catalogue/catalogue-entry';
+
+/** Codes that any action may answer with. */
+export const COMMON_ERRORS: readonly ErrorCode[] = [
+  'AUDIT_UNAVAILABLE',
+  'FORBIDDEN',
+  'IDEMPOTENCY_IN_PROGRESS',
+  'IDEMPOTENCY_KEY_INVALID',
+  'IDEMPOTENCY_MISMATCH',
+  'INTERNAL_ERROR',
+  'IP_NOT_ALLOWED',
+  'RATE_LIMITED',
+  'SERVICE_UNAVAILABLE',
+  'UNAUTHORIZED',
+  'UNKNOWN_ACTION',
+  'VALIDATION_ERROR',
+];
+
+/** The codes of an action beyond the common ones: those declared, and those that its attributes bring. */
+export function errorsOf(entry: CatalogueEntry): ErrorCode[] {
+  const codes = new Set<ErrorCode>(entry.errors);
+  if (entry.dependsOn.length > 0) codes.add('CIRCUIT_OPEN').add('TIMEOUT');
+  if (entry.risk === 'critical') codes.add('CONFIRMATION_REQUIRED');
+  if (entry.risk === 'critical' || entry.bulk) codes.add('IDEMPOTENCY_KEY_REQUIRED');
+  if (entry.previews) codes.add('PREVIEW_INVALID');
+  return [...codes].sort();
+}
+
+/** All codes that an action may answer with, by their status. */
+export function errorsByStatus(entries: readonly CatalogueEntry[]): Map<number, ErrorCode[]> {
+  const codes = new Set<ErrorCode>([...COMMON_ERRORS, ...entries.flatMap(errorsOf)]);
+  const byStatus = new Map<number, ErrorCode[]>();
+  for (const code of [...codes].sort()) {
+    const { status } = ERROR_CODES[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return new Map([...byStatus].sort(([a], [b]) => a - b));
+}
+
+/** A request that the action accepts. */
+export function exampleRequest(entry: CatalogueEntry): object {
+  const critical = { options: { confirm: entry.name, reason: 'Why this is done' } };
+  return { action: entry.name, payload: entry.example, ...(entry.risk === 'critical' ? critical : {}) };
+}
+
+/** Requests per minute in words. */
+export function limitOf(entry: CatalogueEntry): string {
+  const isSystem = entry.name.startsWith('system.') && entry.name !== 'system.health_check';
+  if (isSystem || entry.risk === 'critical') return '5/min';
+  return { read: '500/min', standard: '50/min', high: '10/min' }[entry.risk];
+}

@@ -1,0 +1,63 @@
+import type { Actor } from '../../platform/security/roles';
+import type { RequestOrigin } from '../audit/audit-entry';
+
+/** How an execution stands. `unknown`: whoever ran it died, and whether it took effect cannot be told. */
+export type ExecutionStatus = 'running' | 'succeeded' | 'failed' | 'unknown' | 'aborted';
+
+/** An action that has been admitted, before anything is done. */
+export interface Intent {
+  readonly executionId: string;
+  readonly action: string;
+  readonly kind: 'act' | 'preview';
+  readonly actor: Actor;
+  readonly idempotencyKey: string | null;
+  /** SHA-256 of the canonical action and payload. */
+  readonly fingerprint: Buffer;
+  /** What an operation is run with later; for the rest scrubbed. */
+  readonly payload: unknown;
+  /** For the audit. */
+  readonly scrubbed: unknown;
+  readonly reason: string | null;
+  readonly detail: unknown;
+  readonly origin: RequestOrigin;
+  readonly leaseS: number;
+}
+
+/** The right to run an execution, until the lease ends; whoever takes it over gets a higher fence. */
+export interface Claim {
+  readonly executionId: string;
+  readonly fence: number;
+}
+
+/** What an execution came to. */
+export interface Outcome {
+  readonly status: Exclude<ExecutionStatus, 'running'>;
+  /** Of the HTTP answer; null where nobody is answered any more. */
+  readonly httpStatus: number | null;
+  /** The answer, to be replayed byte for byte. */
+  readonly body: Buffer | null;
+  /** What the handler returned. */
+  readonly result: unknown;
+  readonly errorCode: string | null;
+  /** Whether the idempotency key may be used again. */
+  readonly freesKey: boolean;
+}
+
+/** An execution that holds the key which another request came with. */
+export interface EarlierExecution {
+  readonly id: string;
+  readonly action: string;
+  readonly status: ExecutionStatus;
+  readonly fingerprint: Buffer;
+  readonly fence: number;
+  readonly response_status: number | null;
+  readonly response_body: Buffer | null;
+  readonly result: unknown;
+  readonly error_code: string | null;
+  /** Until the lease of whoever runs it ends, in seconds; negative once it has. */
+  readonly lease_left_s: number;
+  /** Whether the key is older than keys are kept. */
+  readonly stale: boolean;
+  /** Whether it was handed over to the operations queue. */
+  readonly queued: boolean;
+}

@@ -1,0 +1,134 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AppError } from '../../platform/errors/app-error';
+import { ERROR_CODES, type ErrorCode } from '../../platform/errors/error-codes';
+import { LiveFeed } from '../../platform/feed/live-feed';
+import { MessageBus } from '../../platform/messages/message-bus';
+import { Db, type Tx } from '../../platform/postgres/db';
+import { errorAnswer, replayedAnswer, successAnswer } from '../answers';
+import type { ActionAnswer, Run } from '../run';
+import type { Claim, EarlierExecution, ExecutionStatus, Outcome } from './execution';
+import { ExecutionStore, type OutcomeOrigin } from './execution-store';
+import { ClaimLost } from './lease-keeper';
+
+/** Waits between tries to record an outcome, in milliseconds. */
+const RETRY_MS = [100, 300, 900];
+
+/** Records what executions came to, and tells everybody. */
+@Injectable()
+export class Outcomes {
+  private readonly log = new Logger(Outcomes.name);
+
+  constructor(
+    @Inject(ExecutionStore) private readonly store: ExecutionStore,
+    @Inject(Db) private readonly db: Db,
+    @Inject(LiveFeed) private readonly feed: LiveFeed,
+    @Inject(MessageBus) private readonly bus: MessageBus,
+  ) {}
+
+  /** Records the outcome of a run with its answer. @returns the answer to send: what is on record */
+  async settle(
+    run: Run,
+    answer: ActionAnswer,
+    verdict: Pick<Outcome, 'status' | 'errorCode' | 'freesKey'>,
+  ): Promise<ActionAnswer> {
+    const claim = claimOf(run);
+    const outcome = { ...verdict, httpStatus: answer.status, body: answer.body, result: run.result };
+    const held = await this.persist(claim, outcome, originOf(run));
+    if (!held) return this.answerOfSuccessor(run, claim);
+    run.settled = answer;
+    this.announce(run, verdict.status);
+    return answer;
+  }
+
+  /** Records success and answer within the transaction of the effect. @throws ClaimLost, which undoes the effect */
+  async settleIn(tx: Tx, run: Run, data: unknown): Promise<ActionAnswer> {
+    const answer = successAnswer(run, 200, data);
+    const outcome: Outcome = {
+      status: 'succeeded',
+      httpStatus: answer.status,
+      body: answer.body,
+      result: data,
+      errorCode: null,
+      freesKey: false,
+    };
+    if (!(await this.store.settle(claimOf(run), outcome, originOf(run), tx))) throw new ClaimLost();
+    return answer;
+  }
+
+  /** Tells subscribers, waiters and the read model. */
+  announce(run: Run, status: ExecutionStatus): void {
+    const { name } = run.entry;
+    if (run.entry.risk === 'read') return;
+    void this.feed.publish('executions', {
+      execution_id: run.answeringId,
+      action: name,
+      kind: run.kind,
+      actor_id: run.actor.userId,
+      status,
+    });
+    void this.bus.publish('execution.settled', { execution_id: run.answeringId, status });
+    if (run.kind === 'act' && status === 'succeeded')
+      void this.bus.publish('ssot.invalidate', { reason: name });
+  }
+
+  /** The answer of an execution that has ended without one, made now and kept. */
+  async answerOnce(run: Run, earlier: EarlierExecution): Promise<ActionAnswer> {
+    const answer = answerOf(run, earlier);
+    await this.db.execute(
+      'UPDATE executions SET response_status = $2, response_body = $3 WHERE id = $1 AND response_body IS NULL',
+      [earlier.id, answer.status, answer.body],
+    );
+    const [stored] = await this.db.query<{ response_status: number; response_body: Buffer }>(
+      'SELECT response_status, response_body FROM executions WHERE id = $1',
+      [earlier.id],
+    );
+    return stored ? replayedAnswer(run, stored.response_status, stored.response_body) : answer;
+  }
+
+  private async persist(claim: Claim, outcome: Outcome, origin: OutcomeOrigin): Promise<boolean> {
+    for (const pause of RETRY_MS) {
+      try {
+        return await this.store.settle(claim, outcome, origin);
+      } catch (error) {
+        this.log.warn(`Outcome of ${claim.executionId} is not recorded yet: ${(error as Error).message}`);
+        await delay(pause);
+      }
+    }
+    try {
+      return await this.store.settle(claim, outcome, origin);
+    } catch (cause) {
+      // The intent is there; the sweeper closes it as unknown, or a retry with the key settles it.
+      throw new AppError('SERVICE_UNAVAILABLE', 'Whether the action took effect could not be recorded.', {
+        cause,
+      });
+    }
+  }
+
+  /** Another process has taken the execution over, or settled it: its word counts. */
+  private async answerOfSuccessor(run: Run, claim: Claim): Promise<ActionAnswer> {
+    const [row] = await this.db.query<{ response_status: number | null; response_body: Buffer | null }>(
+      'SELECT response_status, response_body FROM executions WHERE id = $1',
+      [claim.executionId],
+    );
+    if (row?.response_body && row.response_status !== null)
+      return replayedAnswer(run, row.response_status, row.response_body);
+    return errorAnswer(run, new AppError('IDEMPOTENCY_IN_PROGRESS', undefined, { retryAfterS: 1 }));
+  }
+}
+
+function answerOf(run: Run, earlier: EarlierExecution): ActionAnswer {
+  if (earlier.status === 'succeeded') return successAnswer(run, 200, earlier.result);
+  const code =
+    earlier.error_code && earlier.error_code in ERROR_CODES ? earlier.error_code : 'INTERNAL_ERROR';
+  return errorAnswer(run, new AppError(code as ErrorCode));
+}
+
+function claimOf(run: Run): Claim {
+  if (!run.claim) throw new Error('There is no claim to settle');
+  return run.claim;
+}
+
+function originOf(run: Run): OutcomeOrigin {
+  return { role: run.actor.role, ip: run.call.origin.ip, userAgent: run.call.origin.userAgent };
+}

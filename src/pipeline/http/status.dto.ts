@@ -1,0 +1,94 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { IsOptional, IsUUID } from 'class-validator';
+import { DEPENDENCIES } from '../catalogue/action.decorator';
+
+const STATUSES = ['running', 'succeeded', 'failed', 'unknown', 'aborted'] as const;
+
+/** Which execution. */
+export class StatusQuery {
+  @ApiProperty({ required: false, format: 'uuid', description: 'Without it: an overview.' })
+  @IsOptional()
+  @IsUUID()
+  execution_id?: string;
+}
+
+/** One run of an action. */
+export class ExecutionView {
+  @ApiProperty({ format: 'uuid' })
+  execution_id!: string;
+  @ApiProperty({ example: 'job.export' })
+  action!: string;
+  @ApiProperty({ enum: ['act', 'preview'] })
+  kind!: string;
+  @ApiProperty({
+    enum: STATUSES,
+    description: 'unknown: its process died, and whether it took effect cannot be told.',
+  })
+  status!: (typeof STATUSES)[number];
+  @ApiProperty({ format: 'uuid' })
+  actor_id!: string;
+  @ApiProperty({
+    type: Object,
+    nullable: true,
+    description: 'How far an operation is: done, total, message.',
+  })
+  progress!: object | null;
+  @ApiProperty({ type: Object, nullable: true, description: 'What the action returned.' })
+  result!: unknown;
+  @ApiProperty({ type: String, nullable: true })
+  error_code!: string | null;
+  @ApiProperty()
+  trace_id!: string;
+  @ApiProperty({ format: 'date-time' })
+  created_at!: string;
+  @ApiProperty({ type: String, format: 'date-time', nullable: true })
+  finished_at!: string | null;
+}
+
+/** A circuit breaker, shared by all processes. */
+export class CircuitView {
+  @ApiProperty({ enum: DEPENDENCIES })
+  dependency!: string;
+  @ApiProperty({ enum: ['closed', 'open', 'probing'] })
+  state!: string;
+  @ApiProperty({ description: 'Raised by each change of state.' })
+  epoch!: number;
+  @ApiProperty({ description: 'Until it is tried again, in milliseconds.' })
+  retry_in_ms!: number;
+}
+
+/** A limit of the caller. */
+export class LimitView {
+  @ApiProperty({ example: 'actions' })
+  policy!: string;
+  @ApiProperty({ example: 50 })
+  limit!: number;
+  @ApiProperty({ example: 60 })
+  window_s!: number;
+  @ApiProperty({ example: 49 })
+  remaining!: number;
+  @ApiProperty({ description: 'Until more becomes available, in seconds.' })
+  reset_s!: number;
+}
+
+/** The pipeline as the caller sees it. */
+export class PipelineView {
+  @ApiProperty({ type: [CircuitView], nullable: true, description: 'null while Redis is away.' })
+  circuits!: CircuitView[] | null;
+  @ApiProperty({ type: [LimitView], nullable: true, description: 'null while Redis is away.' })
+  limits!: LimitView[] | null;
+  @ApiProperty({ description: 'Executions that are running, of anybody.' })
+  running!: number;
+  @ApiProperty({ type: [String], description: 'The actions that the caller may run.' })
+  permissions!: string[];
+}
+
+/** With an id the execution, without one the rest. */
+export class StatusView {
+  @ApiProperty({ type: ExecutionView, required: false })
+  execution?: ExecutionView;
+  @ApiProperty({ type: [ExecutionView], required: false, description: 'Of the caller, newest first.' })
+  recent?: ExecutionView[];
+  @ApiProperty({ type: PipelineView, required: false })
+  pipeline?: PipelineView;
+}

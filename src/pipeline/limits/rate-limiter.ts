@@ -1,0 +1,94 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { randomUUID } from 'node:crypto';
+import { RedisService } from '../../platform/redis/redis.service';
+import { RATE_LIMIT_LUA } from './rate-limit.lua';
+
+/**
+ * How a limit counts. `sliding`: at most `limit` in any stretch of `windowS`, exactly. `bucket`: `limit`
+ * at once, refilled evenly over `windowS`. `fixed`: `limit` per window that begins with its first request.
+ */
+export type LimitKind = 'sliding' | 'bucket' | 'fixed';
+
+/** One limit that a request must keep to. */
+export interface LimitPolicy {
+  /** As the headers and the 429 name it. */
+  readonly name: string;
+  readonly kind: LimitKind;
+  /** Whose requests are counted together; parts are free of colons. */
+  readonly key: readonly string[];
+  readonly limit: number;
+  readonly windowS: number;
+}
+
+/** How a policy stands after a request. */
+export interface LimitState {
+  readonly policy: LimitPolicy;
+  readonly remaining: number;
+  /** Until more becomes available, in seconds, rounded up. */
+  readonly resetS: number;
+}
+
+/** Whether a request may go on. */
+export interface LimitVerdict {
+  readonly states: readonly LimitState[];
+  /** The first policy that is used up; undefined if the request is admitted. Refused ones are not counted. */
+  readonly violated?: LimitPolicy;
+  /** After so many seconds one request will be admitted; 0 if this one was. */
+  readonly retryAfterS: number;
+}
+
+/** Counts requests in Redis, by Redis' clock, all policies of a request in one call. */
+@Injectable()
+export class RateLimiter {
+  constructor(@Inject(RedisService) private readonly redis: RedisService) {}
+
+  /**
+   * Admits a request of some cost under all of the policies, or under none.
+   *
+   * @throws if Redis is away; the caller decides what that means
+   */
+  consume(policies: readonly LimitPolicy[], cost = 1): Promise<LimitVerdict> {
+    return this.run(policies, cost);
+  }
+
+  /** How the policies stand, without counting anything. */
+  peek(policies: readonly LimitPolicy[]): Promise<LimitVerdict> {
+    return this.run(policies, 0);
+  }
+
+  private async run(policies: readonly LimitPolicy[], cost: number): Promise<LimitVerdict> {
+    const keys = policies.map((policy) => this.redis.key('limit', policy.kind, ...policy.key));
+    const rules = policies.flatMap((policy) => [policy.kind, policy.limit, policy.windowS * 1_000_000]);
+    const [violated, waitUs, ...states] = (await this.redis.client.eval(
+      RATE_LIMIT_LUA,
+      keys.length,
+      ...keys,
+      randomUUID(),
+      cost,
+      ...rules,
+    )) as number[];
+    return {
+      states: policies.map((policy, i) => ({
+        policy,
+        remaining: states[i * 2] ?? 0,
+        resetS: Math.ceil((states[i * 2 + 1] ?? 0) / 1_000_000),
+      })),
+      violated: violated ? policies[violated - 1] : undefined,
+      retryAfterS: violated ? Math.max(1, Math.ceil((waitUs ?? 0) / 1_000_000)) : 0,
+    };
+  }
+}
+
+/** The headers of draft-ietf-httpapi-ratelimit-headers that tell a client where it stands. */
+export function limitHeaders(verdict: LimitVerdict): Record<string, string> {
+  const headers: Record<string, string> = {
+    'RateLimit-Policy': verdict.states
+      .map(({ policy }) => `"${policy.name}";q=${policy.limit};w=${policy.windowS}`)
+      .join(', '),
+    RateLimit: verdict.states
+      .map(({ policy, remaining, resetS }) => `"${policy.name}";r=${remaining};t=${resetS}`)
+      .join(', '),
+  };
+  if (verdict.violated) headers['Retry-After'] = String(verdict.retryAfterS);
+  return headers;
+}

@@ -1,0 +1,156 @@
+import type { OpenAPIObject } from '@nestjs/swagger';
+import { ERROR_CODES, type ErrorCode } from '../platform/errors/error-codes';
+import type { CommandClass } from './catalogue/action.decorator';
+import type { Catalogue } from './catalogue/catalogue';
+import type { CatalogueEntry } from './catalogue/catalogue-entry';
+import { errorsByStatus, errorsOf, exampleRequest, limitOf } from './docs/action-facts';
+import { ActionOptions } from './options';
+
+const PATH = '/api/admin/action';
+
+/** The classes whose schemas {@link describeActions} refers to: give them to createDocument as extraModels. */
+export function actionModels(catalogue: Catalogue): (CommandClass | typeof ActionOptions)[] {
+  return [ActionOptions, ...catalogue.all().map((entry) => entry.command)];
+}
+
+/**
+ * Describes the write endpoint: one variant of the request per action, told apart by `action`, each with an
+ * example, its error codes and all that a console needs to know (`x-admin`). Changes the document.
+ */
+export function describeActions(document: OpenAPIObject, catalogue: Catalogue): void {
+  const entries = catalogue.all();
+  const schemas = (document.components ??= {}).schemas ?? {};
+  document.components.schemas = schemas;
+  for (const entry of entries) {
+    closeSchema(schemas[entry.command.name]);
+    schemas[requestName(entry)] = requestSchema(entry);
+  }
+  closeSchema(schemas['ActionOptions']);
+  schemas['ActionRequest'] = {
+    oneOf: entries.map((entry) => ({ $ref: refOf(requestName(entry)) })),
+    discriminator: {
+      propertyName: 'action',
+      mapping: Object.fromEntries(entries.map((entry) => [entry.name, refOf(requestName(entry))])),
+    },
+  };
+  schemas['ActionAnswer'] = answerSchema();
+  const operation = document.paths[PATH]?.post;
+  if (!operation) throw new Error(`${PATH} is not among the routes of the document`);
+  Object.assign(operation, operationOf(entries));
+}
+
+function requestName(entry: CatalogueEntry): string {
+  return `${entry.command.name}Request`;
+}
+
+function refOf(name: string): string {
+  return `#/components/schemas/${name}`;
+}
+
+/** A field that is not listed is refused, and the schema says so. */
+function closeSchema(schema: unknown): void {
+  if (typeof schema === 'object' && schema !== null) Object.assign(schema, { additionalProperties: false });
+}
+
+function requestSchema(entry: CatalogueEntry) {
+  const critical = entry.risk === 'critical';
+  return {
+    type: 'object',
+    title: entry.name,
+    description: entry.description,
+    additionalProperties: false,
+    required: ['action', 'payload', ...(critical ? ['options'] : [])],
+    properties: {
+      action: { type: 'string', enum: [entry.name] },
+      payload: { $ref: refOf(entry.command.name) },
+      options: { $ref: refOf('ActionOptions') },
+    },
+    example: exampleRequest(entry),
+    'x-admin': {
+      action: entry.name,
+      title: entry.summary,
+      category: entry.category,
+      views: entry.views,
+      risk: entry.risk,
+      mode: entry.mode,
+      permission: entry.name,
+      roles: ['admin', ...entry.roles],
+      confirm: critical,
+      preview: entry.previews,
+      rate_limit: limitOf(entry),
+      errors: errorsOf(entry),
+      since: entry.since,
+    },
+  };
+}
+
+function answerSchema() {
+  return {
+    type: 'object',
+    required: ['success', 'data', 'timestamp', 'response_time_ms', 'trace_id', 'execution_id'],
+    properties: {
+      success: { type: 'boolean', enum: [true] },
+      data: { description: 'What the action returns; of an operation, where its status is.' },
+      timestamp: { type: 'string', format: 'date-time' },
+      response_time_ms: { type: 'number' },
+      trace_id: { type: 'string' },
+      execution_id: { type: 'string', format: 'uuid' },
+      explain: {
+        type: 'array',
+        description:
+          'With options.explain: what each stage decided, by which rule, in how many milliseconds.',
+        items: { type: 'object' },
+      },
+    },
+  };
+}
+
+function operationOf(entries: readonly CatalogueEntry[]) {
+  return {
+    summary: 'Run an action',
+    description:
+      'Each action is one variant of the request, told apart by `action`. Answers of finished runs are kept for ' +
+      'an hour under their idempotency key, and replayed byte for byte with `Idempotent-Replayed: true`.',
+    parameters: [keyParameter('X-Idempotency-Key'), keyParameter('Idempotency-Key')],
+    requestBody: {
+      required: true,
+      content: {
+        'application/json': {
+          schema: { $ref: refOf('ActionRequest') },
+          examples: Object.fromEntries(
+            entries.map((entry) => [entry.name, { summary: entry.summary, value: exampleRequest(entry) }]),
+          ),
+        },
+      },
+    },
+    responses: {
+      200: answer('The action is done, or what it would do with options.dry_run.'),
+      202: answer('The operation goes on in the background.'),
+      ...Object.fromEntries(
+        [...errorsByStatus(entries)].map(([status, codes]) => [status, errorAnswer(codes)]),
+      ),
+    },
+  };
+}
+
+function keyParameter(name: string) {
+  return {
+    name,
+    in: 'header',
+    required: false,
+    description:
+      'Runs the action at most once, however often the request is sent. Required for critical and bulk actions.',
+    schema: { type: 'string', pattern: '^[A-Za-z0-9._~+/=-]{1,255}$' },
+  };
+}
+
+function answer(description: string) {
+  return { description, content: { 'application/json': { schema: { $ref: refOf('ActionAnswer') } } } };
+}
+
+function errorAnswer(codes: readonly ErrorCode[]) {
+  return {
+    description: codes.map((code) => `\`${code}\`: ${ERROR_CODES[code].meaning}`).join('\n\n'),
+    content: { 'application/json': { schema: { $ref: refOf('ErrorBody') } } },
+  };
+}

@@ -1,0 +1,79 @@
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { AppError } from '../../platform/errors/app-error';
+import { ERROR_CODES, type ErrorCode } from '../../platform/errors/error-codes';
+import { MessageBus } from '../../platform/messages/message-bus';
+import { Db } from '../../platform/postgres/db';
+import { errorAnswer, successAnswer } from '../answers';
+import type { ExecutionStatus } from '../executions/execution';
+import type { ActionAnswer, Run } from '../run';
+
+/** How often a waiter looks by itself, should the message be lost, in milliseconds. */
+const LOOK_MS = 1_000;
+
+interface Row {
+  status: ExecutionStatus;
+  result: unknown;
+  error_code: string | null;
+}
+
+/** Waits for operations that other processes run. */
+@Injectable()
+export class ExecutionWaiter implements OnModuleInit {
+  private readonly waiting = new Map<string, Set<() => void>>();
+
+  constructor(
+    @Inject(MessageBus) private readonly bus: MessageBus,
+    @Inject(Db) private readonly db: Db,
+  ) {}
+
+  onModuleInit(): void {
+    this.bus.on('execution.settled', ({ execution_id, status }) => {
+      if (status !== 'running') this.waiting.get(execution_id)?.forEach((wake) => wake());
+    });
+  }
+
+  /** The final answer if the operation ends within `options.wait_ms`, else `accepted`; whichever it is, is kept. */
+  async wait(run: Run, accepted: ActionAnswer): Promise<ActionAnswer> {
+    const deadline = performance.now() + run.options.wait_ms;
+    let row = await this.read(run.answeringId);
+    while (row?.status === 'running' && performance.now() < deadline) {
+      await this.pause(run.answeringId, Math.min(LOOK_MS, deadline - performance.now()));
+      row = await this.read(run.answeringId);
+    }
+    const answer = row && row.status !== 'running' ? finalAnswer(run, row) : accepted;
+    await this.db.execute(
+      'UPDATE executions SET response_status = $2, response_body = $3 WHERE id = $1 AND response_body IS NULL',
+      [run.answeringId, answer.status, answer.body],
+    );
+    return answer;
+  }
+
+  private async read(executionId: string): Promise<Row | undefined> {
+    const [row] = await this.db.query<Row>(
+      'SELECT status, result, error_code FROM executions WHERE id = $1',
+      [executionId],
+    );
+    return row;
+  }
+
+  private pause(executionId: string, ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wakers = this.waiting.get(executionId) ?? new Set();
+      this.waiting.set(executionId, wakers);
+      const wake = (): void => {
+        clearTimeout(timer);
+        wakers.delete(wake);
+        if (wakers.size === 0) this.waiting.delete(executionId);
+        resolve();
+      };
+      const timer = setTimeout(wake, ms);
+      wakers.add(wake);
+    });
+  }
+}
+
+function finalAnswer(run: Run, row: Row): ActionAnswer {
+  if (row.status === 'succeeded') return successAnswer(run, 200, row.result);
+  const code = row.error_code !== null && row.error_code in ERROR_CODES ? row.error_code : 'INTERNAL_ERROR';
+  return errorAnswer(run, new AppError(code as ErrorCode));
+}

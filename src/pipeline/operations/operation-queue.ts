@@ -1,0 +1,64 @@
+import { InjectQueue } from '@nestjs/bull';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { Queue } from 'bull';
+import { Db } from '../../platform/postgres/db';
+import { successAnswer } from '../answers';
+import { Outcomes } from '../executions/outcomes';
+import type { ActionAnswer, Run } from '../run';
+
+/** The Bull queue of operations. */
+export const OPERATIONS = 'operations';
+
+/** What is in it: an id. What is to be done is in Postgres. */
+export interface OperationJob {
+  execution_id: string;
+}
+
+/** Hands operations over to the manager processes. */
+@Injectable()
+export class OperationQueue {
+  private readonly log = new Logger(OperationQueue.name);
+
+  constructor(
+    @InjectQueue(OPERATIONS) private readonly queue: Queue<OperationJob>,
+    @Inject(Db) private readonly db: Db,
+    @Inject(Outcomes) private readonly outcomes: Outcomes,
+  ) {}
+
+  /** Marks the execution as ready to be run by a manager, and answers 202. */
+  async handOver(run: Run): Promise<ActionAnswer> {
+    if (!run.claim) throw new Error('An operation was handed over without a claim');
+    const answer = successAnswer(run, 202, {
+      execution_id: run.answeringId,
+      status: 'running',
+      status_url: `/api/admin/action/status?execution_id=${run.answeringId}`,
+    });
+    // Who waits for the end is answered with that, so there is no answer to keep yet.
+    const stored = run.options.wait_ms > 0 ? null : answer;
+    await this.db.execute(
+      `UPDATE executions
+          SET progress = '{"done": 0}', lease_until = now(), fence = fence + 1, response_status = $3, response_body = $4
+        WHERE id = $1 AND fence = $2 AND status = 'running'`,
+      [run.claim.executionId, run.claim.fence, stored?.status ?? null, stored?.body ?? null],
+    );
+    run.settled = answer;
+    this.outcomes.announce(run, 'running');
+    await this.add(run.answeringId);
+    return answer;
+  }
+
+  /**
+   * Puts an execution into the queue; putting it there twice is harmless. If Redis is away, the sweeper
+   * does it later: the execution in Postgres is what counts.
+   */
+  async add(executionId: string): Promise<void> {
+    try {
+      await this.queue.add(
+        { execution_id: executionId },
+        { jobId: executionId, removeOnComplete: true, removeOnFail: true },
+      );
+    } catch (error) {
+      this.log.warn(`Operation ${executionId} could not be queued yet: ${(error as Error).message}`);
+    }
+  }
+}

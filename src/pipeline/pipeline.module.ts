@@ -1,0 +1,77 @@
+import { BullModule } from '@nestjs/bull';
+import { Module } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { CqrsModule } from '@nestjs/cqrs';
+import { RedisService } from '../platform/redis/redis.service';
+import { PermissionsService } from './access/permissions.service';
+import { AuditLog } from './audit/audit-log';
+import { PayloadScrubber } from './audit/payload-scrubber';
+import { SecurityEvents } from './audit/security-events';
+import { Bulkheads } from './breaker/bulkheads';
+import { CircuitStore } from './breaker/circuit-store';
+import { Catalogue } from './catalogue/catalogue';
+import { Claims } from './executions/claims';
+import { ExecutionStore } from './executions/execution-store';
+import { LeaseKeeper } from './executions/lease-keeper';
+import { Outcomes } from './executions/outcomes';
+import { ExecutionTiming } from './executions/timing';
+import { RateLimiter } from './limits/rate-limiter';
+import { ExecutionWaiter } from './operations/execution-waiter';
+import { OperationQueue, OPERATIONS } from './operations/operation-queue';
+import { ActionRunner, STAGES } from './pipeline';
+import { PreviewTokens } from './preview/preview-tokens';
+
+/** The write side without its endpoint: what runs actions, in any process. */
+@Module({
+  imports: [
+    CqrsModule,
+    DiscoveryModule,
+    BullModule.registerQueueAsync({
+      name: OPERATIONS,
+      inject: [RedisService],
+      useFactory: (redis: RedisService) => ({
+        prefix: redis.key('bull'),
+        // Adding fails fast while Redis is away; the sweeper adds later what could not be.
+        createClient: (type) => (type === 'client' ? redis.client : redis.bullConnection(type)),
+      }),
+    }),
+  ],
+  providers: [
+    Catalogue,
+    PermissionsService,
+    AuditLog,
+    SecurityEvents,
+    PayloadScrubber,
+    RateLimiter,
+    CircuitStore,
+    Bulkheads,
+    ExecutionTiming,
+    ExecutionStore,
+    LeaseKeeper,
+    Outcomes,
+    Claims,
+    PreviewTokens,
+    OperationQueue,
+    ExecutionWaiter,
+    ...STAGES,
+    ActionRunner,
+  ],
+  exports: [
+    CqrsModule,
+    BullModule,
+    ActionRunner,
+    Catalogue,
+    PermissionsService,
+    AuditLog,
+    SecurityEvents,
+    RateLimiter,
+    CircuitStore,
+    ExecutionTiming,
+    ExecutionStore,
+    LeaseKeeper,
+    Outcomes,
+    PreviewTokens,
+    OperationQueue,
+  ],
+})
+export class PipelineModule {}

@@ -1,0 +1,81 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { v7 as uuidv7 } from 'uuid';
+import { type ActionAnswer, type ActionCall, Run, type Stage } from './run';
+import { AuditStage } from './stages/audit.stage';
+import { AuthoriseStage } from './stages/authorise.stage';
+import { BreakerStage } from './stages/breaker.stage';
+import { ClaimStage } from './stages/claim.stage';
+import { DispatchStage } from './stages/dispatch.stage';
+import { RateLimitStage } from './stages/rate-limit.stage';
+import { ValidateStage } from './stages/validate.stage';
+import { WaitStage } from './stages/wait.stage';
+
+/**
+ * Every action passes this list, from top to bottom and back. Before it, an HTTP request has been given its
+ * trace id (a hook: errors of all that follows carry it), been authenticated (JwtAuthGuard: who asks decides
+ * everything else) and, on the admin side, been found to come from an allowed network (AdminAddressGuard).
+ */
+export const STAGES = [
+  // Outermost, so that every outcome from here on, refusals included, is on record.
+  AuditStage,
+  // Before permissions and limits, which go by the action: an unknown name gets no bucket and no metric.
+  ValidateStage,
+  // Before limits, so that nobody can spend them on what they may not do; on current state, also for replays.
+  AuthoriseStage,
+  // Before the claim, so that a refusal costs no write to Postgres and leaves the key untouched.
+  RateLimitStage,
+  // Intent and key in one INSERT before any effect; on the way back the outcome. Replays end here.
+  ClaimStage,
+  // Outside of the breaker: waiting for an operation is no slow call.
+  WaitStage,
+  // Next to the work, so that only the work is counted, and an open circuit frees the key.
+  BreakerStage,
+  // The work itself.
+  DispatchStage,
+] as const;
+
+/** Runs actions: for the one write endpoint, and for user routes that stand for an action. */
+@Injectable()
+export class ActionRunner {
+  private readonly stages: readonly Stage[];
+
+  constructor(
+    @Inject(AuditStage) audit: AuditStage,
+    @Inject(ValidateStage) validate: ValidateStage,
+    @Inject(AuthoriseStage) authorise: AuthoriseStage,
+    @Inject(RateLimitStage) rateLimit: RateLimitStage,
+    @Inject(ClaimStage) claim: ClaimStage,
+    @Inject(WaitStage) wait: WaitStage,
+    @Inject(BreakerStage) breaker: BreakerStage,
+    @Inject(DispatchStage) dispatch: DispatchStage,
+  ) {
+    const made: Stage[] = [audit, validate, authorise, rateLimit, claim, wait, breaker, dispatch];
+    this.stages = STAGES.map((type) => {
+      const stage = made.find((one) => one instanceof type);
+      if (!stage) throw new Error(`${type.name} is in the list of stages but not given to the runner`);
+      return stage;
+    });
+  }
+
+  /** Runs an action by name. Always answers: errors are answers, too. */
+  run(action: unknown, payload: unknown, call: ActionCall): Promise<ActionAnswer> {
+    return this.enter(0, new Run(uuidv7(), action, payload, call));
+  }
+
+  private async enter(index: number, run: Run): Promise<ActionAnswer> {
+    const stage = this.stages[index];
+    if (!stage) throw new Error('The last stage called for another one');
+    const verdict = { stage: stage.name, verdict: 'passed', ms: 0 };
+    run.verdicts.push(verdict);
+    run.stageStartedAt = performance.now();
+    try {
+      return await stage.handle(run, () => {
+        run.explanation();
+        return this.enter(index + 1, run);
+      });
+    } catch (error) {
+      if (run.verdicts.at(-1) === verdict && verdict.verdict === 'passed') verdict.verdict = 'refused';
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { Db, type Tx } from '../../platform/postgres/db';
+import { successAnswer } from '../answers';
+import type { ActionContext } from '../catalogue/action-command';
+import { canPreview } from '../catalogue/action-handler';
+import { Outcomes } from '../executions/outcomes';
+import { OperationQueue } from '../operations/operation-queue';
+import { PreviewTokens } from '../preview/preview-tokens';
+import type { ActionAnswer, Run, Stage } from '../run';
+
+/** Does it: a preview, a sync command on the bus, or the handover of an operation. */
+@Injectable()
+export class DispatchStage implements Stage {
+  readonly name = 'dispatch';
+
+  constructor(
+    @Inject(CommandBus) private readonly bus: CommandBus,
+    @Inject(Db) private readonly db: Db,
+    @Inject(PreviewTokens) private readonly previews: PreviewTokens,
+    @Inject(Outcomes) private readonly outcomes: Outcomes,
+    @Inject(OperationQueue) private readonly operations: OperationQueue,
+  ) {}
+
+  async handle(run: Run): Promise<ActionAnswer> {
+    if (run.previewId) run.selection = await this.previews.selection(run.previewId);
+    if (run.isOperation) return this.operations.handOver(run);
+    // Kept, since after a time-out the handler still comes to something.
+    const work = run.kind === 'preview' ? this.preview(run) : this.execute(run);
+    run.late = work;
+    try {
+      return await work;
+    } finally {
+      run.late = undefined;
+    }
+  }
+
+  private async preview(run: Run): Promise<ActionAnswer> {
+    const { handler, name } = run.entry;
+    if (!canPreview(handler)) throw new Error(`${name} passed validation without a preview`);
+    Object.assign(run.command, { context: this.contextOf(run) });
+    const preview = await handler.preview(run.command);
+    run.result = { selection: preview.selection };
+    const subject = { actorId: run.actor.userId, action: name, fingerprint: run.fingerprint };
+    return successAnswer(run, 200, this.previews.answer(preview, subject, run.answeringId));
+  }
+
+  private async execute(run: Run): Promise<ActionAnswer> {
+    Object.assign(run.command, { context: this.contextOf(run) });
+    run.result = await this.bus.execute<unknown>(run.command);
+    return run.settled ?? successAnswer(run, 200, run.result);
+  }
+
+  private contextOf(run: Run): ActionContext {
+    return {
+      executionId: run.answeringId,
+      actor: run.actor,
+      traceId: run.call.origin.traceId,
+      ownerId: run.ownerId,
+      reason: run.options.reason,
+      signal: run.abort.signal,
+      selection: run.selection,
+      transaction: (work) => this.transaction(run, work),
+      progress: () => undefined,
+    };
+  }
+
+  private async transaction<T>(run: Run, work: (tx: Tx) => Promise<T>): Promise<T> {
+    if (run.settled) throw new Error(`${run.entry.name} used a second transaction: it has room for one`);
+    const done = await this.db.transaction(async (tx) => {
+      const data = await work(tx);
+      return { data, answer: await this.outcomes.settleIn(tx, run, data) };
+    });
+    run.settled = done.answer;
+    this.outcomes.announce(run, 'succeeded');
+    return done.data;
+  }
+}

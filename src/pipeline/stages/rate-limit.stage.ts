@@ -1,0 +1,47 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { AppError } from '../../platform/errors/app-error';
+import { RuntimeSettings } from '../../platform/settings/runtime-settings';
+import { actionPolicies } from '../limits/action-limits';
+import { limitHeaders, RateLimiter } from '../limits/rate-limiter';
+import type { ActionAnswer, Run, Stage } from '../run';
+
+/** Counts the request against the user's limits. Without Redis nobody is let through: a limit must hold. */
+@Injectable()
+export class RateLimitStage implements Stage {
+  readonly name = 'rate_limit';
+
+  constructor(
+    @Inject(RateLimiter) private readonly limiter: RateLimiter,
+    @Inject(RuntimeSettings) private readonly settings: RuntimeSettings,
+  ) {}
+
+  async handle(run: Run, next: () => Promise<ActionAnswer>): Promise<ActionAnswer> {
+    const policies = actionPolicies(run.actor.userId, run.entry, this.settings.current().rate_limits);
+    const verdict = await this.limiter.consume(policies).catch((cause: unknown) => {
+      throw new AppError(
+        'SERVICE_UNAVAILABLE',
+        'Limits cannot be checked at the moment, so nothing was done.',
+        {
+          cause,
+          retryAfterS: 2,
+        },
+      );
+    });
+    Object.assign(run.headers, limitHeaders(verdict));
+    const left = verdict.states
+      .map(({ policy, remaining }) => `${policy.name}: ${remaining} left`)
+      .join(', ');
+    run.note(verdict.violated ? 'limited' : 'admitted', left);
+    if (verdict.violated) {
+      const { name, limit, windowS } = verdict.violated;
+      throw new AppError(
+        'RATE_LIMITED',
+        `Too many requests: the limit "${name}" (${limit} in ${windowS} s) is used up.`,
+        {
+          retryAfterS: verdict.retryAfterS,
+        },
+      );
+    }
+    return next();
+  }
+}

@@ -1,0 +1,36 @@
+import { QueryFailedError } from 'typeorm';
+
+/** What can be away although we are well. */
+export type Server = 'postgres' | 'redis';
+
+/** SQLSTATE classes and codes that mean Postgres cannot serve, and not that the statement was wrong. */
+const POSTGRES_STATES = /^(?:08|53|57P|58)/;
+const SOCKET_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOTFOUND',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'EAI_AGAIN',
+]);
+const POSTGRES_MESSAGES =
+  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Cannot use a pool after calling end/i;
+const REDIS_NAMES = new Set(['MaxRetriesPerRequestError', 'ClusterAllFailedError']);
+const REDIS_MESSAGES =
+  /Connection is closed|Command timed out|Stream isn't writeable|^(?:LOADING|OOM|READONLY|MASTERDOWN|CLUSTERDOWN) /;
+
+/** Which server an error says is away or unable to serve; undefined if the error says nothing of the kind. */
+export function unavailableServer(error: unknown): Server | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const driver = error instanceof QueryFailedError ? (error.driverError as Error & { code?: string }) : error;
+  const { code } = driver as { code?: unknown };
+  if (REDIS_NAMES.has(error.name) || REDIS_MESSAGES.test(error.message)) return 'redis';
+  if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && POSTGRES_STATES.test(code)) return 'postgres';
+  if (POSTGRES_MESSAGES.test(driver.message)) return 'postgres';
+  if (typeof code === 'string' && SOCKET_CODES.has(code)) {
+    // ioredis wraps the errors of its sockets (see REDIS_NAMES); pg passes them on as they are.
+    return 'postgres';
+  }
+  return undefined;
+}

@@ -1,0 +1,13 @@
+import { SetMetadata } from '@nestjs/common';
+import type { Role } from '../security/roles';
+
+/** Metadata key of {@link Public}. */
+export const PUBLIC_ROUTE = 'agentos:public';
+/** Metadata key of {@link Roles}. */
+export const ROUTE_ROLES = 'agentos:roles';
+
+/** The route needs no access token. It is limited per address instead. */
+export const Public = () => SetMetadata(PUBLIC_ROUTE, true);
+
+/** Who may use the route. Below /api/admin a route without this is for admins only. */
+export const Roles = (...roles: Role[]) => SetMetadata(ROUTE_ROLES, roles);

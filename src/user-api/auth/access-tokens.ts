@@ -1,0 +1,87 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { jwtVerify, SignJWT } from 'jose';
+import { v7 as uuidv7 } from 'uuid';
+import { AppError } from '../../platform/errors/app-error';
+import { SigningKeys } from '../../platform/security/signing-keys';
+import { LruMap } from './lru-map';
+
+const ISSUER = 'agentos';
+const AUDIENCE = 'agentos-api';
+/** The header `typ` of an access token (RFC 9068), so that no other token can be used as one. */
+const TYPE = 'at+jwt';
+/** Ours have some 400 characters. */
+const MAX_LENGTH = 2_048;
+const CACHED_TOKENS = 10_000;
+
+/** What an access token says. Role and account state are not in it: Postgres has them. */
+export interface AccessClaims {
+  userId: string;
+  sessionId: string;
+  /** Milliseconds since 1970. */
+  expiresAt: number;
+}
+
+/** Makes and verifies access tokens: JWTs signed with Ed25519. */
+@Injectable()
+export class AccessTokens {
+  /** Verified ones, since a signature check costs a hundred times a look-up. */
+  private readonly verified = new LruMap<string, AccessClaims>(CACHED_TOKENS);
+
+  constructor(@Inject(SigningKeys) private readonly keys: SigningKeys) {}
+
+  /** A token for a session, good for `lifetimeS` seconds. */
+  issue(userId: string, sessionId: string, lifetimeS: number): Promise<string> {
+    const { kid, privateKey } = this.keys.signing();
+    const now = Math.floor(Date.now() / 1000);
+    return new SignJWT({ sid: sessionId })
+      .setProtectedHeader({ alg: 'EdDSA', kid, typ: TYPE })
+      .setIssuer(ISSUER)
+      .setAudience(AUDIENCE)
+      .setSubject(userId)
+      .setJti(uuidv7())
+      .setIssuedAt(now)
+      .setExpirationTime(now + lifetimeS)
+      .sign(privateKey);
+  }
+
+  /** @throws AppError UNAUTHORIZED for a token that is malformed, forged, expired or meant for something else */
+  async verify(token: string): Promise<AccessClaims> {
+    const known = this.verified.get(token);
+    if (known) {
+      if (known.expiresAt > Date.now()) return known;
+      this.verified.delete(token);
+      throw refused();
+    }
+    if (token.length > MAX_LENGTH) throw refused();
+    const claims = await this.check(token);
+    this.verified.set(token, claims);
+    return claims;
+  }
+
+  private async check(token: string): Promise<AccessClaims> {
+    try {
+      const { payload } = await jwtVerify(token, ({ kid }) => this.publicKey(kid), {
+        algorithms: ['EdDSA'],
+        issuer: ISSUER,
+        audience: AUDIENCE,
+        typ: TYPE,
+        requiredClaims: ['sub', 'sid', 'iat', 'exp'],
+      });
+      const { sub, sid, exp } = payload;
+      if (typeof sub !== 'string' || typeof sid !== 'string' || typeof exp !== 'number') throw refused();
+      return { userId: sub, sessionId: sid, expiresAt: exp * 1000 };
+    } catch (error) {
+      throw error instanceof AppError ? error : refused(error);
+    }
+  }
+
+  private publicKey(kid: unknown) {
+    const key = typeof kid === 'string' ? this.keys.find(kid) : undefined;
+    if (!key) throw refused();
+    return key.publicKey;
+  }
+}
+
+function refused(cause?: unknown): AppError {
+  return new AppError('UNAUTHORIZED', 'A valid access token is needed.', { cause });
+}

@@ -1,0 +1,44 @@
+import { Module } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { PipelineModule } from '../../pipeline/pipeline.module';
+import { AccessTokens } from './access-tokens';
+import { AuthController } from './auth.controller';
+import { AuthService } from './auth.service';
+import { AdminAddressGuard } from './guards/admin-address.guard';
+import { JwtAuthGuard } from './guards/jwt-auth.guard';
+import { MaintenanceGuard } from './guards/maintenance.guard';
+import { RequestLimitGuard } from './guards/request-limit.guard';
+import { RolesGuard } from './guards/roles.guard';
+import { Lockout } from './lockout';
+import { RefreshTokens } from './refresh-tokens';
+import { SessionTruth } from './session-truth';
+
+/** What every HTTP request passes, in this order. */
+const GUARDS = [
+  // First, so that what follows knows who asks.
+  JwtAuthGuard,
+  // Before anything that tells about the admin side: outside the allowed networks there is none.
+  AdminAddressGuard,
+  // Before the role: in maintenance everybody gets the same answer.
+  MaintenanceGuard,
+  // Before the limit, so that what is denied cannot be used to spend somebody's quota.
+  RolesGuard,
+  // Last, since it counts what will be done.
+  RequestLimitGuard,
+];
+
+/** Sign-in, sessions, and the guards of all routes. */
+@Module({
+  imports: [PipelineModule],
+  controllers: [AuthController],
+  providers: [
+    AccessTokens,
+    RefreshTokens,
+    SessionTruth,
+    Lockout,
+    AuthService,
+    ...GUARDS.map((useClass) => ({ provide: APP_GUARD, useClass })),
+  ],
+  exports: [AuthService],
+})
+export class AuthModule {}

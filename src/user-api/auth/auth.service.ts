@@ -1,0 +1,150 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { setTimeout as delay } from 'node:timers/promises';
+import { SecurityEvents } from '../../pipeline/audit/security-events';
+import { addressGroup } from '../../pipeline/limits/address-group';
+import { AppError } from '../../platform/errors/app-error';
+import { MessageBus } from '../../platform/messages/message-bus';
+import { Db } from '../../platform/postgres/db';
+import { hashPassword, verifyPassword } from '../../platform/security/passwords';
+import type { Actor, Role } from '../../platform/security/roles';
+import { RuntimeSettings } from '../../platform/settings/runtime-settings';
+import { AccessTokens } from './access-tokens';
+import type { TokenAnswer } from './auth.dto';
+import { type Attempt, Lockout } from './lockout';
+import { RefreshTokens, type SessionGrant } from './refresh-tokens';
+import { SessionTruth } from './session-truth';
+
+/** Where a sign-in comes from. */
+export interface Client {
+  ip: string;
+  userAgent: string | null;
+  traceId: string;
+}
+
+interface UserRow {
+  id: string;
+  email: string;
+  role: Role;
+  password_hash: string;
+  enabled: boolean;
+}
+
+/** Sign-in, sessions, and who a token belongs to. */
+@Injectable()
+export class AuthService {
+  /** Verified where there is no account, so that both cases take the same time. */
+  private readonly decoy = hashPassword('there is no such account');
+
+  constructor(
+    @Inject(Db) private readonly db: Db,
+    @Inject(MessageBus) private readonly bus: MessageBus,
+    @Inject(RuntimeSettings) private readonly settings: RuntimeSettings,
+    @Inject(AccessTokens) private readonly accessTokens: AccessTokens,
+    @Inject(RefreshTokens) private readonly refreshTokens: RefreshTokens,
+    @Inject(SessionTruth) private readonly sessions: SessionTruth,
+    @Inject(Lockout) private readonly lockout: Lockout,
+    @Inject(SecurityEvents) private readonly security: SecurityEvents,
+  ) {}
+
+  /**
+   * Who sends this access token, with the role and state that Postgres says, at most a second old.
+   *
+   * @throws AppError UNAUTHORIZED if the token is not good, its session ended or its account is disabled
+   */
+  async authenticate(accessToken: string): Promise<Actor> {
+    const claims = await this.accessTokens.verify(accessToken);
+    const session = await this.sessions.find(claims.sessionId, claims.userId);
+    if (!session) throw new AppError('UNAUTHORIZED', 'The session has ended. Sign in again.');
+    return {
+      userId: session.userId,
+      email: session.email,
+      role: session.role,
+      sessionId: claims.sessionId,
+    };
+  }
+
+  /**
+   * Signs in with a password and begins a session.
+   *
+   * @throws AppError INVALID_CREDENTIALS, the same for a wrong password, an unknown and a disabled account
+   * @throws AppError ACCOUNT_LOCKED after too many wrong passwords from this address
+   */
+  async login(email: string, password: string, client: Client): Promise<TokenAnswer> {
+    const account = email.normalize('NFKC').trim().toLowerCase();
+    const attempt = await this.beginAttempt(account, client);
+    const user = await this.findUser(account);
+    const matches = await verifyPassword(user?.password_hash ?? (await this.decoy), password);
+    if (!user?.enabled || !matches) return this.refuse(attempt, user, client);
+    await this.lockout.succeeded(attempt);
+    return this.answer(await this.refreshTokens.open(user.id, client), user);
+  }
+
+  /**
+   * Spends a refresh token for new tokens.
+   *
+   * @throws AppError UNAUTHORIZED if it is unknown, expired or spent; a spent one ends the session
+   */
+  async refresh(refreshToken: string, client: Client): Promise<TokenAnswer> {
+    const rotation = await this.refreshTokens.rotate(refreshToken);
+    if (rotation.kind === 'granted') {
+      const user = await this.sessions.find(rotation.grant.sessionId, rotation.grant.userId);
+      if (user) return this.answer(rotation.grant, { id: user.userId, email: user.email, role: user.role });
+    }
+    if (rotation.kind === 'reused') {
+      await this.bus.publish('session.revoked', { session_id: rotation.sessionId });
+      await this.security.record({
+        kind: 'refresh_token_reused',
+        message: 'A spent refresh token was used again; its session has been ended.',
+        userId: rotation.userId,
+        origin: client,
+      });
+    }
+    throw new AppError('UNAUTHORIZED', 'The refresh token is not good any more. Sign in again.');
+  }
+
+  /** Ends the session in every process, within a second. */
+  async logout(actor: Actor): Promise<void> {
+    await this.refreshTokens.revoke(actor.sessionId, 'logout');
+    await this.bus.publish('session.revoked', { session_id: actor.sessionId });
+  }
+
+  private async beginAttempt(account: string, client: Client): Promise<Attempt> {
+    const attempt = await this.lockout.begin(account, addressGroup(client.ip));
+    if (attempt.delayMs > 0) await delay(attempt.delayMs);
+    return attempt;
+  }
+
+  private async refuse(attempt: Attempt, user: UserRow | undefined, client: Client): Promise<never> {
+    if (await this.lockout.failed(attempt)) {
+      await this.security.record({
+        kind: 'account_locked',
+        message: 'An account was locked for an address after too many wrong passwords.',
+        userId: user?.id ?? null,
+        origin: client,
+      });
+    }
+    throw new AppError('INVALID_CREDENTIALS');
+  }
+
+  private async findUser(account: string): Promise<UserRow | undefined> {
+    const [user] = await this.db.query<UserRow>(
+      'SELECT id, email, role, password_hash, enabled FROM users WHERE lower(email) = $1',
+      [account],
+    );
+    return user;
+  }
+
+  private async answer(
+    grant: SessionGrant,
+    user: Pick<UserRow, 'id' | 'email' | 'role'>,
+  ): Promise<TokenAnswer> {
+    const { access_token_s } = this.settings.current().auth;
+    return {
+      access_token: await this.accessTokens.issue(user.id, grant.sessionId, access_token_s),
+      refresh_token: grant.refreshToken,
+      token_type: 'Bearer',
+      expires_in: access_token_s,
+      user: { id: user.id, email: user.email, role: user.role },
+    };
+  }
+}
