@@ -14,6 +14,7 @@ import { Db } from './db';
         retryAttempts: 5,
         retryDelay: 1_000,
         logging: false,
+        manualInitialization: env.offline,
       }),
     }),
   ],

@@ -55,7 +55,11 @@ export class RedisService implements OnApplicationShutdown {
   }
 
   private open(purpose: string, options: RedisOptions): Redis {
-    const connection = new Redis(this.env.redisUrl, { retryStrategy: reconnect, ...options });
+    const connection = new Redis(this.env.redisUrl, {
+      retryStrategy: reconnect,
+      lazyConnect: this.env.offline,
+      ...options,
+    });
     let away = false;
     connection.on('error', (error: Error) => {
       if (!away) this.log.warn(`Redis (${purpose}) is away: ${error.message}`);

@@ -126,6 +126,8 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env) {
   const production = env.NODE_ENV === 'production';
   return {
     production,
+    /** Only puts the application together and connects to nothing, to describe it. Not read from the environment. */
+    offline: false as boolean,
     host: env.HOST,
     port: env.PORT,
     wsPort: env.WS_PORT,

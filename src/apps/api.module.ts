@@ -1,0 +1,40 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import { JobsCategory } from '../categories/jobs/jobs.module';
+import { QueueCategory } from '../categories/queue/queue.module';
+import { SystemCategory } from '../categories/system/system.module';
+import { GatewayModule } from '../gateway/gateway.module';
+import { PipelineHttpModule } from '../pipeline/http/pipeline-http.module';
+import { EnvelopeInterceptor } from '../platform/http/envelope';
+import { ErrorFilter } from '../platform/http/exception.filter';
+import { validationPipe } from '../platform/http/validation';
+import { PlatformModule } from '../platform/platform.module';
+import type { Env } from '../platform/settings/env';
+import { SsotHttpModule } from '../ssot/ssot-http.module';
+import { UserApiModule } from '../user-api/user-api.module';
+
+/** The categories of actions; every process that runs actions has all of them. */
+export const CATEGORIES = [JobsCategory, QueueCategory, SystemCategory];
+
+/** What the api process is made of: HTTP and the gateway. It holds no state. */
+@Module({})
+export class ApiModule {
+  static forRoot(env: Env): DynamicModule {
+    return {
+      module: ApiModule,
+      imports: [
+        PlatformModule.forRoot(env),
+        PipelineHttpModule,
+        ...CATEGORIES,
+        UserApiModule,
+        SsotHttpModule,
+        GatewayModule,
+      ],
+      providers: [
+        { provide: APP_FILTER, useClass: ErrorFilter },
+        { provide: APP_INTERCEPTOR, useClass: EnvelopeInterceptor },
+        { provide: APP_PIPE, useFactory: validationPipe },
+      ],
+    };
+  }
+}

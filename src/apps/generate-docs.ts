@@ -1,0 +1,30 @@
+import { writeFile } from 'node:fs/promises';
+import { Catalogue } from '../pipeline/catalogue/catalogue';
+import { renderActionsMarkdown } from '../pipeline/docs/actions-markdown';
+import { renderErrorsMarkdown } from '../pipeline/docs/errors-markdown';
+import { renderEnvExample } from '../platform/settings/env-example';
+import { loadEnv } from '../platform/settings/env';
+import { createApi } from './api';
+import { openApiDocument } from './openapi';
+
+/**
+ * Writes what is generated from the code: docs/openapi.json, docs/actions.md, docs/errors.md and .env.example.
+ * Run by `npm run docs:generate` from the project's folder. Nothing is connected to: the application is put
+ * together, but not started.
+ */
+async function generate(): Promise<void> {
+  const app = await createApi({ ...loadEnv({ LOG_LEVEL: 'silent' }), offline: true });
+  const document = await openApiDocument(app);
+  await writeFile('docs/openapi.json', `${JSON.stringify(document, null, 2)}\n`);
+  await writeFile('docs/actions.md', renderActionsMarkdown(app.get(Catalogue)));
+  await writeFile('docs/errors.md', renderErrorsMarkdown());
+  await writeFile('.env.example', renderEnvExample());
+}
+
+generate().then(
+  () => process.exit(0),
+  (error: Error) => {
+    process.stderr.write(`${error.stack ?? error.message}\n`);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,28 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { ManagersModule } from '../managers/managers.module';
+import { FlowModule } from '../media/flow/flow.module';
+import { UploadsModule } from '../media/uploads/uploads.module';
+import { OperationsModule } from '../pipeline/operations/operations.module';
+import { PlatformModule } from '../platform/platform.module';
+import type { Env } from '../platform/settings/env';
+import { SsotModule } from '../ssot/ssot.module';
+import { CATEGORIES } from './api.module';
+
+/** What a manager process is made of: the control loops with what they serve, and the admin operations. */
+@Module({})
+export class ManagerAppModule {
+  static forRoot(env: Env): DynamicModule {
+    return {
+      module: ManagerAppModule,
+      imports: [
+        PlatformModule.forRoot(env),
+        ManagersModule,
+        FlowModule,
+        UploadsModule,
+        OperationsModule,
+        ...CATEGORIES,
+        SsotModule,
+      ],
+    };
+  }
+}

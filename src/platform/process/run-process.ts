@@ -1,0 +1,41 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import { EnvError, type Env, loadEnv } from '../settings/env';
+import { exitWithParent } from './exit-with-parent';
+
+/** How long an orderly stop may take before the process ends all the same, in milliseconds. */
+const STOP_LIMIT_MS = 30_000;
+
+/**
+ * Runs one of the product's processes: reads the environment, starts, tells the parent that it is ready, and
+ * on SIGTERM, SIGINT or the parent's death stops in order and exits with 0. A start that fails is one line on
+ * stderr and exit code 1.
+ *
+ * @param start brings the application up and answers with it once it does its work
+ */
+export async function runProcess(start: (env: Env) => Promise<INestApplicationContext>): Promise<void> {
+  let app: INestApplicationContext | undefined;
+  let stopping = false;
+  const stop = () => {
+    if (stopping) return;
+    stopping = true;
+    setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
+    Promise.resolve(app?.close()).then(
+      () => process.exit(0),
+      (error: Error) => {
+        process.stderr.write(`The stop failed: ${error.stack ?? error.message}\n`);
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  exitWithParent();
+  try {
+    app = await start(loadEnv());
+    process.send?.({ type: 'ready' });
+  } catch (error) {
+    const reason = error instanceof EnvError ? error.message : ((error as Error).stack ?? String(error));
+    process.stderr.write(`The process could not start: ${reason}\n`);
+    process.exit(1);
+  }
+}
