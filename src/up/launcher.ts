@@ -84,8 +84,8 @@ export class Launcher {
   /** Stops everything in order. A start that is under way ends with StartCancelled. */
   async stop(): Promise<void> {
     this.abort.abort();
-    await this.control?.close();
     await this.supervisor.stopAll((role) => this.terminal.say(`stopping ${role}`));
+    await this.control?.close();
     this.guardian?.dismiss();
     this.release?.();
   }
@@ -254,7 +254,9 @@ async function together<T extends readonly unknown[] | []>(
   promises: T,
 ): Promise<{ -readonly [P in keyof T]: Awaited<T[P]> }> {
   const results = await Promise.allSettled(promises);
-  const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
+  const failures = results.flatMap((result) =>
+    result.status === 'rejected' ? [result.reason as Error] : [],
+  );
   const first = failures.find((reason) => !(reason instanceof StartCancelled)) ?? failures[0];
   if (first) throw first;
   return Promise.all(promises);

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { isEmail } from 'class-validator';
 import { cleanEnv } from 'envalid';
 import { EnvError, FULL_ENV_SPEC, loadEnv, type Env } from '../platform/settings/env';
 import { StartProblem } from './problem';
@@ -93,11 +94,11 @@ function checkExtras(source: NodeJS.ProcessEnv) {
   const values: Record<string, unknown> = cleanEnv(filled, FULL_ENV_SPEC, {
     reporter: ({ errors }) => {
       const [first] = Object.entries(errors);
-      if (first) throw new EnvError(`${first[0]} ${(first[1])?.message ?? 'is wrong'}`);
+      if (first) throw new EnvError(`${first[0]} ${first[1]?.message ?? 'is wrong'}`);
     },
   });
   const adminEmail = String(values.ADMIN_EMAIL);
-  if (!/^[^\s@]+@[^\s@]+$/.test(adminEmail)) throw new EnvError('ADMIN_EMAIL must be an e-mail address');
+  if (!isEmail(adminEmail)) throw new EnvError('ADMIN_EMAIL must be an e-mail address');
   const adminPassword = filled.ADMIN_PASSWORD;
   if (adminPassword && adminPassword.length < 8)
     throw new EnvError('ADMIN_PASSWORD must have at least 8 characters');

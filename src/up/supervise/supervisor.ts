@@ -25,6 +25,7 @@ const MAX_LOG_LINES = 10_000;
 export class Supervisor implements RuntimeDriver {
   readonly kind = 'process';
   private readonly processes = new Map<string, SupervisedProcess>();
+  private stopping = false;
 
   constructor(
     private readonly logFolder: string,
@@ -34,6 +35,7 @@ export class Supervisor implements RuntimeDriver {
 
   /** Adds a process and starts it; resolves when it is ready. @throws NotReady */
   async run(spec: ProcessSpec): Promise<void> {
+    this.refuseWhileStopping();
     await this.register(spec).start();
   }
 
@@ -67,6 +69,7 @@ export class Supervisor implements RuntimeDriver {
   }
 
   async scale(role: RuntimeRole, replicas: number): Promise<RuntimeScale> {
+    this.refuseWhileStopping();
     const range = SCALABLE[role];
     if (!range)
       throw new RuntimeDriverError('NOT_SCALABLE', `The number of ${role} processes is fixed here.`);
@@ -97,8 +100,9 @@ export class Supervisor implements RuntimeDriver {
     return Promise.resolve(lines.map((line) => ({ at: timeOf(line), line })));
   }
 
-  /** Stops everything, in order; those of one role together. */
+  /** Stops everything, in order; those of one role together. Nothing can be started from then on. */
   async stopAll(onRole: (role: RuntimeRole) => void): Promise<void> {
+    this.stopping = true;
     for (const role of STOP_ORDER) {
       const entries = [...this.processes.values()].filter((entry) => entry.spec.role === role);
       if (entries.length > 0) onRole(role);
@@ -118,6 +122,10 @@ export class Supervisor implements RuntimeDriver {
     return entry;
   }
 
+  private refuseWhileStopping(): void {
+    if (this.stopping) throw new RuntimeDriverError('UNAVAILABLE', 'The launcher is stopping.');
+  }
+
   private find(name: string): SupervisedProcess {
     const entry = this.processes.get(name);
     if (!entry) throw new RuntimeDriverError('UNKNOWN_SERVICE', `There is no service "${name}".`);
@@ -128,6 +136,7 @@ export class Supervisor implements RuntimeDriver {
     name: string,
     act: (entry: SupervisedProcess) => Promise<void>,
   ): Promise<RuntimeService> {
+    this.refuseWhileStopping();
     const entry = this.find(name);
     try {
       await act(entry);
