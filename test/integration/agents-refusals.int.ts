@@ -127,7 +127,8 @@ describe('bad input', () => {
 });
 
 describe('hostile input', () => {
-  const playlist = (target: string) => `#EXTM3U\n#EXT-X-VERSION:3\n#EXTINF:8,\n${target}\n#EXT-X-ENDLIST\n`;
+  const playlist = (target: string) =>
+    `#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:8\n#EXTINF:8,\n${target}\n#EXT-X-ENDLIST\n`;
   const dash = (target: string) =>
     `<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><BaseURL>${target}</BaseURL></MPD>`;
 
