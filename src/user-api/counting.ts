@@ -14,7 +14,7 @@ interface Plan {
  */
 export async function countUpTo(tx: Tx, from: string, params: unknown[]): Promise<Total> {
   const [row] = await tx.query<{ count: number }>(
-    `SELECT count(*)::int AS count FROM (SELECT FROM ${from} LIMIT ${COUNT_CAP + 1}) AS some`,
+    `SELECT count(*)::int AS count FROM (SELECT FROM ${from} LIMIT ${COUNT_CAP + 1}) AS counted`,
     params,
   );
   const count = row?.count ?? 0;

@@ -1,9 +1,15 @@
 import { Module } from '@nestjs/common';
 import { FlowModule } from '../../media/flow/flow.module';
 import { ClipsApiModule } from '../clips/clips-api.module';
+import { PipelineModule } from '../../pipeline/pipeline.module';
+import { JobActionsController } from './job-actions.controller';
 import { JobQueries } from './job-queries';
 import { JobsController } from './jobs.controller';
 
 /** /api/jobs */
-@Module({ imports: [FlowModule, ClipsApiModule], controllers: [JobsController], providers: [JobQueries] })
+@Module({
+  imports: [FlowModule, PipelineModule, ClipsApiModule],
+  controllers: [JobsController, JobActionsController],
+  providers: [JobQueries],
+})
 export class JobsApiModule {}

@@ -1,0 +1,81 @@
+import { Body, Controller, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
+import { ApiBearerAuth, ApiHeader, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { actionCall, sendAnswer } from '../../pipeline/http/action-call';
+import { ActionRunner } from '../../pipeline/pipeline';
+import type { ErrorCode } from '../../platform/errors/error-codes';
+import { Roles } from '../../platform/http/access';
+import { ApiData } from '../../platform/http/api-data';
+import { ApiErrors } from '../../platform/http/api-errors';
+import { NoEnvelope } from '../../platform/http/envelope';
+import { CancelJobBody, CancelJobResult, JobIdParam, RetryJobBody, RetryJobResult } from './jobs.dto';
+
+const ERRORS: ErrorCode[] = [
+  'VALIDATION_ERROR',
+  'JOB_NOT_FOUND',
+  'INVALID_JOB_STATE',
+  'FORBIDDEN',
+  'IDEMPOTENCY_KEY_INVALID',
+  'IDEMPOTENCY_IN_PROGRESS',
+  'IDEMPOTENCY_MISMATCH',
+  'CIRCUIT_OPEN',
+  'AUDIT_UNAVAILABLE',
+  'SERVICE_UNAVAILABLE',
+  'TIMEOUT',
+  'MAINTENANCE',
+];
+
+const IDEMPOTENCY_KEY = {
+  name: 'X-Idempotency-Key',
+  required: false,
+  description: 'With the same key, a request that is sent again takes effect once and gets the same answer.',
+};
+
+/**
+ * What users do to their jobs. These are the actions job.cancel and job.retry, run by name through the same
+ * pipeline, limited to the user's own jobs.
+ */
+@ApiTags('jobs')
+@ApiBearerAuth()
+@Controller('api/jobs')
+export class JobActionsController {
+  constructor(@Inject(ActionRunner) private readonly runner: ActionRunner) {}
+
+  /** Cancels a job of yours. What is running is stopped; what is done stays. */
+  @Post(':job_id/cancel')
+  @HttpCode(200)
+  @Roles('admin', 'operator', 'supervisor', 'user')
+  @NoEnvelope()
+  @ApiHeader(IDEMPOTENCY_KEY)
+  @ApiData(CancelJobResult)
+  @ApiErrors(...ERRORS)
+  async cancel(
+    @Param() { job_id }: JobIdParam,
+    @Body() body: CancelJobBody,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const options = body.reason === undefined ? undefined : { reason: body.reason };
+    const call = actionCall(request, { options, scope: 'own' });
+    sendAnswer(reply, await this.runner.run('job.cancel', { job_id }, call));
+  }
+
+  /** Queues a failed or cancelled job of yours again, keeping what is still good. */
+  @Post(':job_id/retry')
+  @HttpCode(200)
+  @Roles('admin', 'operator', 'supervisor', 'user')
+  @NoEnvelope()
+  @ApiHeader(IDEMPOTENCY_KEY)
+  @ApiData(RetryJobResult)
+  @ApiErrors(...ERRORS)
+  async retry(
+    @Param() { job_id }: JobIdParam,
+    @Body() body: RetryJobBody,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const payload = body.from === undefined ? { job_id } : { job_id, from: body.from };
+    const call = actionCall(request, { scope: 'own' });
+    sendAnswer(reply, await this.runner.run('job.retry', payload, call));
+  }
+}
