@@ -13,6 +13,8 @@ const ACTION_ROUTE = '/api/admin/action';
 /** Chunks are many by nature; the size of an upload is limited elsewhere. */
 const CHUNK_ROUTE = '/api/upload/chunk';
 const CHUNK_FACTOR = 10;
+/** A player that seeks asks for many ranges of a file; what lets it in is the signed link. */
+const DOWNLOAD_ROUTE = '/api/downloads/:token';
 /**
  * Orchestrators and monitoring ask these every few seconds from one address, and they have to be answered
  * while Redis is away. So they are counted in the process, and generously.
@@ -58,11 +60,12 @@ export class RequestLimitGuard implements CanActivate {
     const user = request.actor?.userId;
     if (!user) {
       const address = addressGroup(request.clientIp).replaceAll(':', '-');
+      const download = route === DOWNLOAD_ROUTE;
       return {
-        name: 'public',
+        name: download ? 'downloads' : 'public',
         kind: 'fixed',
-        key: ['public', address],
-        limit: limits.public_per_minute,
+        key: [download ? 'downloads' : 'public', address],
+        limit: download ? limits.user_per_minute * CHUNK_FACTOR : limits.public_per_minute,
         windowS: WINDOW_S,
       };
     }
