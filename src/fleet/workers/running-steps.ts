@@ -1,0 +1,119 @@
+import { Injectable, Logger } from '@nestjs/common';
+import type { Job } from 'bull';
+import { type AbortKind, StepAbort } from '../../media/flow/step-abort';
+import { type StepTicket, TICKET_LOCK_MS } from '../../media/flow/queues/bull-queue';
+import { StepRunner } from '../../media/flow/step-runner';
+import { type Claim, StepClaims } from '../../media/steps/step-claims';
+
+/** How long a step goes on while Postgres answers no sign of life, in milliseconds. */
+const ALONE_MS = 60_000;
+
+interface Running {
+  claim: Claim;
+  ticket: Job<StepTicket>;
+  controller: AbortController;
+  /** The agent has ended; only its report is under way. */
+  settling: boolean;
+  lastHeardAt: number;
+  done: Promise<void>;
+}
+
+/** The steps that this worker runs right now. */
+@Injectable()
+export class RunningSteps {
+  private readonly log = new Logger(RunningSteps.name);
+  private readonly running = new Map<string, Running>();
+
+  constructor(
+    private readonly runner: StepRunner,
+    private readonly claims: StepClaims,
+  ) {}
+
+  /** How many there are. */
+  get size(): number {
+    return this.running.size;
+  }
+
+  /** Which they are, for the heartbeat. */
+  list(): { step_id: string; job_id: string; agent: string; attempt: number }[] {
+    return [...this.running.values()].map(({ claim: { step } }) => ({
+      step_id: step.id,
+      job_id: step.job_id,
+      agent: step.agent,
+      attempt: step.attempt,
+    }));
+  }
+
+  /** Runs a claimed step to its end; `ended` is called then. */
+  start(claim: Claim, ticket: Job<StepTicket>, ended: () => void): void {
+    const controller = new AbortController();
+    const entry: Running = {
+      claim,
+      ticket,
+      controller,
+      settling: false,
+      lastHeardAt: performance.now(),
+      done: Promise.resolve(),
+    };
+    this.running.set(claim.step.id, entry);
+    entry.done = this.runner
+      .run(claim, controller.signal, () => {
+        entry.settling = true;
+      })
+      .then(() => this.dropTicket(ticket))
+      .finally(() => {
+        this.running.delete(claim.step.id);
+        ended();
+      });
+  }
+
+  /** Ends a step early, if it runs here and has not ended by itself. */
+  abort(stepId: string, kind: AbortKind): void {
+    const entry = this.running.get(stepId);
+    if (!entry || entry.settling || entry.controller.signal.aborted) return;
+    this.log.log(`Step ${entry.claim.step.agent} of job ${entry.claim.job.id} is aborted (${kind})`);
+    entry.controller.abort(new StepAbort(kind));
+  }
+
+  /** Ends all of them early. */
+  abortAll(kind: AbortKind): void {
+    for (const stepId of this.running.keys()) this.abort(stepId, kind);
+  }
+
+  /** Resolves when all steps that run now have ended. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.running.values()].map((entry) => entry.done));
+  }
+
+  /** Gives a sign of life for each step, and ends those that it is told to. Never throws. */
+  async renew(): Promise<void> {
+    await Promise.all(
+      [...this.running.entries()].map(async ([stepId, entry]) => {
+        if (entry.settling) return;
+        // Bull's lock only keeps the entry in view of those who look at Bull; it decides nothing.
+        entry.ticket.extendLock(TICKET_LOCK_MS).catch(() => undefined);
+        try {
+          const state = await this.claims.renew(stepId, entry.claim.step.attempt);
+          entry.lastHeardAt = performance.now();
+          if (state === 'lost') this.abort(stepId, 'lost');
+          if (state === 'cancelling') this.abort(stepId, 'cancel');
+        } catch (error) {
+          const silentMs = performance.now() - entry.lastHeardAt;
+          this.log.warn(
+            `No sign of life for step ${stepId} (${Math.round(silentMs)} ms): ${(error as Error).message}`,
+          );
+          if (silentMs > ALONE_MS) this.abort(stepId, 'lost');
+        }
+      }),
+    );
+  }
+
+  /** Removes a ticket that has been used; one that Redis has lost is gone already. */
+  async dropTicket(ticket: Job<StepTicket>): Promise<void> {
+    try {
+      await ticket.moveToCompleted('', true, true);
+    } catch (error) {
+      this.log.debug(`Ticket ${ticket.id} could not be removed: ${(error as Error).message}`);
+    }
+  }
+}

@@ -1,0 +1,152 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  type BeforeApplicationShutdown,
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { MediaToolset } from '../../media/flow/media-toolset';
+import { StepQueues } from '../../media/flow/queues/step-queues';
+import { HEARTBEAT_MS, StepClaims } from '../../media/steps/step-claims';
+import { LiveFeed } from '../../platform/feed/live-feed';
+import { MessageBus } from '../../platform/messages/message-bus';
+import { ENV, type Env } from '../../platform/settings/env';
+import { RunningSteps } from './running-steps';
+import { WorkerHeartbeat } from './worker-heartbeat';
+
+/** How long a worker that found nothing waits before it looks again unasked, in milliseconds. */
+const IDLE_MS = 1_000;
+/** How long it rests after Redis or Postgres failed it, in milliseconds. */
+const REST_MS = 1_000;
+/** How long running steps may take to end when the worker stops, before they are given back, in milliseconds. */
+const DRAIN_MS = 20_000;
+/** How long a step that is given back may take to clean up, in milliseconds. */
+const RELEASE_MS = 6_000;
+
+/** Takes steps from the queues of all agents, as many at a time as it has slots, and runs them. */
+@Injectable()
+export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly log = new Logger(WorkerRuntime.name);
+  private readonly stopping = new AbortController();
+  private awake = false;
+  private endNap: () => void = () => undefined;
+  private renewal?: NodeJS.Timeout;
+  private taking?: Promise<void>;
+  private drained?: Promise<void>;
+  private failing = false;
+
+  constructor(
+    @Inject(ENV) private readonly env: Env,
+    private readonly queues: StepQueues,
+    private readonly claims: StepClaims,
+    private readonly running: RunningSteps,
+    private readonly heartbeat: WorkerHeartbeat,
+    private readonly tools: MediaToolset,
+    private readonly bus: MessageBus,
+    private readonly feed: LiveFeed,
+  ) {}
+
+  /** Clears what dead workers left here, attaches to the queues and begins. */
+  async onApplicationBootstrap(): Promise<void> {
+    await this.tools.cleanUp();
+    await this.heartbeat.start(() => this.stopping.signal.aborted);
+    this.bus.on('step.abort', (message) => {
+      this.running.abort(message.step_id, message.reason === 'cancel' ? 'cancel' : 'lost');
+    });
+    this.attach();
+    this.renewal = setInterval(() => void this.running.renew(), HEARTBEAT_MS);
+    this.taking = this.takeSteps();
+    await this.feed.publish('workers', { worker_id: this.env.workerId, event: 'started' });
+    this.log.log(`Worker ${this.env.workerId} serves ${this.queues.names.length} queues`);
+  }
+
+  /** Takes nothing more, lets running steps end for up to 20 s, then gives them back. */
+  async beforeApplicationShutdown(): Promise<void> {
+    this.drained ??= this.drain();
+    await this.drained;
+  }
+
+  private async drain(): Promise<void> {
+    this.stopping.abort();
+    this.wake();
+    await this.taking;
+    const over = new AbortController();
+    const atMost = (ms: number) => delay(ms, undefined, { signal: over.signal }).catch(() => undefined);
+    const idle = this.running.idle();
+    await Promise.race([idle, atMost(DRAIN_MS)]);
+    if (this.running.size > 0) {
+      this.log.warn(`${this.running.size} steps are given back to be run by another worker`);
+      this.running.abortAll('release');
+      await Promise.race([idle, atMost(RELEASE_MS)]);
+    }
+    over.abort();
+    clearInterval(this.renewal);
+    await this.heartbeat.stop();
+    await this.feed.publish('workers', { worker_id: this.env.workerId, event: 'stopped' });
+  }
+
+  /** Bull tells when something comes to wait; the worker also looks by itself, in case it does not hear. */
+  private attach(): void {
+    for (const name of this.queues.names) {
+      const queue = this.queues.get(name);
+      queue.on('global:waiting', () => this.wake());
+      queue.on('global:resumed', () => this.wake());
+      // Moves delayed entries on when they are due.
+      void queue._initProcess();
+    }
+  }
+
+  private async takeSteps(): Promise<void> {
+    while (!this.stopping.signal.aborted) {
+      this.awake = false;
+      const hasSlot = this.running.size < this.env.workerConcurrency;
+      try {
+        if (hasSlot && (await this.takeOne())) continue;
+        this.failing = false;
+      } catch (error) {
+        if (!this.failing) this.log.warn(`No steps can be taken at the moment: ${(error as Error).message}`);
+        this.failing = true;
+        await delay(REST_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+        continue;
+      }
+      await this.nap();
+    }
+  }
+
+  /** Takes one step and starts it; whether there was something to take. */
+  private async takeOne(): Promise<boolean> {
+    const ticket = await this.queues.take();
+    if (!ticket) return false;
+    try {
+      const claim = await this.claims.claim(ticket.data, this.env.workerId);
+      if (claim) {
+        this.running.start(claim, ticket, () => this.wake());
+        return true;
+      }
+    } catch (error) {
+      // The dispatcher makes a new ticket when Postgres is back.
+      await this.running.dropTicket(ticket);
+      throw error;
+    }
+    await this.running.dropTicket(ticket);
+    return true;
+  }
+
+  private wake(): void {
+    this.awake = true;
+    this.endNap();
+  }
+
+  /** Rests until something happens; what has happened since the last look ends it at once. */
+  private nap(): Promise<void> {
+    if (this.awake || this.stopping.signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, IDLE_MS);
+      this.endNap = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,13 @@
+import { Module } from '@nestjs/common';
+import { FlowModule } from '../../media/flow/flow.module';
+import { RunningSteps } from './running-steps';
+import { WorkerHeartbeat } from './worker-heartbeat';
+import { WorkerRuntime } from './worker-runtime';
+import { WorkersModule } from './workers.module';
+
+/** What makes a process a worker: it takes steps from the queues once the application has started. */
+@Module({
+  imports: [FlowModule, WorkersModule],
+  providers: [RunningSteps, WorkerHeartbeat, WorkerRuntime],
+})
+export class WorkerModule {}

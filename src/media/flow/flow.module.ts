@@ -1,0 +1,60 @@
+import { BullModule } from '@nestjs/bull';
+import { Module } from '@nestjs/common';
+import { RedisService } from '../../platform/redis/redis.service';
+import { AGENTS } from '../agents';
+import { JobCancellation } from '../jobs/job-cancellation';
+import { JobRetry } from '../jobs/job-retry';
+import { JobsService } from '../jobs/jobs.service';
+import { LostSteps } from '../steps/lost-steps';
+import { StepClaims } from '../steps/step-claims';
+import { StepProgress } from '../steps/step-progress';
+import { StepSettlement } from '../steps/step-settlement';
+import { JobAdvance } from './advance-job';
+import { AGENT_REGISTRY, AgentRegistry } from './agent-registry';
+import { DispatcherManager } from './dispatcher.manager';
+import { FlowEvents } from './flow-events';
+import { MediaToolset } from './media-toolset';
+import { bullOptions } from './queues/bull-options';
+import { QueueAdmin } from './queues/queue-admin.service';
+import { QueueMaintenance } from './queues/queue-maintenance';
+import { QueueState } from './queues/queue-state';
+import { StepQueues } from './queues/step-queues';
+import { StepDispatch } from './step-dispatch';
+import { StepRunner } from './step-runner';
+import { StepSweep } from './step-sweep';
+
+/**
+ * Jobs, their steps and their queues, for every process: the api makes jobs, the manager's dispatcher keeps
+ * them going. Nothing takes steps from the queues here; the worker's module does.
+ */
+@Module({
+  imports: [
+    BullModule.registerQueueAsync(
+      ...AGENTS.map((agent) => ({ name: agent.id, inject: [RedisService], useFactory: bullOptions })),
+    ),
+  ],
+  providers: [
+    { provide: AGENT_REGISTRY, useValue: AGENTS },
+    AgentRegistry,
+    DispatcherManager,
+    FlowEvents,
+    JobAdvance,
+    JobCancellation,
+    JobRetry,
+    JobsService,
+    LostSteps,
+    MediaToolset,
+    QueueAdmin,
+    QueueMaintenance,
+    QueueState,
+    StepClaims,
+    StepDispatch,
+    StepProgress,
+    StepQueues,
+    StepRunner,
+    StepSettlement,
+    StepSweep,
+  ],
+  exports: [AgentRegistry, JobsService, MediaToolset, QueueAdmin, StepClaims, StepQueues, StepRunner],
+})
+export class FlowModule {}

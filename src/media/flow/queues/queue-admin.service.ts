@@ -1,0 +1,204 @@
+import { createHash } from 'node:crypto';
+import { Injectable, Logger } from '@nestjs/common';
+import { AppError } from '../../../platform/errors/app-error';
+import { LiveFeed } from '../../../platform/feed/live-feed';
+import { MessageBus } from '../../../platform/messages/message-bus';
+import { Db } from '../../../platform/postgres/db';
+import { JobCancellation } from '../../jobs/job-cancellation';
+import type { MovedStep } from '../transitions';
+import { QueueState } from './queue-state';
+import { StepQueues } from './step-queues';
+
+/** Steps that are dealt with in one go. */
+const CHUNK = 200;
+/** Ids that a preview lists. */
+const SAMPLE = 100;
+
+/** What pausing or resuming did to one queue. */
+export interface PauseResult {
+  queue: string;
+  changed: boolean;
+  paused: boolean;
+}
+
+/** The state of one queue, in numbers. */
+export interface QueueInfo {
+  waiting: number;
+  active: number;
+  delayed: number;
+  /** Steps that failed for good in the last 24 hours. */
+  failed: number;
+  paused: boolean;
+}
+
+/** Which steps a clearing is about: those that wait for this queue, and came to it no later than `until`. */
+export interface ClearPreview {
+  queue: string;
+  /** Steps that would be taken out. */
+  count: number;
+  /** The jobs concerned: the first of them. */
+  ids: string[];
+  /** SHA-256 over the ids of all jobs concerned. */
+  digest: string;
+  /** ISO 8601; give it to {@link QueueAdmin.clear} so that what comes later is not touched. */
+  until: string;
+}
+
+/** What an operator does to queues. */
+@Injectable()
+export class QueueAdmin {
+  private readonly log = new Logger(QueueAdmin.name);
+
+  constructor(
+    private readonly db: Db,
+    private readonly queues: StepQueues,
+    private readonly state: QueueState,
+    private readonly cancellation: JobCancellation,
+    private readonly feed: LiveFeed,
+    private readonly bus: MessageBus,
+  ) {}
+
+  /** The names of all queues, which are those of the agents, in the order of the graph. */
+  list(): readonly string[] {
+    return this.queues.names;
+  }
+
+  /** Whether there is a queue of this name. */
+  exists(name: string): boolean {
+    return this.queues.names.includes(name);
+  }
+
+  /** Workers take nothing more from it; what runs goes on. @throws AppError QUEUE_NOT_FOUND */
+  pause(name: string): Promise<PauseResult[]> {
+    return this.setPaused(name, true);
+  }
+
+  /** The reverse of {@link pause}. @throws AppError QUEUE_NOT_FOUND */
+  resume(name: string): Promise<PauseResult[]> {
+    return this.setPaused(name, false);
+  }
+
+  /** The state of every queue: one round trip to Redis and two statements over indexes. */
+  async counts(): Promise<Record<string, QueueInfo>> {
+    const [counts, paused, failed] = await Promise.all([
+      this.queues.counts(),
+      this.state.paused(),
+      this.db.query<{ agent: string; failed: number }>(
+        `SELECT agent, count(*)::int AS failed FROM steps
+         WHERE status = 'failed' AND finished_at > now() - interval '24 hours' GROUP BY agent`,
+      ),
+    ]);
+    const failedOf = new Map(failed.map((row) => [row.agent, row.failed]));
+    return Object.fromEntries(
+      Object.entries(counts).map(([name, { waiting, active, delayed }]) => [
+        name,
+        { waiting, active, delayed, failed: failedOf.get(name) ?? 0, paused: paused.has(name) },
+      ]),
+    );
+  }
+
+  /** What {@link clear} would do now, changing nothing. @throws AppError QUEUE_NOT_FOUND */
+  async previewClear(name: string): Promise<ClearPreview> {
+    this.assertExists(name);
+    const rows = await this.db.query<{ job_id: string; until: string }>(
+      `SELECT job_id, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS until
+       FROM steps WHERE agent = $1 AND status = 'queued' ORDER BY job_id`,
+      [name],
+    );
+    const ids = rows.map((row) => row.job_id);
+    const digest = createHash('sha256').update(ids.join('\n')).digest('hex');
+    const until = rows[0]?.until ?? new Date().toISOString();
+    return { queue: name, count: ids.length, ids: ids.slice(0, SAMPLE), digest, until };
+  }
+
+  /**
+   * Takes out all that waits for this queue, in Bull and in Postgres; the jobs concerned become cancelled with
+   * `reason`. Steps of this queue that run go on to their end. Stops between two chunks when aborted.
+   *
+   * @param options.until only what came to the queue up to then (from a preview)
+   * @param options.jobIds only these jobs (frozen by a preview)
+   * @throws AppError QUEUE_NOT_FOUND
+   */
+  async clear(
+    name: string,
+    options: {
+      reason?: string;
+      until?: string;
+      jobIds?: readonly string[];
+      onProgress?: (done: number, total: number) => void | Promise<void>;
+      signal?: AbortSignal;
+    } = {},
+  ): Promise<{ cancelled_jobs: number; removed_entries: number }> {
+    this.assertExists(name);
+    const [now] = await this.db.query<{ total: number; until: string }>(
+      `SELECT count(*)::int AS total, now()::text AS until FROM steps WHERE agent = $1 AND status = 'queued'`,
+      [name],
+    );
+    const total = now?.total ?? 0;
+    const until = options.until ?? now?.until;
+    const reason = options.reason ?? `The queue ${name} was cleared`;
+    let cancelled = 0;
+    let removed = 0;
+    let after = '00000000-0000-0000-0000-000000000000';
+    while (!options.signal?.aborted) {
+      const steps = await this.db.query<MovedStep>(
+        `SELECT id, job_id, agent, status, attempt, priority, progress, not_before FROM steps
+         WHERE agent = $1 AND status = 'queued' AND queued_at <= $2::timestamptz AND job_id > $3
+           AND ($5::uuid[] IS NULL OR job_id = ANY($5))
+         ORDER BY job_id LIMIT $4`,
+        [name, until, after, CHUNK, options.jobIds ?? null],
+      );
+      if (steps.length === 0) break;
+      for (const step of steps) {
+        if (options.signal?.aborted) break;
+        if (await this.cancellation.cancelWaiting(step, reason)) cancelled += 1;
+      }
+      removed += await this.removeEntries(steps);
+      after = steps.at(-1)?.job_id ?? after;
+      await options.onProgress?.(cancelled, Math.max(total, cancelled));
+    }
+    await this.announce(name);
+    return { cancelled_jobs: cancelled, removed_entries: removed };
+  }
+
+  private async setPaused(name: string, paused: boolean): Promise<PauseResult[]> {
+    if (name !== 'all') this.assertExists(name);
+    const names = name === 'all' ? this.queues.names : [name];
+    return Promise.all(
+      names.map(async (queue) => {
+        const changed = await this.state.set(queue, paused);
+        try {
+          await this.queues.setPaused(queue, paused);
+        } catch (error) {
+          // Claims look at Postgres, and the dispatcher makes Bull follow when Redis is back.
+          this.log.warn(`Bull will follow later: ${queue} paused=${paused}: ${(error as Error).message}`);
+        }
+        if (changed) await this.announce(queue);
+        return { queue, changed, paused };
+      }),
+    );
+  }
+
+  private async removeEntries(steps: readonly MovedStep[]): Promise<number> {
+    try {
+      return await this.queues.remove(steps);
+    } catch (error) {
+      // What stays behind in Bull is refused when a worker wants to claim it.
+      this.log.warn(`Entries of cancelled steps stay in Redis for now: ${(error as Error).message}`);
+      return 0;
+    }
+  }
+
+  private async announce(queue: string): Promise<void> {
+    const paused = (await this.state.paused()).has(queue);
+    await Promise.all([
+      this.feed.publish('queues', { queue, paused }),
+      this.bus.publish('queue.changed', { queue }),
+    ]);
+  }
+
+  private assertExists(name: string): void {
+    if (!this.exists(name))
+      throw new AppError('QUEUE_NOT_FOUND', `There is no queue called ${JSON.stringify(name)}.`);
+  }
+}

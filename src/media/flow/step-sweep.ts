@@ -1,0 +1,72 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { Db } from '../../platform/postgres/db';
+import { RedisService } from '../../platform/redis/redis.service';
+import { StepDispatch } from './step-dispatch';
+import { StepQueues } from './queues/step-queues';
+import type { MovedStep } from './transitions';
+
+/** Waiting steps that are compared with Redis per statement. */
+const BATCH = 500;
+/** Batches per run, unless Redis lost everything. */
+const BATCHES_PER_RUN = 4;
+
+interface WaitingStep extends MovedStep {
+  /** With microseconds, which a Date would cut off. */
+  queued: string;
+}
+
+type Cursor = [agent: string, priority: number, queued: string, id: string];
+const START: Cursor = ['', 0, '-infinity', '00000000-0000-0000-0000-000000000000'];
+
+/**
+ * Compares what waits in Postgres with what waits in Redis, and adds again what is missing there. Goes round
+ * over all waiting steps, some each run; when Redis turns out to be empty, over all of them at once.
+ */
+@Injectable()
+export class StepSweep {
+  private readonly log = new Logger(StepSweep.name);
+  private cursor: Cursor = START;
+
+  constructor(
+    private readonly db: Db,
+    private readonly redis: RedisService,
+    private readonly queues: StepQueues,
+    private readonly dispatch: StepDispatch,
+  ) {}
+
+  /** One run; the number of steps that were added again. */
+  async run(signal: AbortSignal): Promise<number> {
+    const wasEmpty = await this.isNewRedis();
+    if (wasEmpty) this.cursor = START;
+    let added = 0;
+    for (let batch = 0; wasEmpty || batch < BATCHES_PER_RUN; batch += 1) {
+      if (signal.aborted) break;
+      const steps = await this.next();
+      const missing = await this.queues.missing(steps);
+      await this.dispatch.enqueue(missing);
+      added += missing.length;
+      if (steps.length < BATCH) break;
+    }
+    if (added > 0) this.log.log(`${added} waiting steps were added to their queues again`);
+    return added;
+  }
+
+  private async next(): Promise<WaitingStep[]> {
+    const steps = await this.db.query<WaitingStep>(
+      `SELECT id, job_id, agent, status, attempt, priority, progress, not_before, queued_at::text AS queued FROM steps
+       WHERE status = 'queued' AND not_before <= now()
+         AND (agent, priority, queued_at, id) > ($1, $2::smallint, $3::timestamptz, $4::uuid)
+       ORDER BY agent, priority, queued_at, id LIMIT $5`,
+      [...this.cursor, BATCH],
+    );
+    const last = steps.length === BATCH ? steps.at(-1) : undefined;
+    this.cursor = last ? [last.agent, last.priority, last.queued, last.id] : START;
+    return steps;
+  }
+
+  /** A mark that only a Redis which lost its data does not have. */
+  private async isNewRedis(): Promise<boolean> {
+    const mark = await this.redis.client.set(this.redis.key('flow', 'swept'), '1', 'NX');
+    return mark === 'OK';
+  }
+}

@@ -1,0 +1,64 @@
+import type { Tx } from '../../platform/postgres/db';
+import type { JobStatus, StepStatus } from '../flow/transitions';
+
+/** The part of a job that the flow works with. */
+export interface JobRow {
+  id: string;
+  user_id: string;
+  upload_id: string | null;
+  title: string;
+  status: JobStatus;
+  priority: number;
+  attempt: number;
+  progress: number;
+  error_code: string | null;
+  error_message: string | null;
+  cancel_requested_at: Date | null;
+  cancel_reason: string | null;
+  trace_id: string | null;
+}
+
+/** The part of a step that the flow works with. */
+export interface StepRow {
+  id: string;
+  job_id: string;
+  agent: string;
+  needs: string[];
+  position: number;
+  status: StepStatus;
+  attempt: number;
+  failures: number;
+  max_attempts: number;
+  timeout_s: number;
+  progress: number;
+  settings: Record<string, unknown>;
+  output: object | null;
+  step_key: string | null;
+  error_code: string | null;
+  error_message: string | null;
+}
+
+const JOB_COLUMNS = `id, user_id, upload_id, title, status, priority, attempt, progress, error_code, error_message,
+  cancel_requested_at, cancel_reason, trace_id`;
+const STEP_COLUMNS = `id, job_id, agent, needs, position, status, attempt, failures, max_attempts, timeout_s, progress,
+  settings, output, step_key, error_code, error_message`;
+
+/**
+ * Reads a job and locks it until the transaction ends. Whoever changes steps in a way that concerns their job
+ * locks the job first; that puts parallel completions in a row and rules deadlocks out.
+ */
+export async function lockJob(tx: Tx, jobId: string): Promise<JobRow | undefined> {
+  const [job] = await tx.query<JobRow>(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = $1 FOR UPDATE`, [jobId]);
+  return job;
+}
+
+/** Reads a job without locking it. */
+export async function readJob(tx: Tx, jobId: string): Promise<JobRow | undefined> {
+  const [job] = await tx.query<JobRow>(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = $1`, [jobId]);
+  return job;
+}
+
+/** The steps of a job in the order of the graph. */
+export function readSteps(tx: Tx, jobId: string): Promise<StepRow[]> {
+  return tx.query<StepRow>(`SELECT ${STEP_COLUMNS} FROM steps WHERE job_id = $1 ORDER BY position`, [jobId]);
+}

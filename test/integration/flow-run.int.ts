@@ -1,0 +1,113 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import { AgentError } from '../../src/media/agents/agent';
+import { FlowTest, Gate, instant } from './flow-support';
+
+describe('a job on its way', () => {
+  let flow: FlowTest;
+  let api: INestApplicationContext;
+
+  beforeAll(async () => {
+    flow = await FlowTest.start();
+    api = await flow.api();
+    await flow.worker();
+    await flow.worker(2);
+    await flow.manager();
+  }, 60_000);
+
+  beforeEach(() => {
+    flow.scripts.clear();
+    flow.runs.length = 0;
+  });
+
+  afterAll(() => flow.close(), 60_000);
+
+  it('runs every step once, in the order of the graph, and completes', async () => {
+    const jobId = await flow.createJob(api);
+    await flow.reaches(jobId, 'completed');
+
+    expect(flow.runs.map((run) => run.agent).sort()).toEqual([
+      'audio-analyst',
+      'inspector',
+      'packager',
+      'scene-detector',
+    ]);
+    expect(flow.runs[0]).toMatchObject({ agent: 'inspector', attempt: 1 });
+    expect(flow.runs.at(-1)).toMatchObject({ agent: 'packager' });
+    const artifacts = await flow.database.query('SELECT storage_key FROM artifacts WHERE job_id = $1', [
+      jobId,
+    ]);
+    expect(artifacts).toHaveLength(4);
+    const [job] = await flow.database.query<{ progress: number }>('SELECT progress FROM jobs WHERE id = $1', [
+      jobId,
+    ]);
+    expect(job?.progress).toBe(1);
+    const events = await flow.database.query<{ event: string }>(
+      'SELECT event FROM system_events WHERE job_id = $1 ORDER BY id',
+      [jobId],
+    );
+    expect(events.map((row) => row.event)).toEqual(['job.created', 'job.completed']);
+  });
+
+  it('survives that both branches end in the same moment', async () => {
+    for (let round = 0; round < 20; round += 1) {
+      const gate = new Gate();
+      let arrived = 0;
+      const together = async (run: Parameters<typeof instant>[0]) => {
+        arrived += 1;
+        if (arrived === 2) gate.open();
+        await gate.opened;
+        return instant(run);
+      };
+      flow.scripts.set('audio-analyst', together).set('scene-detector', together);
+      const jobId = await flow.createJob(api);
+      await flow.reaches(jobId, 'completed');
+    }
+    expect(flow.runs.filter((run) => run.agent === 'packager')).toHaveLength(20);
+  }, 60_000);
+
+  it('tries a step again after a failure that may pass, and then forgets the failure', async () => {
+    flow.scripts.set('inspector', (run) =>
+      run.attempt === 1 ? Promise.reject(new AgentError('TOOL_FAILED')) : instant(run),
+    );
+    const jobId = await flow.createJob(api);
+    await flow.reaches(jobId, 'completed');
+    expect((await flow.steps(jobId))[0]).toMatchObject({ attempt: 2, failures: 1, error_code: null });
+  });
+
+  it('fails the job with a sentence when trying again does not help, and leaves nothing behind', async () => {
+    flow.scripts.set('audio-analyst', async (run) => {
+      await instant(run);
+      throw new AgentError('DAMAGED', undefined, { retryable: false, detail: 'moov atom not found' });
+    });
+    const jobId = await flow.createJob(api);
+    await flow.reaches(jobId, 'failed');
+
+    const [job] = await flow.database.query('SELECT * FROM jobs WHERE id = $1', [jobId]);
+    expect(job).toMatchObject({
+      error_code: 'DAMAGED',
+      error_message: 'The file is damaged: too much of the video cannot be decoded.',
+    });
+    const { steps } = await flow.state(jobId);
+    expect(steps).toMatchObject({ inspector: 'completed', 'audio-analyst': 'failed', packager: 'cancelled' });
+    const [step] = await flow.database.query<{ error_detail: string }>(
+      `SELECT error_detail FROM steps WHERE job_id = $1 AND agent = 'audio-analyst'`,
+      [jobId],
+    );
+    expect(step?.error_detail).toBe('moov atom not found');
+    const rows = await flow.database.query(
+      'SELECT 1 FROM artifacts a JOIN steps s ON s.id = a.step_id WHERE s.agent = $1 AND s.job_id = $2',
+      ['audio-analyst', jobId],
+    );
+    expect(rows).toEqual([]);
+  });
+
+  it('runs on past a step that has nothing to do', async () => {
+    flow.scripts.set('audio-analyst', async () => ({ status: 'skipped', reason: 'no_audio' }));
+    const jobId = await flow.createJob(api);
+    await flow.reaches(jobId, 'completed');
+    expect((await flow.state(jobId)).steps).toMatchObject({
+      'audio-analyst': 'skipped',
+      packager: 'completed',
+    });
+  });
+});
