@@ -10,6 +10,7 @@ import type { Agent, AgentId, AgentResult, AgentRun } from '../../src/media/agen
 import { AGENT_REGISTRY } from '../../src/media/flow/agent-registry';
 import { FlowModule } from '../../src/media/flow/flow.module';
 import { MediaToolset } from '../../src/media/flow/media-toolset';
+import type { MediaTools } from '../../src/media/tools/media-tools';
 import { JobsService } from '../../src/media/jobs/jobs.service';
 import { PlatformModule } from '../../src/platform/platform.module';
 import { BlobStore } from '../../src/platform/storage/blob-store';
@@ -37,6 +38,13 @@ export const hanging: Script = (run) =>
     if (run.signal.aborted) stop();
     run.signal.addEventListener('abort', stop, { once: true });
   });
+
+/** Scripted agents need no ffmpeg. */
+const NO_TOOLS: Pick<MediaToolset, 'get' | 'capabilities' | 'cleanUp'> = {
+  get: () => Promise.resolve({} as MediaTools),
+  capabilities: () => Promise.resolve({}),
+  cleanUp: () => Promise.resolve(),
+};
 
 /** A barrier that a test opens. */
 export class Gate {
@@ -113,7 +121,7 @@ export class FlowTest {
       .overrideProvider(AGENT_REGISTRY)
       .useValue(this.agents())
       .overrideProvider(MediaToolset)
-      .useValue({ get: async () => ({}), capabilities: async () => ({}), cleanUp: async () => undefined })
+      .useValue(NO_TOOLS)
       .compile();
     await module.init();
     this.apps.push(module);

@@ -42,7 +42,7 @@ return missing
 export class StepQueues {
   /** Their names, which are the agents' ids, in the order of the graph. */
   readonly names: readonly string[];
-  private readonly queues = new Map<string, StepQueue>();
+  private resolved?: ReadonlyMap<string, StepQueue>;
 
   constructor(
     agents: AgentRegistry,
@@ -54,12 +54,17 @@ export class StepQueues {
 
   /** The queue of an agent. @throws Error if there is no such agent */
   get(name: string): StepQueue {
-    if (!this.names.includes(name)) throw new Error(`There is no queue ${name}`);
-    // Looked up when it is first used: while the modules are put together it may not be made yet.
-    const queue =
-      this.queues.get(name) ?? this.modules.get<StepQueue>(getQueueToken(name), { strict: false });
-    this.queues.set(name, queue);
+    const queue = this.queues.get(name);
+    if (!queue) throw new Error(`There is no queue ${name}`);
     return queue;
+  }
+
+  /** Found when first used: while the modules are put together, Bull's may not be made yet. */
+  private get queues(): ReadonlyMap<string, StepQueue> {
+    this.resolved ??= new Map(
+      this.names.map((name) => [name, this.modules.get<StepQueue>(getQueueToken(name), { strict: false })]),
+    );
+    return this.resolved;
   }
 
   /** Puts steps into their queues; what is there already stays as it is. */
