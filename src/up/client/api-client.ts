@@ -106,7 +106,9 @@ export class ApiClient {
   }
 
   private payload({ body, headers = {} }: RequestOptions): RequestInit {
-    const auth: Record<string, string> = this.tokens ? { authorization: `Bearer ${this.tokens.access_token}` } : {};
+    const auth: Record<string, string> = this.tokens
+      ? { authorization: `Bearer ${this.tokens.access_token}` }
+      : {};
     if (body === undefined) return { headers: { ...auth, ...headers } };
     const binary = Buffer.isBuffer(body);
     const type = binary ? 'application/octet-stream' : 'application/json';
