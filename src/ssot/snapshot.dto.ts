@@ -198,7 +198,8 @@ export class SystemDto {
   postgres!: { version: string; size_bytes: number; connections: number; max_connections: number };
   /** Null while Redis is away. */
   redis!: { version: string; used_memory_bytes: number; clients: number } | null;
-  storage!: { total_bytes: number; free_bytes: number };
+  /** Of the folder for files; null where the answering process has none. */
+  storage!: { total_bytes: number; free_bytes: number } | null;
 }
 
 /** What is known about one section. */

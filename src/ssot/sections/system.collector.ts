@@ -32,7 +32,7 @@ export class SystemCollector implements Collector<SystemDto> {
       this.db.query<SystemDto['postgres']>(POSTGRES),
       // Redis away is a fact to show, not a reason to know nothing about the rest.
       this.redis.client.info().catch(() => null),
-      statfs(this.env.storageDir),
+      statfs(this.env.storageDir).catch(() => null),
     ]);
     const [server] = postgres;
     if (!server) throw new Error('Postgres told nothing about itself');
@@ -41,7 +41,7 @@ export class SystemCollector implements Collector<SystemDto> {
       settings_version: settings[0]?.version ?? 0,
       postgres: server,
       redis: info === null ? null : redisFacts(info),
-      storage: { total_bytes: disk.blocks * disk.bsize, free_bytes: disk.bavail * disk.bsize },
+      storage: disk && { total_bytes: disk.blocks * disk.bsize, free_bytes: disk.bavail * disk.bsize },
     };
   }
 }
