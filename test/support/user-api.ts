@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createApi } from '../../src/apps/api';
 import type { Role } from '../../src/platform/security/roles';
@@ -34,12 +35,18 @@ export async function bootUserApi({ settings = {}, variables = {} }: UserApiOpti
     await app.listen(env.port, env.host);
     return app;
   });
-  const url = await (test.app as NestFastifyApplication).getUrl();
+  const app = test.app as NestFastifyApplication;
+  const url = await app.getUrl();
   const anonymous = new HttpClient(url);
   return {
     ...test,
     url,
     anonymous,
+    close: () => {
+      // Bodies that were refused may still be on their way, and nobody waits for them.
+      (app.getHttpServer() as Server).closeAllConnections();
+      return test.close();
+    },
     async user(role = 'user') {
       const user = await makeUser(test.database, role);
       const { access_token } = await signIn(anonymous, user);

@@ -66,17 +66,22 @@ async function copy(
 
 /** The pieces of a body; what goes wrong on its way is told apart from what goes wrong with the disk. */
 async function* pieces(body: Readable): AsyncGenerator<Buffer> {
-  const iterator = body.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer, undefined>;
-  for (;;) {
-    const next = await iterator.next().catch((error: unknown) => {
-      if (error instanceof AppError) throw error;
-      throw new AppError('VALIDATION_ERROR', 'The connection was cut before the chunk was complete.', {
-        cause: error,
-      });
-    });
-    if (next.done) return;
-    yield next.value;
+  const iterator = body.iterator({ destroyOnReturn: false }) as AsyncGenerator<Buffer, undefined>;
+  try {
+    for (;;) {
+      const next = await iterator.next().catch(cutOff);
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    // Lets go of the body, or nobody could read the rest of it away.
+    await iterator.return(undefined);
   }
+}
+
+function cutOff(cause: unknown): never {
+  if (cause instanceof AppError) throw cause;
+  throw new AppError('VALIDATION_ERROR', 'The connection was cut before the chunk was complete.', { cause });
 }
 
 /** Gathers pieces into blocks. While one block is being written, the next is filled and hashed. */
