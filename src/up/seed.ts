@@ -85,7 +85,8 @@ async function fillChunk(
   );
   for (const [table, sql] of FILL) {
     const parameters = sql.includes('$1') ? [seed] : [];
-    counts[table] = (counts[table] ?? 0) + ((await client.query(sql, parameters)).rowCount ?? 0);
+    const { rowCount } = await client.query(sql, parameters);
+    counts[table] = (counts[table] ?? 0) + (rowCount ?? 0);
   }
   await client.query('COMMIT');
 }

@@ -20,8 +20,8 @@ CREATE OR REPLACE FUNCTION pg_temp.pick(salt text, i bigint, seed bigint) RETURN
 LANGUAGE sql IMMUTABLE AS $$ SELECT (hashtextextended(salt, i * 1000003 + seed) & 1048575) / 1048576.0::double precision $$;
 
 CREATE OR REPLACE FUNCTION pg_temp.id(salt text, i bigint, seed bigint, at timestamptz) RETURNS uuid
-LANGUAGE sql IMMUTABLE AS $$ SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' ||
-  substr(md5(salt || ':' || i || ':' || seed), 1, 3) || '8' || substr(md5(salt || ':' || i || ':' || seed), 4, 15))::uuid $$;
+LANGUAGE sql IMMUTABLE AS $$ SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') ||
+  substr(overlay(overlay(md5(salt || i || ':' || seed) PLACING '7' FROM 13) PLACING '8' FROM 17), 13))::uuid $$;
 
 CREATE TEMP TABLE IF NOT EXISTS seed_agents (agent text, needs text[], position smallint, begins float8, ends float8,
   timeout_s integer, max_attempts integer);
@@ -80,7 +80,8 @@ FROM judged
 JOIN seed_failures f ON f.nr = floor(pg_temp.pick('why', judged.i, $1) * (SELECT count(*) FROM seed_failures))::int
 JOIN (SELECT id, row_number() OVER (ORDER BY email) - 1 AS nr, count(*) OVER () AS total FROM users
       WHERE email LIKE '%@${SEED_USERS.domain}' AND role = 'user') u
-  ON u.nr = floor(pg_temp.pick('user', judged.i, $1) ^ 2 * u.total)`;
+  ON u.nr = floor(pg_temp.pick('user', judged.i, $1) ^ 2 * u.total)
+ORDER BY judged.i`;
 
 /** What is filled from the plan, in the order of the tables' references. No parameters; `seed` is $1. */
 export const FILL: readonly (readonly [table: string, sql: string])[] = [
@@ -91,7 +92,7 @@ export const FILL: readonly (readonly [table: string, sql: string])[] = [
      SELECT upload_id, user_id, lower(replace(title, ' ', '-')) || '.mp4', 'video/mp4', (length_s * 250000)::bigint, 8388608,
        ceil(length_s * 250000 / 8388608)::int, 'finalized', 'uploads/' || upload_id || '/source', created_at - interval '1 minute',
        created_at, created_at + interval '1 day', created_at
-     FROM seed_plan ORDER BY i`,
+     FROM seed_plan`,
   ],
   [
     'jobs',
@@ -104,7 +105,7 @@ export const FILL: readonly (readonly [table: string, sql: string])[] = [
        created_at, CASE WHEN status <> 'queued' THEN started_at END, CASE WHEN status IN ('completed', 'failed', 'cancelled') THEN ended_at END,
        CASE status WHEN 'queued' THEN created_at ELSE ended_at END
      FROM (SELECT p.*, started_at + work_s * coalesce((SELECT (begins + ends) / 2 FROM seed_agents WHERE position = stop), 1)
-             * interval '1 second' AS ended_at FROM seed_plan p) p ORDER BY i`,
+             * interval '1 second' AS ended_at FROM seed_plan p) p`,
   ],
   [
     'steps',
@@ -126,30 +127,30 @@ export const FILL: readonly (readonly [table: string, sql: string])[] = [
          WHEN p.status IN ('failed', 'cancelled') AND a.position > stop THEN 'cancelled'
          WHEN a.position = stop THEN p.status ELSE 'blocked' END AS status,
        started_at + work_s * a.begins * interval '1 second' AS begins_at,
-       started_at + work_s * CASE WHEN a.position = stop THEN (a.begins + a.ends) / 2 ELSE a.ends END * interval '1 second' AS ends_at) s
-     ORDER BY i, a.position`,
+       started_at + work_s * CASE WHEN a.position = stop THEN (a.begins + a.ends) / 2 ELSE a.ends END * interval '1 second' AS ends_at) s`,
   ],
   [
     'artifacts',
     `INSERT INTO artifacts (id, job_id, step_id, user_id, kind, name, content_type, storage_key, size_bytes, sha256, created_at)
      SELECT pg_temp.id('file' || c || f, i, $1, at), id, pg_temp.id('step' || a.position, i, $1, created_at), user_id, 'clip',
        'clip-' || c || '-' || f || '.mp4', 'video/mp4', 'jobs/' || id || '/clip-renderer/1/clip-' || c || '-' || f || '.mp4',
-       (1500000 + pg_temp.pick('size' || c || f, i, $1) * 4000000)::bigint, encode(sha256((id || c || f)::text::bytea), 'hex'), at
-     FROM (${clips()}) clips CROSS JOIN (VALUES ('16x9'), ('9x16')) formats (f)
-     JOIN seed_agents a ON a.agent = 'clip-renderer' ORDER BY i, c`,
+       (1500000 + pg_temp.pick('size' || c || f, i, $1) * 4000000)::bigint, encode(sha256((id::text || c || f)::bytea), 'hex'), at
+     FROM (${clips()}) clips CROSS JOIN (VALUES ('original'), ('vertical')) formats (f)
+     JOIN seed_agents a ON a.agent = 'clip-renderer'`,
   ],
   [
     'clips',
     `INSERT INTO clips (id, job_id, user_id, position, start_s, end_s, score, reasons, created_at)
      SELECT pg_temp.id('clip' || c, i, $1, at), id, user_id, c, start_s, start_s + clip_s, 0.9 - c * 0.1 - pg_temp.pick('score' || c, i, $1) * 0.1,
-       jsonb_build_array(jsonb_build_object('feature', 'loudness', 'value', round(pg_temp.pick('loud' || c, i, $1)::numeric, 3))), at
-     FROM (${clips()}) clips ORDER BY i, c`,
+       jsonb_build_array(jsonb_build_object('name', 'loudness', 'value', round(pg_temp.pick('loud' || c, i, $1)::numeric, 3),
+         'weight', 0.3, 'sentence', 'Louder than the rest of the video.')), at
+     FROM (${clips()}) clips`,
   ],
   [
     'clip_variants',
     `INSERT INTO clip_variants (clip_id, format, width, height, duration_s, artifact_id)
      SELECT pg_temp.id('clip' || c, i, $1, at), f, w, h, clip_s, pg_temp.id('file' || c || f, i, $1, at)
-     FROM (${clips()}) clips CROSS JOIN (VALUES ('16x9', 1280, 720), ('9x16', 720, 1280)) formats (f, w, h) ORDER BY i, c`,
+     FROM (${clips()}) clips CROSS JOIN (VALUES ('original', 1280, 720), ('vertical', 720, 1280)) formats (f, w, h)`,
   ],
 ];
 
@@ -186,7 +187,7 @@ export const CLEAN: readonly (readonly [table: string, sql: string])[] = [
 
 /** One row per clip of the newest completed jobs: 1 to 3 each. */
 function clips(): string {
-  return `SELECT p.*, c, started_at + work_s * interval '1 second' AS at, 15 + floor(pg_temp.pick('clip_s' || c, i, $1) * 30) AS clip_s,
+  return `SELECT p.*, c, started_at + work_s * interval '1 second' AS at, 8 + floor(pg_temp.pick('clip_s' || c, i, $1) * least(37, length_s / 4 - 8)) AS clip_s,
     floor(length_s * (c - 1) / 4) AS start_s
     FROM seed_plan p CROSS JOIN LATERAL generate_series(1, 1 + floor(pg_temp.pick('clips', i, $1) * 3)::int) c
     WHERE status = 'completed' AND age < ${JOBS_WITH_CLIPS}`;
