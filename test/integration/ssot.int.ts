@@ -74,7 +74,9 @@ describe('the read model', () => {
   it('is the same from the warmer and from a miss', async () => {
     const manager = await test.context([SsotModule]);
     await test.redis.client.del(key());
-    await manager.get(SnapshotBuilds).buildForAll(async () => ({ needed: true, previous: undefined }));
+    await manager
+      .get(SnapshotBuilds)
+      .buildForAll(() => Promise.resolve({ needed: true, previous: undefined }));
     const warm = JSON.parse((await test.redis.client.get(key())) ?? '') as SnapshotDto;
     await invalidate(a);
     const cold = (await read(b)).data;
