@@ -5,6 +5,7 @@ import { Test } from '@nestjs/testing';
 import { Redis } from 'ioredis';
 import { v7 as uuidv7 } from 'uuid';
 import { WorkerModule } from '../../src/fleet/workers/worker.module';
+import { DRAIN_MS } from '../../src/fleet/workers/worker-runtime';
 import { ManagersModule } from '../../src/managers/managers.module';
 import type { Agent, AgentId, AgentResult, AgentRun } from '../../src/media/agents/agent';
 import { AGENT_REGISTRY } from '../../src/media/flow/agent-registry';
@@ -122,6 +123,8 @@ export class FlowTest {
       .useValue(this.agents())
       .overrideProvider(MediaToolset)
       .useValue(NO_TOOLS)
+      .overrideProvider(DRAIN_MS)
+      .useValue(500)
       .compile();
     await module.init();
     this.apps.push(module);

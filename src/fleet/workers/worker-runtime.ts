@@ -19,8 +19,8 @@ import { WorkerHeartbeat } from './worker-heartbeat';
 const IDLE_MS = 1_000;
 /** How long it rests after Redis or Postgres failed it, in milliseconds. */
 const REST_MS = 1_000;
-/** How long running steps may take to end when the worker stops, before they are given back, in milliseconds. */
-const DRAIN_MS = 20_000;
+/** Injection token: how long running steps may take to end when the worker stops, before they are given back, in ms. */
+export const DRAIN_MS = Symbol('DRAIN_MS');
 /** How long a step that is given back may take to clean up, in milliseconds. */
 const RELEASE_MS = 6_000;
 
@@ -38,6 +38,7 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
 
   constructor(
     @Inject(ENV) private readonly env: Env,
+    @Inject(DRAIN_MS) private readonly drainMs: number,
     private readonly queues: StepQueues,
     private readonly claims: StepClaims,
     private readonly running: RunningSteps,
@@ -61,7 +62,7 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
     this.log.log(`Worker ${this.env.workerId} serves ${this.queues.names.length} queues`);
   }
 
-  /** Takes nothing more, lets running steps end for up to 20 s, then gives them back. */
+  /** Takes nothing more, lets running steps end for a while, then gives them back. */
   async beforeApplicationShutdown(): Promise<void> {
     this.drained ??= this.drain();
     await this.drained;
@@ -74,7 +75,7 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
     const over = new AbortController();
     const atMost = (ms: number) => delay(ms, undefined, { signal: over.signal }).catch(() => undefined);
     const idle = this.running.idle();
-    await Promise.race([idle, atMost(DRAIN_MS)]);
+    await Promise.race([idle, atMost(this.drainMs)]);
     if (this.running.size > 0) {
       this.log.warn(`${this.running.size} steps are given back to be run by another worker`);
       this.running.abortAll('release');

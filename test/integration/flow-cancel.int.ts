@@ -1,0 +1,107 @@
+import { randomInt } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { INestApplicationContext } from '@nestjs/common';
+import { JobsService } from '../../src/media/jobs/jobs.service';
+import { AppError } from '../../src/platform/errors/app-error';
+import { FlowTest, hanging, instant } from './flow-support';
+
+describe('cancelling', () => {
+  let flow: FlowTest;
+  let api: INestApplicationContext;
+  let jobs: JobsService;
+
+  beforeAll(async () => {
+    flow = await FlowTest.start();
+    api = await flow.api();
+    jobs = api.get(JobsService, { strict: false });
+    await flow.worker(4);
+    await flow.worker(4);
+    await flow.manager();
+  }, 60_000);
+
+  beforeEach(() => {
+    flow.scripts.clear();
+    flow.runs.length = 0;
+  });
+
+  afterAll(() => flow.close(), 60_000);
+
+  it('ends the running step, removes what it had made, and says so', async () => {
+    flow.scripts.set('audio-analyst', async (run) => {
+      await instant(run);
+      return hanging(run);
+    });
+    flow.scripts.set('scene-detector', hanging);
+    const jobId = await flow.createJob(api);
+    await flow.stepReaches(jobId, 'audio-analyst', 'processing');
+    await flow.stepReaches(jobId, 'scene-detector', 'processing');
+    const began = performance.now();
+    expect(await jobs.cancel(jobId, { reason: 'wrong video' })).toEqual({
+      job_id: jobId,
+      status: 'cancelled',
+    });
+    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(await flow.state(jobId)).toEqual({
+      job: 'cancelled',
+      steps: {
+        inspector: 'completed',
+        'audio-analyst': 'cancelled',
+        'scene-detector': 'cancelled',
+        packager: 'cancelled',
+      },
+    });
+    expect(existsSync(join(flow.home, 'blobs/jobs', jobId, 'audio-analyst/1'))).toBe(false);
+    const [job] = await flow.database.query('SELECT cancel_reason FROM jobs WHERE id = $1', [jobId]);
+    expect(job).toEqual({ cancel_reason: 'wrong video' });
+  }, 30_000);
+
+  it('refuses what has ended, what is not there and what is not yours', async () => {
+    const jobId = await flow.createJob(api);
+    await flow.reaches(jobId, 'completed');
+    const nobody = '01890000-0000-7000-8000-000000000000';
+    await expect(jobs.cancel(jobId)).rejects.toMatchObject({ code: 'INVALID_JOB_STATE' });
+    await expect(jobs.cancel(nobody)).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
+    await expect(jobs.cancel(jobId, { ownerId: nobody })).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
+  });
+
+  it('notices a cancellation whose message got lost', async () => {
+    flow.scripts.set('inspector', hanging);
+    const jobId = await flow.createJob(api);
+    await flow.stepReaches(jobId, 'inspector', 'processing');
+    await flow.database.query('UPDATE jobs SET cancel_requested_at = now() WHERE id = $1', [jobId]);
+    await flow.reaches(jobId, 'cancelled', 10_000);
+  }, 20_000);
+
+  it('and completing at the same time leave one end, and everybody was told that one', async () => {
+    const rounds = 200;
+    const verdicts = { cancelled: 0, refused: 0 };
+    const round = async (): Promise<void> => {
+      const jobId = await flow.createJob(api);
+      await delay(randomInt(500));
+      const told = await jobs.cancel(jobId).then(
+        (result) => result.status,
+        (error: unknown) => {
+          if (error instanceof AppError && error.code === 'INVALID_JOB_STATE') return 'completed';
+          throw error;
+        },
+      );
+      const { job, steps } = await flow.state(jobId);
+      expect(job).toBe(told);
+      verdicts[told === 'completed' ? 'refused' : 'cancelled'] += 1;
+      expect(
+        Object.values(steps).filter((status) => ['queued', 'processing', 'blocked'].includes(status)),
+      ).toEqual([]);
+      const events = await flow.database.query<{ event: string }>(
+        `SELECT event FROM system_events WHERE job_id = $1 AND event <> 'job.created'`,
+        [jobId],
+      );
+      expect(events).toEqual([{ event: `job.${told}` }]);
+    };
+    for (let begun = 0; begun < rounds; begun += 10) await Promise.all(Array.from({ length: 10 }, round));
+    // Both ends have to have happened, or nothing was raced.
+    expect(verdicts.cancelled).toBeGreaterThan(10);
+    expect(verdicts.refused).toBeGreaterThan(10);
+  }, 120_000);
+});

@@ -1,0 +1,117 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import { JobsService } from '../../src/media/jobs/jobs.service';
+import { QueueAdmin } from '../../src/media/flow/queues/queue-admin.service';
+import { StepQueues } from '../../src/media/flow/queues/step-queues';
+import { eventually } from '../support/eventually';
+import { FlowTest, Gate, instant } from './flow-support';
+
+describe('the queues', () => {
+  let flow: FlowTest;
+  let api: INestApplicationContext;
+  let admin: QueueAdmin;
+  let queues: StepQueues;
+
+  beforeAll(async () => {
+    flow = await FlowTest.start();
+    api = await flow.api();
+    admin = api.get(QueueAdmin, { strict: false });
+    queues = api.get(StepQueues, { strict: false });
+    await flow.worker();
+    await flow.manager();
+  }, 60_000);
+
+  beforeEach(async () => {
+    flow.scripts.clear();
+    flow.runs.length = 0;
+    await admin.resume('all');
+  });
+
+  afterAll(() => flow.close(), 60_000);
+
+  it('hold everything back while they are paused, also when Redis forgets that they are', async () => {
+    expect(await admin.pause('inspector')).toEqual([{ queue: 'inspector', changed: true, paused: true }]);
+    expect(await admin.pause('inspector')).toEqual([{ queue: 'inspector', changed: false, paused: true }]);
+    const jobs = [await flow.createJob(api), await flow.createJob(api)];
+    await flow.flush();
+    await eventually(
+      async () => expect((await queues.counts())['inspector']).toMatchObject({ waiting: 2, paused: true }),
+      { timeoutMs: 10_000 },
+    );
+    expect(flow.runs).toEqual([]);
+    expect(await admin.resume('inspector')).toEqual([{ queue: 'inspector', changed: true, paused: false }]);
+    for (const jobId of jobs) await flow.reaches(jobId, 'completed');
+    expect(flow.runs).toHaveLength(8);
+  }, 45_000);
+
+  it('are not served while paused even where only Postgres knows it', async () => {
+    await flow.database.query(`INSERT INTO queues (name, paused) VALUES ('packager', true)
+      ON CONFLICT (name) DO UPDATE SET paused = true`);
+    const jobId = await flow.createJob(api);
+    await flow.stepReaches(jobId, 'packager', 'queued');
+    await eventually(async () =>
+      expect((await queues.counts())['packager']).toMatchObject({ paused: true, waiting: 1 }),
+    );
+    expect((await flow.state(jobId)).steps).toMatchObject({ packager: 'queued' });
+    await admin.resume('packager');
+    await flow.reaches(jobId, 'completed');
+  }, 45_000);
+
+  it('hand out the most urgent first, and the oldest among equals', async () => {
+    await admin.pause('all');
+    const created: [number, string][] = [];
+    for (const priority of [5, 9, 1, 5, 3, 1]) created.push([priority, await flow.createJob(api, priority)]);
+    await admin.resume('all');
+    for (const [, jobId] of created) await flow.reaches(jobId, 'completed');
+    const expected = [...created].sort((a, b) => a[0] - b[0]).map(([, jobId]) => jobId);
+    expect(flow.runs.filter((run) => run.agent === 'inspector').map((run) => run.jobId)).toEqual(expected);
+  }, 45_000);
+
+  it('take a ticket once, however often it is added', async () => {
+    await admin.pause('inspector');
+    const jobId = await flow.createJob(api);
+    const jobs = api.get(JobsService, { strict: false });
+    await Promise.all([jobs.dispatchJob(jobId), jobs.dispatchJob(jobId), jobs.dispatchJob(jobId)]);
+    expect((await queues.counts())['inspector']).toMatchObject({ waiting: 1, active: 0, delayed: 0 });
+    await admin.resume('inspector');
+    await flow.reaches(jobId, 'completed');
+    expect(flow.runs).toHaveLength(4);
+    expect(Object.values(await queues.counts()).every((count) => count.waiting + count.active === 0)).toBe(
+      true,
+    );
+  }, 45_000);
+
+  it('are cleared of what waits; what runs goes on; what comes later is not touched', async () => {
+    const gate = new Gate();
+    flow.scripts.set('inspector', async (run) => {
+      await gate.opened;
+      return instant(run);
+    });
+    const running = await flow.createJob(api);
+    await flow.stepReaches(running, 'inspector', 'processing');
+    const waiting = [await flow.createJob(api), await flow.createJob(api), await flow.createJob(api)];
+    const preview = await admin.previewClear('inspector');
+    expect(preview).toMatchObject({ queue: 'inspector', count: 3, ids: waiting });
+    expect((await flow.state(waiting[0] ?? '')).job).toBe('queued');
+    const later = await flow.createJob(api);
+
+    const progress: number[] = [];
+    const result = await admin.clear('inspector', {
+      until: preview.until,
+      onProgress: (done) => void progress.push(done),
+    });
+    expect(result).toEqual({ cancelled_jobs: 3, removed_entries: 3 });
+    expect(progress.at(-1)).toBe(3);
+    for (const jobId of waiting) expect((await flow.state(jobId)).job).toBe('cancelled');
+    gate.open();
+    await flow.reaches(running, 'completed');
+    await flow.reaches(later, 'completed');
+    const [job] = await flow.database.query('SELECT cancel_reason FROM jobs WHERE id = $1', [waiting[0]]);
+    expect(job).toEqual({ cancel_reason: 'The queue inspector was cleared' });
+  }, 45_000);
+
+  it('that do not exist are refused', async () => {
+    await expect(admin.pause('nosuch')).rejects.toMatchObject({ code: 'QUEUE_NOT_FOUND' });
+    await expect(admin.clear('nosuch')).rejects.toMatchObject({ code: 'QUEUE_NOT_FOUND' });
+    await expect(admin.previewClear('all')).rejects.toMatchObject({ code: 'QUEUE_NOT_FOUND' });
+  });
+});

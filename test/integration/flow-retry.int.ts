@@ -1,0 +1,103 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { INestApplicationContext } from '@nestjs/common';
+import { AgentError } from '../../src/media/agents/agent';
+import { JobsService } from '../../src/media/jobs/jobs.service';
+import { FlowTest, instant } from './flow-support';
+
+describe('retrying a job', () => {
+  let flow: FlowTest;
+  let api: INestApplicationContext;
+  let jobs: JobsService;
+
+  beforeAll(async () => {
+    flow = await FlowTest.start();
+    api = await flow.api();
+    jobs = api.get(JobsService, { strict: false });
+    await flow.worker();
+    await flow.manager();
+  }, 60_000);
+
+  beforeEach(() => {
+    flow.scripts.clear();
+    flow.runs.length = 0;
+  });
+
+  afterAll(() => flow.close(), 60_000);
+
+  /** A job that failed at its last step, the others done. */
+  async function failedJob(): Promise<string> {
+    flow.scripts.set('packager', () => Promise.reject(new AgentError('DAMAGED')));
+    const jobId = await flow.createJob(api);
+    await flow.reaches(jobId, 'failed');
+    flow.scripts.clear();
+    flow.runs.length = 0;
+    return jobId;
+  }
+
+  it('from the failed step keeps what is done', async () => {
+    const jobId = await failedJob();
+    expect(await jobs.retryability(jobId)).toMatchObject({ can_retry: true, from: ['failed_step', 'start'] });
+    expect(await jobs.retry(jobId, { from: 'failed_step' })).toEqual({
+      job_id: jobId,
+      status: 'queued',
+      attempt: 2,
+      kept_steps: ['inspector', 'audio-analyst', 'scene-detector'],
+      rerun_steps: ['packager'],
+    });
+    await flow.reaches(jobId, 'completed');
+    expect(flow.runs).toEqual([{ agent: 'packager', jobId, attempt: 2 }]);
+    const [job] = await flow.database.query('SELECT attempt, error_code FROM jobs WHERE id = $1', [jobId]);
+    expect(job).toEqual({ attempt: 2, error_code: null });
+  }, 30_000);
+
+  it('from the start runs everything again, and one set of files remains', async () => {
+    const jobId = await failedJob();
+    await jobs.retry(jobId, { from: 'start' });
+    await flow.reaches(jobId, 'completed');
+    expect(flow.runs).toHaveLength(4);
+    const keys = await flow.database.query<{ storage_key: string }>(
+      'SELECT storage_key FROM artifacts WHERE job_id = $1 ORDER BY storage_key',
+      [jobId],
+    );
+    expect(keys.map((row) => row.storage_key)).toEqual([
+      `jobs/${jobId}/audio-analyst/2/out.json`,
+      `jobs/${jobId}/inspector/2/out.json`,
+      `jobs/${jobId}/packager/2/out.json`,
+      `jobs/${jobId}/scene-detector/2/out.json`,
+    ]);
+  }, 30_000);
+
+  it('from the failed step makes again what has vanished, with all that depends on it', async () => {
+    const jobId = await failedJob();
+    await rm(join(flow.home, 'blobs/jobs', jobId, 'scene-detector/1/out.json'));
+    const result = await jobs.retry(jobId, { from: 'failed_step' });
+    expect(result.rerun_steps).toEqual(['scene-detector', 'packager']);
+    await flow.reaches(jobId, 'completed');
+  }, 30_000);
+
+  it('is refused while the job is on its way, and happens once when asked for many times', async () => {
+    const jobId = await failedJob();
+    const answers = await Promise.allSettled(
+      Array.from({ length: 8 }, () => jobs.retry(jobId, { from: 'failed_step' })),
+    );
+    expect(answers.filter((answer) => answer.status === 'fulfilled')).toHaveLength(1);
+    for (const answer of answers)
+      if (answer.status === 'rejected') expect(answer.reason).toMatchObject({ code: 'INVALID_JOB_STATE' });
+    await flow.reaches(jobId, 'completed');
+    expect(flow.runs).toHaveLength(1);
+    expect(await jobs.retryability(jobId)).toMatchObject({ can_retry: false });
+  }, 30_000);
+
+  it('of a cancelled job goes on where it was', async () => {
+    flow.scripts.set('inspector', (run) => (run.attempt === 1 ? new Promise(() => undefined) : instant(run)));
+    const jobId = await flow.createJob(api);
+    await flow.database.query('UPDATE queues SET paused = false');
+    await flow.stepReaches(jobId, 'inspector', 'processing');
+    const cancelled = jobs.cancel(jobId);
+    await flow.reaches(jobId, 'cancelled', 20_000);
+    await cancelled;
+    await jobs.retry(jobId, { from: 'failed_step' });
+    await flow.reaches(jobId, 'completed');
+  }, 45_000);
+});
