@@ -166,6 +166,7 @@ CREATE TABLE steps (
 CREATE INDEX steps_queued_idx ON steps (agent, priority, queued_at) WHERE status = 'queued';
 CREATE INDEX steps_processing_idx ON steps (lease_until) WHERE status = 'processing';
 CREATE INDEX steps_agent_finished_idx ON steps (agent, finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX steps_failed_idx ON steps (finished_at, agent) WHERE status = 'failed';
 `;
 
 const FILES = `

@@ -1,0 +1,44 @@
+import 'reflect-metadata';
+import { Settings } from '../../platform/settings/settings';
+import type { Agent } from '../agents/agent';
+import { stepSettings } from './step-settings';
+
+describe('the settings of the steps', () => {
+  const defaults: Record<string, Record<string, unknown>> = {
+    inspector: { max_duration_s: 14_400, min_duration_s: 3 },
+    'moment-selector': { clips: 3, min_s: 8 },
+  };
+  const agents = {
+    ids: Object.keys(defaults),
+    get: (id: string) => ({ defaults: defaults[id] }) as unknown as Agent,
+  };
+
+  it("lay the job's over the operator's over the agent's", () => {
+    const settings = new Settings();
+    settings.agents = { 'moment-selector': { clips: 5, min_s: 10 } };
+    const result = stepSettings(agents, settings, { 'moment-selector': { clips: 7 } });
+    expect(result.get('moment-selector')).toEqual({ clips: 7, min_s: 10 });
+  });
+
+  it("hold every job to the operator's limit of a video's length", () => {
+    const settings = new Settings();
+    settings.jobs.max_duration_s = 60;
+    const result = stepSettings(agents, settings, { inspector: { max_duration_s: 9_999 } });
+    expect(result.get('inspector')).toMatchObject({ max_duration_s: 60 });
+  });
+
+  it('name everything that is unknown or of the wrong kind, at once', () => {
+    const wrong = { nosuch: {}, inspector: 5, 'moment-selector': { clip: 3 }, constructor: {} };
+    expect(() => stepSettings(agents, new Settings(), wrong)).toThrow(
+      expect.objectContaining({
+        code: 'VALIDATION_ERROR',
+        details: [
+          { path: 'settings.nosuch', message: 'must be one of: inspector, moment-selector' },
+          { path: 'settings.inspector', message: 'must be an object' },
+          { path: 'settings.moment-selector.clip', message: 'is not a setting of moment-selector' },
+          { path: 'settings.constructor', message: 'must be one of: inspector, moment-selector' },
+        ],
+      }),
+    );
+  });
+});
