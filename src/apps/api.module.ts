@@ -11,6 +11,7 @@ import { validationPipe } from '../platform/http/validation';
 import { PlatformModule } from '../platform/platform.module';
 import type { Env } from '../platform/settings/env';
 import { SsotHttpModule } from '../ssot/ssot-http.module';
+import { SystemController } from '../user-api/system/system.controller';
 import { UserApiModule } from '../user-api/user-api.module';
 
 /** The categories of actions; every process that runs actions has all of them. */
@@ -30,6 +31,7 @@ export class ApiModule {
         SsotHttpModule,
         GatewayModule,
       ],
+      controllers: [SystemController],
       providers: [
         { provide: APP_FILTER, useClass: ErrorFilter },
         { provide: APP_INTERCEPTOR, useClass: EnvelopeInterceptor },

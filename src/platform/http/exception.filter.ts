@@ -25,7 +25,7 @@ export class ErrorFilter implements ExceptionFilter {
   catch(thrown: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();
-    const error = toAppError(thrown);
+    const error = wrongMethod(request, reply) ?? toAppError(thrown);
     if (error.status >= 500) this.report(thrown, error, request);
     if (reply.sent) return;
     if (error.retryAfterS !== undefined)
@@ -48,6 +48,15 @@ export class ErrorFilter implements ExceptionFilter {
       error.message,
     );
   }
+}
+
+/** The path exists, but not with this method: 405 with the methods that it answers. */
+function wrongMethod(request: FastifyRequest, reply: FastifyReply): AppError | undefined {
+  if (!request.is404) return undefined;
+  const methods = request.server.allowedMethods.of(request.url.split('?')[0] ?? '');
+  if (methods.length === 0) return undefined;
+  void reply.header('allow', methods.join(', '));
+  return new AppError('METHOD_NOT_ALLOWED');
 }
 
 /** The body of an error answer. */

@@ -7,6 +7,7 @@ import { clientIp, IpAllowList } from '../security/ip-allow-list';
 import type { Env } from '../settings/env';
 import { httpDuration, httpRequests } from '../telemetry/metrics';
 import { traceIdOf } from '../telemetry/trace-id';
+import { AllowedMethods } from './allowed-methods';
 import './request';
 import { parseStrictJson } from './strict-json';
 
@@ -38,6 +39,9 @@ export async function setUpFastify(app: NestFastifyApplication, env: Env): Promi
   fastify.decorateRequest('clientIp', '');
   fastify.decorateRequest('startedAt', 0);
   fastify.decorateRequest('actor', undefined);
+  const allowed = new AllowedMethods();
+  fastify.decorate('allowedMethods', allowed);
+  fastify.addHook('onRoute', ({ method, url }) => allowed.add(method, url));
   fastify.addHook('onRequest', (request, reply, done) => {
     request.startedAt = performance.now();
     request.traceId = traceIdOf(request.headers);

@@ -1,6 +1,11 @@
 import type { Actor } from '../security/roles';
+import type { AllowedMethods } from './allowed-methods';
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** The methods that each path answers. */
+    allowedMethods: AllowedMethods;
+  }
   interface FastifyRequest {
     /** The id that this request has in logs, audit and answers. */
     traceId: string;
