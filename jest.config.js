@@ -26,12 +26,13 @@ const base = {
   transformIgnorePatterns: [`/node_modules/(?!(${ESM_ONLY.join('|')})/)`],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   clearMocks: true,
+  setupFiles: [require.resolve('reflect-metadata')],
 };
 
 /** The projects that talk to real servers: one private Postgres and Redis per run, see test/support. */
 const withServers = {
   ...base,
-  setupFiles: [join(__dirname, 'test/support/setup-file.ts')],
+  setupFiles: [...base.setupFiles, join(__dirname, 'test/support/setup-file.ts')],
   globalSetup: join(__dirname, 'test/support/global-setup.ts'),
   globalTeardown: join(__dirname, 'test/support/global-teardown.ts'),
 };

@@ -145,11 +145,11 @@ describe('an operator', () => {
       async () => {
         const status = await operator
           .at(cluster.url(1))
-          .get<{ status: string; result: { rows: number; download_url: string } }>(
+          .get<{ execution: { status: string; result: { rows: number; download_url: string } } }>(
             `/api/admin/action/status?execution_id=${executionId}`,
           );
-        expect(status.data.status).toBe('succeeded');
-        return status.data.result;
+        expect(status.data.execution.status).toBe('succeeded');
+        return status.data.execution.result;
       },
       { timeoutMs: 20_000 },
     );

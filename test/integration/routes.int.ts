@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { createApi } from '../../src/apps/api';
+import { boot, type TestApp } from '../support/app';
+import { PROJECT } from '../support/process';
+
+describe('the routes of the api process', () => {
+  let api: TestApp;
+  const routes: string[] = [];
+
+  beforeAll(async () => {
+    api = await boot({}, async (env) => {
+      const app: NestFastifyApplication = await createApi(env);
+      app
+        .getHttpAdapter()
+        .getInstance()
+        .addHook('onRoute', ({ method, url }) => {
+          for (const verb of [method].flat())
+            if (verb !== 'HEAD' && verb !== 'OPTIONS') routes.push(`${verb} ${url}`);
+        });
+      await app.init();
+      return app;
+    });
+  }, 60_000);
+
+  afterAll(() => api?.close());
+
+  it('are all described: there is no way in that the documentation does not show', () => {
+    const document = JSON.parse(readFileSync(join(PROJECT, 'docs/openapi.json'), 'utf8')) as {
+      paths: Record<string, Record<string, unknown>>;
+    };
+    const described = Object.entries(document.paths).flatMap(([path, item]) =>
+      Object.keys(item).map((method) => `${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`),
+    );
+    const product = [...new Set(routes)].filter((route) => !/^GET \/docs(\/|-|$)/.test(route));
+    expect(product.sort()).toEqual(described.sort());
+  });
+});
