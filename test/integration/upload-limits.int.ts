@@ -126,7 +126,7 @@ describe('limits of uploads', () => {
       headers: { authorization: `Bearer ${client.token}`, 'content-type': 'application/octet-stream' },
       body: endless,
       duplex: 'half',
-    } as RequestInit);
+    });
     expect(answer.status).toBe(413);
     expect(filesBelow(join(incoming, id))).toEqual({});
   });

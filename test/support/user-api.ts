@@ -44,7 +44,7 @@ export async function bootUserApi({ settings = {}, variables = {} }: UserApiOpti
     anonymous,
     close: () => {
       // Bodies that were refused may still be on their way, and nobody waits for them.
-      (app.getHttpServer() as Server).closeAllConnections();
+      (app.getHttpServer()).closeAllConnections();
       return test.close();
     },
     async user(role = 'user') {

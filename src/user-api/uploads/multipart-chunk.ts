@@ -43,6 +43,8 @@ export function readMultipart(source: IncomingMessage): Promise<MultipartChunk> 
     });
     parser.on('file', (_name, stream) => {
       file = stream;
+      // Whoever reads it gets to know. Before, or after it was refused, nobody does, and that must not end the process.
+      stream.on('error', () => undefined);
       resolve({ body: stream, fields });
     });
     parser.on('filesLimit', () => fail('The form has more than one file.'));

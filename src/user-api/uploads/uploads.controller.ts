@@ -217,5 +217,5 @@ function chunkTarget(plain: object): ChunkTarget {
 /** Lets the rest of a refused body go by, so that the client gets to read why; a huge one is cut instead. */
 function discardRest(request: FastifyRequest, reply: FastifyReply): void {
   if (Number(request.headers['content-length'] ?? 0) > DRAIN_BYTES) void reply.header('connection', 'close');
-  else request.raw.resume();
+  else request.raw.unpipe().resume();
 }
