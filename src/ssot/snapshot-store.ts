@@ -29,10 +29,10 @@ redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1
 `;
 
-const RAISE_FLOOR = `${NOW}
-local text = string.format('%.0f', now)
-redis.call('SET', KEYS[1], text, 'PX', ARGV[1])
-return text
+const RAISE_FLOOR = `
+if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+end
 `;
 
 const CLOCK = `${NOW} return string.format('%.0f', now)`;
@@ -91,9 +91,9 @@ export class SnapshotStore {
     return Number(await this.redis.client.eval(CLOCK, 0));
   }
 
-  /** From now on, only snapshots that are begun later count. Returns the version that they have at least. */
-  async raiseFloor(): Promise<number> {
-    return Number(await this.redis.client.eval(RAISE_FLOOR, 1, this.floorKey, FLOOR_TTL_MS));
+  /** Only snapshots of this version and later ones count from now on, for processes that start later too. */
+  async raiseFloor(version: number): Promise<void> {
+    await this.redis.client.eval(RAISE_FLOOR, 1, this.floorKey, version, FLOOR_TTL_MS);
   }
 
   /** Caches a snapshot, unless it is older than the cached one or than the last invalidation. */

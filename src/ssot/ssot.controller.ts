@@ -2,6 +2,7 @@ import { Controller, Get, Req, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiExtraModels, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Roles } from '../platform/http/access';
+import { ApiData } from '../platform/http/api-data';
 import { ApiErrors } from '../platform/http/api-errors';
 import { sendSnapshot, type View } from './snapshot-answer';
 import { DashboardAnswerDto, DashboardViewDto, SnapshotAnswerDto, SnapshotDto } from './snapshot.dto';
@@ -25,7 +26,11 @@ export class SsotController {
   /** Everything an operator looks at. */
   @Get()
   @ApiOperation({ summary: 'The read model: all sections', description: NOTE })
-  @ApiResponse({ status: 200, type: SnapshotAnswerDto })
+  @ApiResponse({
+    status: 200,
+    type: SnapshotAnswerDto,
+    description: 'All sections, each with its age and state.',
+  })
   @ApiResponse({ status: 304, description: 'The content is the one that If-None-Match names.' })
   @ApiErrors('FORBIDDEN', 'IP_NOT_ALLOWED', 'SERVICE_UNAVAILABLE')
   full(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
@@ -35,7 +40,7 @@ export class SsotController {
   /** The dashboard section alone. */
   @Get('dashboard')
   @ApiOperation({ summary: 'The read model: the dashboard alone', description: NOTE })
-  @ApiResponse({ status: 200, type: DashboardAnswerDto })
+  @ApiResponse({ status: 200, type: DashboardAnswerDto, description: 'The dashboard section.' })
   @ApiResponse({ status: 304, description: 'The content is the one that If-None-Match names.' })
   @ApiErrors('FORBIDDEN', 'IP_NOT_ALLOWED', 'SERVICE_UNAVAILABLE')
   dashboard(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
@@ -45,7 +50,7 @@ export class SsotController {
   /** Version, age and state of each section. */
   @Get('health')
   @ApiOperation({ summary: 'The read model: how fresh it is' })
-  @ApiResponse({ status: 200, type: SsotHealthDto })
+  @ApiData(SsotHealthDto, { description: 'Version, age and state of each section.' })
   @ApiErrors('FORBIDDEN', 'IP_NOT_ALLOWED')
   async health(): Promise<SsotHealthDto> {
     // Asked first, so that a process which nobody has read from yet does not say it has none.

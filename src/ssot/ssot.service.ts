@@ -32,8 +32,6 @@ export class SsotService {
   private flight: Promise<void> | undefined;
   /** The version that a snapshot must have at least to show the effect of every action so far. */
   private minVersion = 0;
-  /** Invalidations whose version is not known yet. */
-  private unsettled = 0;
   /** How far Redis' clock is ahead of this process', in microseconds, when it was last seen. */
   private clockAhead = 0;
   private wake: () => void = () => undefined;
@@ -48,7 +46,7 @@ export class SsotService {
   follow(onAdopt: (snapshot: HeldSnapshot) => void): () => void {
     this.adopted.add(onAdopt);
     const ends = [
-      this.bus.on('ssot.invalidate', ({ floor }) => this.invalidated(floor)),
+      this.bus.on('ssot.invalidate', (_message, at) => this.invalidated(at)),
       this.bus.on('ssot.updated', ({ version }) => this.updated(Number(version))),
       () => this.adopted.delete(onAdopt),
     ];
@@ -99,7 +97,7 @@ export class SsotService {
   }
 
   private outdated(held: HeldSnapshot): boolean {
-    return this.unsettled > 0 || held.version < this.minVersion;
+    return held.version < this.minVersion;
   }
 
   private async fly(): Promise<void> {
@@ -160,17 +158,13 @@ export class SsotService {
     for (const listener of this.adopted) listener(this.held);
   }
 
-  private async invalidated(floor: number | undefined): Promise<void> {
-    this.unsettled++;
+  /** @param at by Redis' clock, as versions are: what is built from then on shows the change */
+  private async invalidated(at: number): Promise<void> {
+    this.minVersion = Math.max(this.minVersion, at);
     try {
-      // A message without a version: what is built from now on shows what it speaks of.
-      const known = floor ?? (await this.store.raiseFloor());
-      this.minVersion = Math.max(this.minVersion, known);
-    } catch {
-      // Redis is away: memory is not good, and the next snapshot is built directly anyway.
-      this.held = undefined;
-    } finally {
-      this.unsettled--;
+      await this.store.raiseFloor(at);
+    } catch (error) {
+      this.log.debug(`Processes that start now do not know of an invalidation: ${(error as Error).message}`);
     }
   }
 

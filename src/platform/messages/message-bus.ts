@@ -14,11 +14,8 @@ export interface Messages {
   'user.changed': { user_id: string };
   /** To all: a session ended. Else as above. */
   'session.revoked': { session_id: string };
-  /**
-   * To the api processes: the read model is out of date; with `floor`, the version that shows the change at
-   * least. Else it ages out.
-   */
-  'ssot.invalidate': { reason: string; floor?: number };
+  /** To the api processes: the read model is out of date. Else it ages out. */
+  'ssot.invalidate': { reason: string };
   /** To the api processes: a new snapshot is in the cache. Else it ages out. */
   'ssot.updated': { version: string };
   /** To whoever waits for a job to end. Else they look. */
@@ -29,7 +26,14 @@ export interface Messages {
   'queue.changed': { queue: string };
 }
 
-type Handler<K extends keyof Messages> = (payload: Messages[K]) => void | Promise<void>;
+/** @param at when it was sent, in microseconds by Redis' clock */
+type Handler<K extends keyof Messages> = (payload: Messages[K], at: number) => void | Promise<void>;
+
+/** Sends a message with its time, so that all who get it agree on what was before and what after. */
+const PUBLISH = `
+local t = redis.call('TIME')
+return redis.call('PUBLISH', KEYS[1], string.format('%.0f', t[1] * 1000000 + t[2]) .. ' ' .. ARGV[1])
+`;
 
 /** Cross-process messages over Redis pub/sub, typed and at most once. */
 @Injectable()
@@ -76,7 +80,7 @@ export class MessageBus implements OnModuleInit {
   /** Tells every process, this one included. Never throws: a lost message is logged and made good otherwise. */
   async publish<K extends keyof Messages>(kind: K, payload: Messages[K]): Promise<void> {
     try {
-      await this.redis.client.publish(this.channel, JSON.stringify({ kind, payload }));
+      await this.redis.client.eval(PUBLISH, 1, this.channel, JSON.stringify({ kind, payload }));
     } catch (error) {
       this.log.warn(`Message ${kind} was lost: ${(error as Error).message}`);
     }
@@ -91,16 +95,17 @@ export class MessageBus implements OnModuleInit {
   }
 
   private receive(text: string): void {
+    const at = Number.parseInt(text, 10);
     let message: { kind: string; payload: never };
     try {
-      message = JSON.parse(text) as typeof message;
+      message = JSON.parse(text.slice(text.indexOf(' '))) as typeof message;
     } catch {
       this.log.warn('A message that is not JSON was ignored');
       return;
     }
     for (const handler of this.handlers.get(message.kind) ?? []) {
       Promise.resolve()
-        .then(() => (handler as (payload: never) => void | Promise<void>)(message.payload))
+        .then(() => (handler as (payload: never, at: number) => void | Promise<void>)(message.payload, at))
         .catch((error: Error) =>
           this.log.error(`Handler of ${message.kind} failed: ${error.message}`, error.stack),
         );
