@@ -1,4 +1,3 @@
-import type { Server } from 'node:http';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createApi } from '../../src/apps/api';
 import type { Role } from '../../src/platform/security/roles';
@@ -44,7 +43,7 @@ export async function bootUserApi({ settings = {}, variables = {} }: UserApiOpti
     anonymous,
     close: () => {
       // Bodies that were refused may still be on their way, and nobody waits for them.
-      (app.getHttpServer()).closeAllConnections();
+      app.getHttpServer().closeAllConnections();
       return test.close();
     },
     async user(role = 'user') {

@@ -57,8 +57,7 @@ function setHeaders(reply: FastifyReply, file: ServedFile, etag: string, inline:
     'content-disposition': contentDisposition(shown ? 'inline' : 'attachment', file.name),
     'content-type': file.contentType,
     // What is shown inside another site's page may not run anything, whatever a browser takes it for.
-    'content-security-policy':
-      "default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'; sandbox",
+    'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; sandbox",
     'cross-origin-resource-policy': 'cross-origin',
     etag,
     'last-modified': file.createdAt.toUTCString(),
