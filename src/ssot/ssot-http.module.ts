@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { AuthModule } from '../user-api/auth/auth.module';
-import { HitPath } from './hit-path';
+import { FrontPath } from './front-path';
 import { SsotController } from './ssot.controller';
 import { SsotModule } from './ssot.module';
 import { SsotService } from './ssot.service';
@@ -9,7 +9,7 @@ import { SsotService } from './ssot.service';
 @Module({
   imports: [SsotModule, AuthModule],
   controllers: [SsotController],
-  providers: [SsotService, HitPath],
+  providers: [SsotService, FrontPath],
   exports: [SsotService],
 })
 export class SsotHttpModule {}

@@ -14,7 +14,7 @@ const NOTE =
   'The ETag stands for the content; times and heartbeats alone do not change it. ' +
   'X-Cache tells `hit`, `miss` or `stale`; Age is that of the oldest section, in seconds.';
 
-/** The read model. Hits are answered in front of the router (hit-path.ts); the rest comes here. */
+/** The read model. Plain reads are answered in front of the router (front-path.ts); what is refused or has a query comes here. */
 @ApiTags('admin')
 @ApiBearerAuth()
 @ApiExtraModels(SnapshotDto, DashboardViewDto)

@@ -56,10 +56,16 @@ export class ReadsideTest {
     private readonly variables: Variables,
   ) {}
 
+  /** @param variables for every process, such as DATABASE_URL or REDIS_URL of servers that the test may stop */
   static async start(variables: Variables = {}): Promise<ReadsideTest> {
     const test = new ReadsideTest(await createTestDatabase(), redisForTest(), variables);
     await saveSettings(test.database);
     return test;
+  }
+
+  /** Variables for the processes that are started from now on. */
+  use(variables: Variables): void {
+    Object.assign(this.variables, variables);
   }
 
   /** The read model and the gateway, over HTTP and WebSocket, as the api process has them. */

@@ -64,10 +64,13 @@ export class RedisService implements OnApplicationShutdown {
     connection.on('error', (error: Error) => {
       if (!away) this.log.warn(`Redis (${purpose}) is away: ${error.message}`);
       away = true;
+      // A blip is waited out in the queue; in an outage each command would only wait its time out there.
+      if (options.enableOfflineQueue) connection.options.enableOfflineQueue = false;
     });
     connection.on('ready', () => {
       if (away) this.log.log(`Redis (${purpose}) is back`);
       away = false;
+      if (options.enableOfflineQueue) connection.options.enableOfflineQueue = true;
     });
     // Bull adds listeners for each of the queues that share a connection.
     connection.setMaxListeners(0);

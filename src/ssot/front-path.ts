@@ -16,13 +16,13 @@ import { sendSnapshot, VIEWS } from './snapshot-answer';
 import { SsotService } from './ssot.service';
 
 /**
- * Answers hits in front of the router, which costs more than the whole rest of a hit. Authentication, address
- * list, role and the shape of the answer are the same code as behind it; whatever is not a plain hit for
- * someone who may read goes on to the router, which says what is wrong, or builds.
+ * Answers readers of the read model in front of the router, which costs more than the whole rest of a hit,
+ * and whose limits ask Redis. Authentication, address list, role and the shape of the answer are the same code
+ * as behind it; who may not read goes on to the router, which says why.
  */
 @Injectable()
-export class HitPath implements OnModuleInit, OnModuleDestroy {
-  private readonly log = new Logger(HitPath.name);
+export class FrontPath implements OnModuleInit, OnModuleDestroy {
+  private readonly log = new Logger(FrontPath.name);
   private readonly limit = new ReadLimit();
   private readonly allowed: IpAllowList;
   private unfollow: () => void = () => undefined;
@@ -64,11 +64,9 @@ export class HitPath implements OnModuleInit, OnModuleDestroy {
   private async answer(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
     const view = VIEWS.get(request.raw.url ?? '');
     const token = bearerToken(request);
-    if (!view || !token || !this.ssot.peek() || !this.allowed.contains(request.clientIp)) return false;
+    if (!view || !token || !this.allowed.contains(request.clientIp)) return false;
     const actor = await this.actorOf(token);
     if (!actor || !mayReadAll(actor.role)) return false;
-    const snapshot = this.ssot.peek();
-    if (!snapshot) return false;
     const state = this.limit.take(actor.userId, this.settings.current().rate_limits.admin_read_per_minute);
     limitHeaders(reply, state);
     if (!state.admitted) {
@@ -76,7 +74,9 @@ export class HitPath implements OnModuleInit, OnModuleDestroy {
         retryAfterS: state.resetS,
       });
     }
-    sendSnapshot(request, reply, view, { snapshot, cache: snapshot.document.stale ? 'stale' : 'hit' });
+    const memory = this.ssot.peek();
+    const cache = memory?.document.stale ? 'stale' : 'hit';
+    sendSnapshot(request, reply, view, memory ? { snapshot: memory, cache } : await this.ssot.read());
     return true;
   }
 
