@@ -1,8 +1,10 @@
 import { Body, Controller, HttpCode, Inject, Post, Req } from '@nestjs/common';
-import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { AppError } from '../../platform/errors/app-error';
 import { Public } from '../../platform/http/access';
+import { ApiData } from '../../platform/http/api-data';
+import { ApiErrors } from '../../platform/http/api-errors';
 import { LoginRequest, LogoutAnswer, RefreshRequest, TokenAnswer } from './auth.dto';
 import { AuthService, type Client } from './auth.service';
 
@@ -16,7 +18,8 @@ export class AuthController {
   @Post('login')
   @HttpCode(200)
   @ApiOperation({ summary: 'Sign in with e-mail address and password' })
-  @ApiOkResponse({ type: TokenAnswer })
+  @ApiData(TokenAnswer, { description: 'The tokens of a new session.' })
+  @ApiErrors('VALIDATION_ERROR', 'INVALID_CREDENTIALS', 'ACCOUNT_LOCKED', 'RATE_LIMITED')
   login(@Body() body: LoginRequest, @Req() request: FastifyRequest): Promise<TokenAnswer> {
     return this.auth.login(body.email, body.password, clientOf(request));
   }
@@ -25,7 +28,8 @@ export class AuthController {
   @Post('refresh')
   @HttpCode(200)
   @ApiOperation({ summary: 'Exchange a refresh token for new tokens' })
-  @ApiOkResponse({ type: TokenAnswer })
+  @ApiData(TokenAnswer, { description: 'The tokens to go on with; the ones before end.' })
+  @ApiErrors('VALIDATION_ERROR', 'UNAUTHORIZED', 'RATE_LIMITED')
   refresh(@Body() body: RefreshRequest, @Req() request: FastifyRequest): Promise<TokenAnswer> {
     return this.auth.refresh(body.refresh_token, clientOf(request));
   }
@@ -34,7 +38,8 @@ export class AuthController {
   @HttpCode(200)
   @ApiBearerAuth()
   @ApiOperation({ summary: 'End this session' })
-  @ApiOkResponse({ type: LogoutAnswer })
+  @ApiData(LogoutAnswer, { description: 'The session has ended, in every process.' })
+  @ApiErrors('UNAUTHORIZED')
   async logout(@Req() request: FastifyRequest): Promise<LogoutAnswer> {
     if (!request.actor) throw new AppError('UNAUTHORIZED');
     await this.auth.logout(request.actor);

@@ -17,7 +17,10 @@ export class LoginRequest {
 
 /** A session to go on with. */
 export class RefreshRequest {
-  @ApiProperty({ description: 'The newest refresh token of the session. It is good once.' })
+  @ApiProperty({
+    example: 'dGhpcyBpcyBub3QgYSByZWFsIHRva2Vu',
+    description: 'The newest refresh token of the session. It is good once.',
+  })
   @IsString()
   @Length(20, 200)
   refresh_token!: string;

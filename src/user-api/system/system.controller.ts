@@ -9,6 +9,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../../platform/errors/app-error';
 import { Public } from '../../platform/http/access';
+import { ApiData } from '../../platform/http/api-data';
 import { NoEnvelope } from '../../platform/http/envelope';
 import '../../platform/http/request';
 import { Db } from '../../platform/postgres/db';
@@ -36,7 +37,7 @@ export class SystemController {
 
   /** What this is, and where to go on. */
   @Get()
-  @ApiOkResponse({ type: RootInfo })
+  @ApiData(RootInfo, { description: 'Name, version and addresses.' })
   root(): RootInfo {
     return {
       name: 'AgentOS',
@@ -50,7 +51,7 @@ export class SystemController {
   /** Liveness: the process answers. It says nothing about Postgres or Redis; for that see /health/ready. */
   @Get('health')
   @NoEnvelope()
-  @ApiOkResponse({ type: Liveness })
+  @ApiOkResponse({ type: Liveness, description: 'The process lives.' })
   health(): Liveness {
     return { status: 'ok', uptime_s: Math.round(process.uptime()) };
   }
@@ -59,7 +60,7 @@ export class SystemController {
   @Get('health/ready')
   @NoEnvelope()
   @ApiTags('system')
-  @ApiOkResponse({ type: Readiness })
+  @ApiOkResponse({ type: Readiness, description: 'The process can do its work.' })
   @ApiServiceUnavailableResponse({
     type: Readiness,
     description: 'Something that the process needs does not answer.',
