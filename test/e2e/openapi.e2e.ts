@@ -152,7 +152,7 @@ describe('the running API', () => {
   afterAll(() => cluster?.stop());
 
   it('serves the description that is committed', async () => {
-    const served = await cluster.http().get('/docs/json');
+    const served = await cluster.http().get('/docs/openapi.json');
     expect(JSON.parse(served.bytes.toString())).toMatchObject({
       paths: document.paths,
       components: { schemas: document.components.schemas },

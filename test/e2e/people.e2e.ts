@@ -96,7 +96,7 @@ describe('people at two api processes', () => {
       await eventually(
         async () =>
           expect(
-            outcome(await client.at(cluster.url(1)).action('queue.pause', { queue: 'packager' })),
+            outcome(await client.at(cluster.url(1)).action('queue.resume', { queue: 'packager' })),
           ).toEqual({ status: 403, code: 'FORBIDDEN' }),
         { timeoutMs: 1_500 },
       );

@@ -67,8 +67,10 @@ export class Cluster {
     globalThis.agentosClusterLogs = () => cluster.logs();
     await saveSettings({ query });
     try {
+      const port = await freePort();
+      cluster.variables['PUBLIC_URL'] = `http://127.0.0.1:${port}`;
       // The first api creates the keys that the others find; the rest starts at the same time.
-      await cluster.startApi();
+      await cluster.startApi(port);
       await Promise.all([
         ...Array.from({ length: (options.apis ?? 2) - 1 }, () => cluster.startApi()),
         ...Array.from({ length: options.workers ?? 1 }, () => cluster.startWorker()),
@@ -81,9 +83,11 @@ export class Cluster {
     return cluster;
   }
 
-  async startApi(): Promise<ServiceProcess> {
-    const [port, wsPort] = await Promise.all([freePort(), freePort()]);
-    return this.run('api', 'main', this.apis, { PORT: String(port), WS_PORT: String(wsPort) });
+  async startApi(port?: number): Promise<ServiceProcess> {
+    return this.run('api', 'main', this.apis, {
+      PORT: String(port ?? (await freePort())),
+      WS_PORT: String(await freePort()),
+    });
   }
 
   startWorker(variables: Variables = {}): Promise<ServiceProcess> {
