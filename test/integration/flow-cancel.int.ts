@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { INestApplicationContext } from '@nestjs/common';
 import { JobsService } from '../../src/media/jobs/jobs.service';
+import { MessageBus } from '../../src/platform/messages/message-bus';
 import { AppError } from '../../src/platform/errors/app-error';
 import { FlowTest, hanging, instant } from './flow-support';
 
@@ -72,6 +73,17 @@ describe('cancelling', () => {
     await flow.stepReaches(jobId, 'inspector', 'processing');
     await flow.database.query('UPDATE jobs SET cancel_requested_at = now() WHERE id = $1', [jobId]);
     await flow.reaches(jobId, 'cancelled', 10_000);
+  }, 20_000);
+
+  it('does not end a step that an old message means', async () => {
+    flow.scripts.set('inspector', (run) => (run.attempt === 1 ? hanging(run) : instant(run)));
+    const jobId = await flow.createJob(api);
+    await flow.stepReaches(jobId, 'inspector', 'processing');
+    const [step] = await flow.steps(jobId);
+    const bus = api.get(MessageBus, { strict: false });
+    await bus.publish('step.abort', { step_id: step?.id ?? '', job_id: jobId, reason: 'cancel' });
+    await flow.reaches(jobId, 'completed');
+    expect((await flow.steps(jobId))[0]).toMatchObject({ status: 'completed', failures: 0 });
   }, 20_000);
 
   it('and completing at the same time leave one end, and everybody was told that one', async () => {

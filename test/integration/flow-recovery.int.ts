@@ -60,7 +60,6 @@ describe('what is lost on the way', () => {
       'fenced',
     );
     expect(await settlement.release(of)).toBe('fenced');
-    expect(await settlement.cancelled(of)).toBe('fenced');
     expect(await api.get(StepClaims, { strict: false }).renew(of.stepId, of.attempt)).toBe('lost');
 
     const [step] = await flow.database.query('SELECT status, output FROM steps WHERE id = $1', [of.stepId]);

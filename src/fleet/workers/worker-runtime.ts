@@ -91,10 +91,16 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
   private attach(): void {
     for (const name of this.queues.names) {
       const queue = this.queues.get(name);
-      queue.on('global:waiting', () => this.wake());
-      queue.on('global:resumed', () => this.wake());
-      // Moves delayed entries on when they are due.
-      void queue._initProcess();
+      // Moves delayed entries on when they are due, once Redis is there.
+      queue
+        ._initProcess()
+        .then(() => {
+          queue.on('global:waiting', () => this.wake());
+          queue.on('global:resumed', () => this.wake());
+        })
+        .catch((error: Error) =>
+          this.log.debug(`Queue ${name} was left before Redis came: ${error.message}`),
+        );
     }
   }
 

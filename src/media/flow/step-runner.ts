@@ -145,7 +145,7 @@ export class StepRunner {
   ): Promise<void> {
     const kind = abortKind(signal);
     if (kind === 'lost') return files.discard();
-    if (kind === 'cancel') return this.without(files, () => this.settlement.cancelled(of));
+    if (kind === 'cancel') return this.without(files, () => this.settlement.release(of));
     if ('result' in ended) return this.complete(claim, of, files, ended.result);
     if (kind === 'release') return this.without(files, () => this.settlement.release(of));
     const failure =

@@ -55,9 +55,9 @@ export class StepSweep {
     const steps = await this.db.query<WaitingStep>(
       `SELECT id, job_id, agent, status, attempt, priority, progress, not_before, queued_at::text AS queued FROM steps
        WHERE status = 'queued' AND not_before <= now()
-         AND (agent, priority, queued_at, id) > ($1, $2::smallint, $3::timestamptz, $4::uuid)
+         AND agent = ANY($6) AND (agent, priority, queued_at, id) > ($1, $2::smallint, $3::timestamptz, $4::uuid)
        ORDER BY agent, priority, queued_at, id LIMIT $5`,
-      [...this.cursor, BATCH],
+      [...this.cursor, BATCH, this.queues.names],
     );
     const last = steps.length === BATCH ? steps.at(-1) : undefined;
     this.cursor = last ? [last.agent, last.priority, last.queued, last.id] : START;

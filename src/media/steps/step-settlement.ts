@@ -76,12 +76,10 @@ export class StepSettlement {
     });
   }
 
-  /** The step was aborted because its job is cancelled, and its process is gone. */
-  cancelled(of: Attempt): Promise<Verdict> {
-    return this.settle(of, (tx, _job, changes) => this.cancelIn(tx, of, changes));
-  }
-
-  /** Gives the step back, without a mark against it: the worker stops. */
+  /**
+   * The step was aborted and its process is gone. If its job is being cancelled, that is the end of it; else
+   * (the worker stops, or the message was an old one) the step is given back, without a mark against it.
+   */
   release(of: Attempt): Promise<Verdict> {
     return this.settle(of, async (tx, job, changes) => {
       if (job.cancel_requested_at) return this.cancelIn(tx, of, changes);
