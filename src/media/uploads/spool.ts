@@ -17,7 +17,7 @@ export interface Spooled {
 
 /**
  * Writes `body` into a new file at `path`, hashing it on the way: memory stays flat, whatever the size.
- * The body is left undestroyed where it is too long, so that the caller can still answer.
+ * The body is never destroyed, so that the caller can still answer.
  *
  * @throws AppError PAYLOAD_TOO_LARGE after `limitBytes`; REQUEST_TIMEOUT if the body stalls; STORAGE_FULL;
  *   VALIDATION_ERROR if the connection was cut
@@ -44,12 +44,10 @@ async function copy(
   limitBytes: number,
   idleMs: number,
 ): Promise<Spooled> {
-  const stalled = new AppError('REQUEST_TIMEOUT');
-  const timer = setTimeout(() => body.destroy(stalled), idleMs);
+  const watch = new IdleWatch(idleMs);
   let size = 0;
   try {
-    for await (const piece of pieces(body)) {
-      timer.refresh();
+    for await (const piece of pieces(body, watch)) {
       size += piece.length;
       if (size > limitBytes)
         throw new AppError('PAYLOAD_TOO_LARGE', `The chunk is longer than its ${limitBytes} bytes.`);
@@ -60,28 +58,49 @@ async function copy(
     await writer.settle();
     throw error;
   } finally {
-    clearTimeout(timer);
+    watch.end();
   }
 }
 
 /** The pieces of a body; what goes wrong on its way is told apart from what goes wrong with the disk. */
-async function* pieces(body: Readable): AsyncGenerator<Buffer> {
+async function* pieces(body: Readable, watch: IdleWatch): AsyncGenerator<Buffer> {
   const iterator = body.iterator({ destroyOnReturn: false }) as AsyncGenerator<Buffer, undefined>;
   try {
     for (;;) {
-      const next = await iterator.next().catch(cutOff);
+      const next = await watch.over(iterator.next().catch(cutOff));
       if (next.done) return;
       yield next.value;
     }
   } finally {
-    // Lets go of the body, or nobody could read the rest of it away.
-    await iterator.return(undefined);
+    // Lets go of the body, or nobody could read the rest of it away. Not awaited: a stalled body never answers.
+    void iterator.return(undefined);
   }
 }
 
 function cutOff(cause: unknown): never {
-  if (cause instanceof AppError) throw cause;
   throw new AppError('VALIDATION_ERROR', 'The connection was cut before the chunk was complete.', { cause });
+}
+
+/** Ends waits for a body that take too long. Between the waits, while the disk is at work, no clock runs. */
+class IdleWatch {
+  private readonly timer: NodeJS.Timeout;
+  private giveUp?: () => void;
+
+  constructor(idleMs: number) {
+    this.timer = setTimeout(() => this.giveUp?.(), idleMs);
+  }
+
+  over<T>(wait: Promise<T>): Promise<T> {
+    this.timer.refresh();
+    return new Promise<T>((resolve, reject) => {
+      this.giveUp = () => reject(new AppError('REQUEST_TIMEOUT'));
+      wait.then(resolve, reject).finally(() => (this.giveUp = undefined));
+    });
+  }
+
+  end(): void {
+    clearTimeout(this.timer);
+  }
 }
 
 /** Gathers pieces into blocks. While one block is being written, the next is filled and hashed. */

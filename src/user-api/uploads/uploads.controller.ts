@@ -129,7 +129,7 @@ export class UploadsController {
         sha256: receipt.sha256,
       };
     } catch (error) {
-      discardRest(request, reply);
+      discardRest(request, reply, error);
       throw error;
     }
   }
@@ -214,8 +214,10 @@ function chunkTarget(plain: object): ChunkTarget {
   return target;
 }
 
-/** Lets the rest of a refused body go by, so that the client gets to read why; a huge one is cut instead. */
-function discardRest(request: FastifyRequest, reply: FastifyReply): void {
-  if (Number(request.headers['content-length'] ?? 0) > DRAIN_BYTES) void reply.header('connection', 'close');
-  else request.raw.unpipe().resume();
+/** Lets the rest of a refused body go by, so that the client gets to read why; a huge or stalled one is cut instead. */
+function discardRest(request: FastifyRequest, reply: FastifyReply, error: unknown): void {
+  const stalled = error instanceof AppError && error.code === 'REQUEST_TIMEOUT';
+  if (stalled || Number(request.headers['content-length'] ?? 0) > DRAIN_BYTES) {
+    void reply.header('connection', 'close');
+  } else request.raw.unpipe().resume();
 }
