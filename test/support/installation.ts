@@ -75,7 +75,7 @@ export async function startInstallation(
       return manager;
     },
     async close() {
-      for (const app of [...others, ...apis]) await app.close();
+      for (const app of [...others, ...apis]) await app.close(); // closing twice is harmless
       await redis.close();
       await database.drop();
       rmSync(dirname(first.home), { recursive: true, force: true });

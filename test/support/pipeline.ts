@@ -39,7 +39,7 @@ export function brokenPayloads(action: DeclaredAction): [string, Record<string, 
   );
   const missing: [string, Record<string, unknown>, string][] = Object.keys(action.example).flatMap(
     (field) => {
-      const { [field]: _left, ...rest } = action.example;
+      const rest = Object.fromEntries(Object.entries(action.example).filter(([key]) => key !== field));
       return payloadErrors(action.command, rest).length > 0
         ? [[`${field} missing`, rest, `payload.${field}`] as [string, Record<string, unknown>, string]]
         : [];

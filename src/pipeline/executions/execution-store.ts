@@ -52,7 +52,8 @@ SELECT id, fence FROM taken`;
 const SETTLE = `
 WITH settled AS (
   UPDATE executions
-     SET status = $3, response_status = $4, response_body = $5, result = $6::jsonb, error_code = $7,
+     SET status = $3, response_status = coalesce($4, response_status),
+         response_body = coalesce($5, response_body), result = $6::jsonb, error_code = $7,
          idempotency_key = CASE WHEN $8 THEN NULL ELSE idempotency_key END, finished_at = now()
    WHERE id = $1 AND fence = $2 AND status = 'running'
   RETURNING id, kind, actor_id, action, trace_id

@@ -49,7 +49,7 @@ export class ClaimStage implements Stage {
     } catch (thrown) {
       return await this.fail(run, thrown);
     } finally {
-      if (run.late) run.late.finally(release);
+      if (run.late) void run.late.then(release, release);
       else release();
     }
   }

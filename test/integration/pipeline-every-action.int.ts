@@ -1,0 +1,181 @@
+import '../../src/apps/api.module';
+import { v7 as uuidv7 } from 'uuid';
+import { CircuitStore } from '../../src/pipeline/breaker/circuit-store';
+import { declaredCommands } from '../../src/pipeline/catalogue/action.decorator';
+import { Catalogue } from '../../src/pipeline/catalogue/catalogue';
+import { fingerprint } from '../../src/platform/security/canonical-json';
+import type { HttpClient } from '../support/http-client';
+import { startInstallation, type TestInstallation } from '../support/installation';
+import {
+  auditOf,
+  brokenPayloads,
+  type DeclaredAction,
+  newKey,
+  optionsOf,
+  productActions,
+  strangers,
+} from '../support/pipeline';
+import { saveSettings, TEST_SETTINGS } from '../support/users';
+
+/** Every action of the product, also each that is yet to come, through every refusal of the pipeline. */
+const ACTIONS = productActions(declaredCommands());
+
+describe.each(ACTIONS.map((action) => [action.name, action] as const))(
+  '%s',
+  (_name, action: DeclaredAction) => {
+    const { name, example } = action;
+    const extra = optionsOf(action);
+    const run = (client: HttpClient, headers = newKey()) =>
+      client.action(name, example, { ...extra, headers });
+
+    it('is in the catalogue', () => {
+      expect(installation.get(Catalogue).find(name)).toBeDefined();
+    });
+
+    it('needs a token', async () => {
+      const answer = await run(installation.http());
+      expect([answer.status, answer.body.error_code]).toEqual([401, 'UNAUTHORIZED']);
+    });
+
+    it.each(strangers(action))('is refused to %s, and that is on record', async (role) => {
+      const { user, client } = await installation.user(role);
+      const answer = await run(client);
+      expect([answer.status, answer.body.error_code]).toEqual([403, 'FORBIDDEN']);
+      const entries = await auditOf(installation.database, answer.body.trace_id, 1);
+      expect(entries).toMatchObject([
+        {
+          phase: 'denial',
+          outcome: 'denied',
+          actor_id: user.id,
+          action: name,
+          status: 403,
+          error_code: 'FORBIDDEN',
+        },
+      ]);
+    });
+
+    it.each(brokenPayloads(action))('refuses %s by its name', async (_what, payload, path) => {
+      const answer = await admin.action(name, payload, { ...extra, headers: newKey() });
+      expect([answer.status, answer.body.error_code]).toEqual([400, 'VALIDATION_ERROR']);
+      expect(answer.body.details?.map((detail) => detail.path)).toContainEqual(expect.stringContaining(path));
+      expect(await auditOf(installation.database, answer.body.trace_id, 1)).toMatchObject([
+        { phase: 'denial', action: name, status: 400 },
+      ]);
+    });
+
+    it('is recorded with its intent and its outcome', async () => {
+      const answer = await run(admin);
+      expect(answer.status).toBeLessThan(500);
+      const wanted = answer.status === 202 ? 1 : 2;
+      const entries = await auditOf(installation.database, answer.body.trace_id, wanted);
+      expect(entries.map((entry) => entry.phase)).toEqual(['intent', 'outcome'].slice(0, wanted));
+      expect(new Set(entries.map((entry) => entry.execution_id))).toEqual(
+        new Set([answer.body.execution_id]),
+      );
+    });
+
+    it('answers a used key from the record, byte for byte', async () => {
+      const headers = newKey();
+      const first = await run(admin, headers);
+      const second = await run(installation.at(admin, 1), headers);
+      expect(second.headers.get('idempotent-replayed')).toBe('true');
+      expect(second.status).toBe(first.status);
+      expect(second.bytes.equals(first.bytes)).toBe(true);
+    });
+
+    it('refuses a used key for anything else', async () => {
+      const headers = newKey();
+      await run(admin, headers);
+      const other = name === 'queue.resume' ? 'queue.pause' : 'queue.resume';
+      const answer = await admin.action(other, { queue: 'inspector' }, { headers });
+      expect([answer.status, answer.body.error_code]).toEqual([422, 'IDEMPOTENCY_MISMATCH']);
+    });
+
+    it('says so while the first one is running', async () => {
+      const headers = newKey();
+      await installation.database.query(
+        `INSERT INTO executions (id, action, kind, actor_id, status, idempotency_key, fingerprint, payload, lease_until, trace_id)
+       VALUES ($1, $2, 'act', $3, 'running', $4, $5, '{}', now() + interval '1 minute', 'test')`,
+        [
+          uuidv7(),
+          name,
+          adminId,
+          headers['x-idempotency-key'],
+          fingerprint({ action: name, payload: example }),
+        ],
+      );
+      const answer = await run(admin, headers);
+      expect([answer.status, answer.body.error_code]).toEqual([409, 'IDEMPOTENCY_IN_PROGRESS']);
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    });
+
+    if (action.dependsOn.length > 0)
+      it.each(action.dependsOn)(
+        'is refused while the circuit of %s is open, and its key stays free',
+        async (dependency) => {
+          const circuits = installation.get(CircuitStore);
+          const headers = newKey();
+          await circuits.open(dependency, 60_000);
+          const refused = await run(installation.at(admin, 1), headers).finally(() =>
+            circuits.reset(dependency),
+          );
+          expect([refused.status, refused.body.error_code]).toEqual([503, 'CIRCUIT_OPEN']);
+          expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+          const accepted = await run(admin, headers);
+          expect(accepted.headers.get('idempotent-replayed')).toBeNull();
+          expect(accepted.status).not.toBe(503);
+        },
+      );
+
+    it('is limited', async () => {
+      const { client } = await limited.user('admin');
+      expect((await run(client)).status).not.toBe(429);
+      const headers = newKey();
+      const answer = await run(client, headers);
+      expect([answer.status, answer.body.error_code]).toEqual([429, 'RATE_LIMITED']);
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(answer.headers.get('ratelimit-policy')).toContain(`"${name}";q=1;w=60`);
+      const [used] = await limited.database.query<{ n: number }>(
+        'SELECT count(*) AS n FROM executions WHERE idempotency_key = $1',
+        [headers['x-idempotency-key']],
+      );
+      expect(used?.n).toBe(0);
+    });
+  },
+);
+
+let installation: TestInstallation;
+let limited: TestInstallation;
+let admin: HttpClient;
+let adminId: string;
+
+beforeAll(async () => {
+  [installation, limited] = await Promise.all([
+    startInstallation(),
+    startInstallation({
+      apis: 1,
+      settings: {
+        rate_limits: {
+          ...TEST_SETTINGS.rate_limits,
+          risk_read_per_minute: 1,
+          risk_standard_per_minute: 1,
+          risk_high_per_minute: 1,
+          risk_critical_per_minute: 1,
+        },
+      },
+    }),
+  ]);
+  const { user, client } = await installation.user('admin');
+  adminId = user.id;
+  admin = client;
+}, 120_000);
+
+// An action may have switched maintenance on; the next one must find the user API as it was.
+afterEach(async () => {
+  await saveSettings(installation.database);
+});
+
+afterAll(async () => {
+  await installation?.close();
+  await limited?.close();
+});

@@ -1,0 +1,212 @@
+import { v7 as uuidv7 } from 'uuid';
+import { ExecutionSweeper } from '../../src/pipeline/executions/execution-sweeper.manager';
+import { ExecutionStore, KEY_LIFE_S } from '../../src/pipeline/executions/execution-store';
+import { OperationQueue } from '../../src/pipeline/operations/operation-queue';
+import { Db } from '../../src/platform/postgres/db';
+import { fingerprint } from '../../src/platform/security/canonical-json';
+import type { HttpClient } from '../support/http-client';
+import { startInstallation, type TestInstallation } from '../support/installation';
+import { auditOf, failedJob, newKey } from '../support/pipeline';
+
+let installation: TestInstallation;
+let operator: HttpClient;
+let operatorId: string;
+
+beforeAll(async () => {
+  installation = await startInstallation();
+  const { user, client } = await installation.user('operator');
+  operator = client;
+  operatorId = user.id;
+}, 60_000);
+
+afterAll(() => installation?.close());
+
+const attempts = async (jobId: string): Promise<number | undefined> =>
+  (
+    await installation.database.query<{ attempt: number }>('SELECT attempt FROM jobs WHERE id = $1', [jobId])
+  )[0]?.attempt;
+
+const sweeper = () =>
+  new ExecutionSweeper(installation.get(Db), installation.get(OperationQueue)).run({
+    fence: 1,
+    signal: new AbortController().signal,
+  });
+
+/** An execution as a process leaves it that dies in the middle of it. */
+async function abandoned(action: string, payload: object, key: string): Promise<string> {
+  const id = uuidv7();
+  await installation.database.query(
+    `INSERT INTO executions (id, action, kind, actor_id, status, idempotency_key, fingerprint, payload, lease_until, trace_id)
+     VALUES ($1::uuid, $2, 'act', $3, 'running', $4, $5, '{}', now() - interval '1 second', $1::uuid::text)`,
+    [id, action, operatorId, key, fingerprint({ action, payload })],
+  );
+  return id;
+}
+
+describe('an idempotency key', () => {
+  it('makes fifty parallel requests at two processes one effect', async () => {
+    const job_id = await failedJob(installation.database, operatorId);
+    const headers = newKey();
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, i) =>
+        installation.at(operator, i % 2).action('job.retry', { job_id }, { headers }),
+      ),
+    );
+    expect(await attempts(job_id)).toBe(2);
+    const fresh = answers.filter(
+      (answer) => answer.status === 200 && !answer.headers.has('idempotent-replayed'),
+    );
+    expect(fresh).toHaveLength(1);
+    for (const answer of answers) {
+      if (answer.status === 200) expect(answer.bytes.equals(fresh[0]?.bytes ?? Buffer.alloc(0))).toBe(true);
+      else expect([answer.status, answer.body.error_code]).toEqual([409, 'IDEMPOTENCY_IN_PROGRESS']);
+    }
+  });
+
+  it('keeps an error that the action answered with', async () => {
+    const job_id = uuidv7();
+    const headers = newKey();
+    const first = await operator.action('job.retry', { job_id }, { headers });
+    const second = await operator.action('job.retry', { job_id }, { headers });
+    expect([first.status, second.status]).toEqual([404, 404]);
+    expect(second.bytes.equals(first.bytes)).toBe(true);
+  });
+
+  it('means the same payload however it is written', async () => {
+    const job_id = await failedJob(installation.database, operatorId);
+    const headers = newKey();
+    await operator.action('job.retry', { job_id, from: 'start' }, { headers });
+    const again = await operator.action('job.retry', { from: 'start', job_id }, { headers });
+    expect(again.headers.get('idempotent-replayed')).toBe('true');
+  });
+
+  it('belongs to its user', async () => {
+    const { client: other } = await installation.user('operator');
+    const job_id = await failedJob(installation.database, operatorId);
+    const headers = newKey();
+    const mine = await operator.action('job.retry', { job_id }, { headers });
+    const theirs = await other.action('job.retry', { job_id }, { headers });
+    expect(mine.status).toBe(200);
+    expect([theirs.status, theirs.body.error_code]).toEqual([409, 'INVALID_JOB_STATE']);
+  });
+
+  it('is checked against the permission again before a replay', async () => {
+    const { user, client } = await installation.user('operator');
+    const headers = newKey();
+    const first = await client.action('queue.resume', { queue: 'inspector' }, { headers });
+    expect(first.status).toBe(200);
+    await installation.database.query(`UPDATE users SET role = 'readonly' WHERE id = $1`, [user.id]);
+    await new Promise((resolve) => setTimeout(resolve, 1_050));
+    const replay = await client.action('queue.resume', { queue: 'inspector' }, { headers });
+    expect([replay.status, replay.body.error_code]).toEqual([403, 'FORBIDDEN']);
+  });
+
+  it('is free again an hour after the end', async () => {
+    const headers = newKey();
+    const payload = { queue: 'inspector' };
+    const first = await operator.action('queue.resume', payload, { headers });
+    const age = (seconds: number) =>
+      installation.database.query(
+        `UPDATE executions SET finished_at = now() - make_interval(secs => $2) WHERE id = $1`,
+        [first.body.execution_id, seconds],
+      );
+    await age(KEY_LIFE_S - 5);
+    const replay = await operator.action('queue.resume', payload, { headers });
+    expect(replay.headers.get('idempotent-replayed')).toBe('true');
+    await age(KEY_LIFE_S + 1);
+    const anew = await operator.action('queue.resume', payload, { headers });
+    expect(anew.headers.get('idempotent-replayed')).toBeNull();
+    expect(anew.body.execution_id).not.toBe(first.body.execution_id);
+  });
+
+  it.each([
+    ['is empty', { 'x-idempotency-key': '' }],
+    ['is too long', { 'x-idempotency-key': 'a'.repeat(256) }],
+    ['has a blank', { 'x-idempotency-key': 'a b' }],
+    ['has a colon', { 'x-idempotency-key': 'a:b' }],
+    ['has braces', { 'x-idempotency-key': '{a}' }],
+    ['contradicts the other header', { 'x-idempotency-key': 'a', 'idempotency-key': 'b' }],
+    ['was given twice', { 'x-idempotency-key': 'a, b' }],
+  ])('is refused if it %s', async (_what, headers: Record<string, string>) => {
+    const answer = await operator.action('queue.resume', { queue: 'inspector' }, { headers });
+    expect([answer.status, answer.body.error_code]).toEqual([400, 'IDEMPOTENCY_KEY_INVALID']);
+  });
+
+  it('may be given in both headers, and in quotes', async () => {
+    const key = uuidv7();
+    const first = await operator.action(
+      'queue.resume',
+      { queue: 'inspector' },
+      { headers: { 'idempotency-key': `"${key}"` } },
+    );
+    const second = await operator.action(
+      'queue.resume',
+      { queue: 'inspector' },
+      { headers: { 'x-idempotency-key': key, 'idempotency-key': key } },
+    );
+    expect(first.status).toBe(200);
+    expect(second.headers.get('idempotent-replayed')).toBe('true');
+  });
+});
+
+describe('an execution whose process died', () => {
+  it('is closed as unknown by the sweeper', async () => {
+    const id = await abandoned('queue.resume', { queue: 'inspector' }, uuidv7());
+    await sweeper();
+    const [row] = await installation.database.query<{ status: string }>(
+      'SELECT status FROM executions WHERE id = $1',
+      [id],
+    );
+    expect(row?.status).toBe('unknown');
+    expect(await auditOf(installation.database, id, 1)).toMatchObject([
+      { phase: 'outcome', outcome: 'unknown' },
+    ]);
+  });
+
+  it.each([false, true])('is taken over by one of twenty who try (swept before: %s)', async (swept) => {
+    const job_id = await failedJob(installation.database, operatorId);
+    const key = uuidv7();
+    const id = await abandoned('job.retry', { job_id }, key);
+    if (swept) await sweeper();
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, i) =>
+        installation
+          .at(operator, i % 2)
+          .action('job.retry', { job_id }, { headers: { 'x-idempotency-key': key } }),
+      ),
+    );
+    expect(await attempts(job_id)).toBe(2);
+    const fresh = answers.filter(
+      (answer) => answer.status === 200 && !answer.headers.has('idempotent-replayed'),
+    );
+    expect(fresh.map((answer) => answer.body.execution_id)).toEqual([id]);
+  });
+
+  it('cannot write an outcome any more once it was taken over', async () => {
+    const id = await abandoned('queue.resume', { queue: 'inspector' }, uuidv7());
+    await installation.database.query('UPDATE executions SET fence = 2 WHERE id = $1', [id]);
+    const store = installation.get(ExecutionStore);
+    const outcome = {
+      status: 'succeeded',
+      httpStatus: 200,
+      body: Buffer.from('{}'),
+      result: {},
+      errorCode: null,
+      freesKey: false,
+    } as const;
+    expect(await store.settle({ executionId: id, fence: 1 }, outcome)).toBe(false);
+    expect(await store.settle({ executionId: id, fence: 2 }, outcome)).toBe(true);
+  });
+});
+
+describe('an action that cannot be put on record', () => {
+  it('is not done', async () => {
+    const job_id = await failedJob(installation.database, operatorId);
+    await installation.database.query('ALTER TABLE audit_entries RENAME TO audit_entries_away');
+    const answer = await operator
+      .action('job.retry', { job_id }, { headers: newKey() })
+      .finally(() => installation.database.query('ALTER TABLE audit_entries_away RENAME TO audit_entries'));
+    expect([answer.status, answer.body.error_code]).toEqual([503, 'AUDIT_UNAVAILABLE']);
+    expect(await attempts(job_id)).toBe(1);
+  });
+});

@@ -1,0 +1,209 @@
+import { Redis } from 'ioredis';
+import { type LimitPolicy, RateLimiter } from '../../src/pipeline/limits/rate-limiter';
+import type { RedisService } from '../../src/platform/redis/redis.service';
+import { redisForTest, type TestRedis } from '../support/redis';
+import { startInstallation, type TestInstallation } from '../support/installation';
+import { TEST_SETTINGS } from '../support/users';
+
+const SECOND = 1_000_000;
+
+/** Redis whose clock the test sets: TIME is replaced in the script, everything else is Redis. */
+class ClockedRedis {
+  now = 1_700_000_000 * SECOND;
+
+  constructor(private readonly redis: TestRedis) {}
+
+  key(...parts: string[]): string {
+    return [this.redis.prefix, ...parts].join(':');
+  }
+
+  get client(): Pick<Redis, 'eval'> {
+    const run = (script: string, keys: number, ...args: (string | number)[]) =>
+      this.redis.client.eval(
+        script.replace(
+          "redis.call('TIME')",
+          `{ '${Math.floor(this.now / SECOND)}', '${this.now % SECOND}' }`,
+        ),
+        keys,
+        ...args,
+      );
+    return { eval: run as unknown as Redis['eval'] };
+  }
+}
+
+/** A sequence of numbers from 0 to 1 that a seed repeats. */
+function randomNumbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+const policy = (kind: LimitPolicy['kind'], limit: number, windowS: number, key: string): LimitPolicy => ({
+  name: kind,
+  kind,
+  key: [key],
+  limit,
+  windowS,
+});
+
+describe('the rate limiter', () => {
+  let redis: TestRedis;
+  let clock: ClockedRedis;
+  let limiter: RateLimiter;
+
+  beforeAll(() => {
+    redis = redisForTest();
+    clock = new ClockedRedis(redis);
+    limiter = new RateLimiter(clock as unknown as RedisService);
+  });
+  afterAll(() => redis.close());
+
+  const seed = Date.now() % 1_000_000;
+
+  it(`decides about a sliding window as an exact log does (seed ${seed})`, async () => {
+    const random = randomNumbers(seed);
+    for (let round = 0; round < 20; round++) {
+      const limit = 1 + Math.floor(random() * 7);
+      const one = policy('sliding', limit, 3, `slide${round}`);
+      let log: number[] = [];
+      for (let step = 0; step < 100; step++) {
+        clock.now += Math.floor(random() * SECOND);
+        log = log.filter((at) => at > clock.now - 3 * SECOND);
+        const expected = log.length < limit;
+        const verdict = await limiter.consume([one]);
+        expect([round, step, verdict.violated === undefined]).toEqual([round, step, expected]);
+        if (expected) log.push(clock.now);
+        expect(verdict.states[0]?.remaining).toBe(limit - log.length);
+      }
+    }
+  });
+
+  it('admits again after exactly the time that it names, and not before', async () => {
+    const one = policy('sliding', 2, 10, 'retry');
+    await limiter.consume([one]);
+    clock.now += 1.5 * SECOND;
+    await limiter.consume([one]);
+    const refused = await limiter.consume([one]);
+    expect(refused.retryAfterS).toBe(9);
+    clock.now += 8.4 * SECOND;
+    expect((await limiter.consume([one])).violated).toBeDefined();
+    clock.now += 0.6 * SECOND;
+    expect((await limiter.consume([one])).violated).toBeUndefined();
+  });
+
+  it('gives a bucket its capacity at once, then its rate, and never more than its capacity', async () => {
+    const one = policy('bucket', 4, 8, 'bucket');
+    const taken = async (): Promise<number> => {
+      let count = 0;
+      while (!(await limiter.consume([one])).violated) count++;
+      return count;
+    };
+    expect(await taken()).toBe(4);
+    clock.now += 6 * SECOND;
+    expect(await taken()).toBe(3);
+    clock.now += 3_600 * SECOND;
+    expect(await taken()).toBe(4);
+  });
+
+  it('counts a fixed window from its first request', async () => {
+    const one = policy('fixed', 2, 60, 'fixed');
+    expect((await limiter.consume([one])).states[0]?.remaining).toBe(1);
+    expect((await limiter.consume([one])).violated).toBeUndefined();
+    const refused = await limiter.consume([one]);
+    expect(refused.violated).toEqual(one);
+    expect(refused.retryAfterS).toBeLessThanOrEqual(60);
+  });
+
+  it('counts nothing at all if one of several policies refuses', async () => {
+    const wide = policy('sliding', 10, 60, 'wide');
+    const narrow = policy('sliding', 1, 60, 'narrow');
+    await limiter.consume([wide, narrow]);
+    const refused = await limiter.consume([wide, narrow]);
+    expect(refused.violated).toEqual(narrow);
+    expect((await limiter.peek([wide])).states[0]?.remaining).toBe(9);
+  });
+
+  it('counts a request of some cost as so many', async () => {
+    const one = policy('sliding', 10, 60, 'cost');
+    expect((await limiter.consume([one], 7)).states[0]?.remaining).toBe(3);
+    expect((await limiter.consume([one], 4)).violated).toEqual(one);
+    expect((await limiter.consume([one], 3)).violated).toBeUndefined();
+  });
+
+  it('leaves no key without an end', async () => {
+    const keys = await redis.client.keys(`${redis.prefix}:*`);
+    expect(keys.length).toBeGreaterThan(0);
+    for (const key of keys) expect(await redis.client.pttl(key)).toBeGreaterThan(0);
+  });
+});
+
+describe('the limits of actions', () => {
+  let installation: TestInstallation;
+
+  beforeAll(async () => {
+    const rate_limits = { ...TEST_SETTINGS.rate_limits, actions_per_minute: 12, risk_standard_per_minute: 3 };
+    installation = await startInstallation({ settings: { ...TEST_SETTINGS, rate_limits } });
+  }, 60_000);
+  afterAll(() => installation?.close());
+
+  it('hold over both processes, and refuse no more than they must', async () => {
+    const { client } = await installation.user('operator');
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, i) =>
+        installation.at(client, i % 2).action('queue.resume', { queue: 'inspector' }),
+      ),
+    );
+    expect(answers.filter((answer) => answer.status === 200)).toHaveLength(3);
+    const refused = answers.find((answer) => answer.status === 429);
+    expect(refused?.body.error).toContain('"queue.resume"');
+  });
+
+  it('are one for each action, with a total and a burst over all of them', async () => {
+    const { client } = await installation.user('operator');
+    const names: string[] = [];
+    for (const action of ['queue.resume', 'queue.pause', 'queue.resume', 'queue.pause', 'queue.resume']) {
+      const answer = await client.action(action, { queue: 'inspector' });
+      names.push(answer.status === 429 ? (/"(.*?)"/.exec(answer.body.error ?? '')?.[1] ?? '?') : 'admitted');
+    }
+    // Twice the rate of 12 a minute over ten seconds: a burst of four.
+    expect(names).toEqual(['admitted', 'admitted', 'admitted', 'admitted', 'burst']);
+  });
+
+  it('are not spent by others, nor by what is denied', async () => {
+    const { client } = await installation.user('readonly');
+    for (let i = 0; i < 20; i++)
+      expect((await client.action('queue.resume', { queue: 'inspector' })).status).toBe(403);
+    const { client: operator } = await installation.user('operator');
+    const answer = await operator.action('queue.resume', { queue: 'inspector' });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('ratelimit')).toMatch(
+      /"actions";r=11;t=60, "burst";r=3;t=\d+, "queue.resume";r=2;t=60/,
+    );
+  });
+
+  it('do not exist for actions that do not exist', async () => {
+    const { client } = await installation.user('operator');
+    const keys = () => installation.redis.client.keys(`${installation.redis.prefix}:limit:*`);
+    await client.action('queue.resume', { queue: 'inspector' });
+    const before = (await keys()).length;
+    for (let i = 0; i < 50; i++) {
+      const answer = await client.action(`nothing.number_${i}`);
+      expect([answer.status, answer.body.error_code]).toEqual([400, 'UNKNOWN_ACTION']);
+    }
+    expect((await keys()).length).toBe(before);
+  });
+
+  it('refuse everything while Redis is away, with nothing done', async () => {
+    const { client } = await installation.user('operator');
+    await client.action('queue.resume', { queue: 'inspector' });
+    await installation.redis.client.call('CLIENT', 'PAUSE', '4000', 'ALL');
+    const answer = await client.action('queue.pause', { queue: 'inspector' });
+    await installation.redis.client.call('CLIENT', 'UNPAUSE').catch(() => undefined);
+    expect([answer.status, answer.body.error_code]).toEqual([503, 'SERVICE_UNAVAILABLE']);
+    expect(
+      await installation.database.query(`SELECT FROM queues WHERE name = 'inspector' AND paused`),
+    ).toEqual([]);
+  });
+});

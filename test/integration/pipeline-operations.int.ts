@@ -1,0 +1,225 @@
+import { createHash } from 'node:crypto';
+import { QueueAdmin } from '../../src/media/flow/queues/queue-admin.service';
+import type { HttpClient } from '../support/http-client';
+import { eventually } from '../support/eventually';
+import { startInstallation, type TestInstallation } from '../support/installation';
+import { failedJob, newKey, waitingJob } from '../support/pipeline';
+
+interface Execution {
+  execution: { status: string; result: Record<string, unknown>; error_code: string | null };
+}
+
+let installation: TestInstallation;
+let admin: HttpClient;
+let adminId: string;
+
+beforeAll(async () => {
+  installation = await startInstallation();
+  const { user, client } = await installation.user('admin');
+  admin = client;
+  adminId = user.id;
+  // Nothing is to take the waiting jobs of these tests: no worker runs, and the queue is paused besides.
+  await installation.get(QueueAdmin).pause('all');
+}, 60_000);
+afterAll(() => installation?.close());
+
+const ended = (executionId: unknown): Promise<Execution['execution']> =>
+  eventually(
+    async () => {
+      const { data } = await admin.get<Execution>(
+        `/api/admin/action/status?execution_id=${String(executionId)}`,
+      );
+      expect(data.execution.status).not.toBe('running');
+      return data.execution;
+    },
+    { timeoutMs: 20_000 },
+  );
+const statusOf = async (jobId: string) =>
+  (await installation.database.query<{ status: string }>('SELECT status FROM jobs WHERE id = $1', [jobId]))[0]
+    ?.status;
+
+describe('an operation', () => {
+  it('is not run for somebody who has lost the permission meanwhile', async () => {
+    const { user, client } = await installation.user('operator');
+    const accepted = await client.action('job.export', { filter: {} }, { headers: newKey() });
+    await installation.database.query(`UPDATE users SET role = 'user' WHERE id = $1`, [user.id]);
+    const manager = await installation.startManager();
+    expect(await ended(accepted.body.execution_id)).toMatchObject({
+      status: 'failed',
+      error_code: 'FORBIDDEN',
+    });
+    await manager.close();
+  }, 60_000);
+
+  it('waits for a manager, is run by it, and is answered the same way all the time', async () => {
+    const headers = newKey();
+    await failedJob(installation.database, adminId);
+    const payload = { filter: { status: ['failed'] }, format: 'ndjson' };
+    const accepted = await admin.action('job.export', payload, { headers });
+    expect(accepted.status).toBe(202);
+    expect(accepted.data).toMatchObject({ status: 'running', execution_id: accepted.body.execution_id });
+    // What Redis had is gone: Postgres knows it.
+    const keys = await installation.redis.client.keys(`${installation.redis.prefix}:bull:operations:*`);
+    await installation.redis.client.del(keys);
+    await installation.startManager();
+    const done = await ended(accepted.body.execution_id);
+    expect(done).toMatchObject({ status: 'succeeded', result: { rows: 1, name: 'jobs.ndjson' } });
+    const replay = await admin.action('job.export', payload, { headers });
+    expect([replay.status, replay.bytes.equals(accepted.bytes)]).toEqual([202, true]);
+  }, 60_000);
+
+  it('is answered with its result if the caller waits', async () => {
+    const title = '=HYPERLINK("http://evil.example")';
+    const job = await failedJob(installation.database, adminId);
+    await installation.database.query('UPDATE jobs SET title = $2 WHERE id = $1', [job, title]);
+    const headers = newKey();
+    const call = { options: { wait_ms: 20_000 }, headers };
+    const answer = await admin.action<Record<string, string>>(
+      'job.export',
+      { filter: {}, include_steps: true },
+      call,
+    );
+    expect(answer.status).toBe(200);
+    const file = await admin.get(new URL(answer.data['download_url'] ?? '').pathname);
+    expect(createHash('sha256').update(file.bytes).digest('hex')).toBe(answer.data['sha256']);
+    const text = file.bytes.toString('utf8');
+    expect(text.split('\n')[0]).toContain('step_agent');
+    expect(text).toContain(`"'=HYPERLINK(""http://evil.example"")"`);
+    const replay = await admin.action('job.export', { filter: {}, include_steps: true }, call);
+    expect([replay.status, replay.bytes.equals(answer.bytes)]).toEqual([200, true]);
+  }, 60_000);
+});
+
+describe('a preview', () => {
+  interface Preview {
+    count: number;
+    ids: string[];
+    digest: string;
+    preview_token: string;
+  }
+  const preview = () =>
+    admin.action<Preview>('queue.clear', { queue: 'inspector' }, { options: { dry_run: true } });
+
+  it('freezes what may be acted on', async () => {
+    const [kept, changed, gone] = await Promise.all([
+      waitingJob(installation.database, adminId),
+      waitingJob(installation.database, adminId),
+      waitingJob(installation.database, adminId),
+    ]);
+    const shown = await preview();
+    expect(shown.data.count).toBe(3);
+    expect([...shown.data.ids].sort()).toEqual([kept, changed, gone].sort());
+    expect(await statusOf(kept)).toBe('queued');
+
+    const added = await waitingJob(installation.database, adminId);
+    await installation.database.query('UPDATE jobs SET attempt = 2 WHERE id = $1', [changed]);
+    await installation.database.query(
+      `UPDATE steps SET status = 'processing' WHERE job_id = $1 AND agent = 'inspector'`,
+      [gone],
+    );
+
+    const options = { preview_token: shown.data.preview_token, wait_ms: 20_000 };
+    const answer = await admin.action('queue.clear', { queue: 'inspector' }, { options, headers: newKey() });
+    expect(answer.data).toMatchObject({
+      cancelled_jobs: 1,
+      since_preview: { added: 1, changed: 1, gone: 1 },
+    });
+    expect(await Promise.all([kept, changed, added].map(statusOf))).toEqual([
+      'cancelled',
+      'queued',
+      'queued',
+    ]);
+    await installation.database.query(`UPDATE jobs SET status = 'failed'`);
+    await installation.database.query(`UPDATE steps SET status = 'failed'`);
+  }, 30_000);
+
+  it('is recorded as a preview, and not as the act', async () => {
+    const shown = await preview();
+    const rows = await installation.database.query(
+      'SELECT phase, kind, outcome FROM audit_entries WHERE execution_id = $1 ORDER BY seq',
+      [shown.body.execution_id],
+    );
+    expect(rows).toEqual([
+      { phase: 'intent', kind: 'preview', outcome: 'pending' },
+      { phase: 'outcome', kind: 'preview', outcome: 'succeeded' },
+    ]);
+  });
+
+  it('leaves the key free for the act', async () => {
+    const headers = newKey();
+    const shown = await admin.action(
+      'queue.clear',
+      { queue: 'packager' },
+      { options: { dry_run: true }, headers },
+    );
+    const act = await admin.action('queue.clear', { queue: 'packager' }, { headers });
+    expect([shown.status, act.status]).toEqual([200, 202]);
+  });
+
+  it('can be acted on by nobody else, for nothing else, and not changed', async () => {
+    const shown = await preview();
+    const token = shown.data.preview_token;
+    const { client: other } = await installation.user('admin');
+    const tries = await Promise.all([
+      other.action('queue.clear', { queue: 'inspector' }, { options: { preview_token: token } }),
+      admin.action('queue.clear', { queue: 'packager' }, { options: { preview_token: token } }),
+      admin.action(
+        'queue.clear',
+        { queue: 'inspector' },
+        { options: { preview_token: `${token.slice(0, -2)}xx` } },
+      ),
+      admin.action('queue.clear', { queue: 'inspector' }, { options: { preview_token: 'x.y' } }),
+    ]);
+    for (const answer of tries)
+      expect([answer.status, answer.body.error_code]).toEqual([400, 'PREVIEW_INVALID']);
+  });
+});
+
+describe('a critical action', () => {
+  const toggle = (options: object, headers: Record<string, string> = newKey()) =>
+    admin.action('system.maintenance_mode_toggle', { enabled: true }, { options, headers });
+
+  it.each([
+    ['neither name nor reason', {}],
+    ['no reason', { confirm: 'system.maintenance_mode_toggle' }],
+    ['another name', { confirm: 'yes', reason: 'a test' }],
+    ['an empty reason', { confirm: 'system.maintenance_mode_toggle', reason: ' ' }],
+  ])('is refused with %s', async (_what, options) => {
+    const answer = await toggle(options);
+    expect([answer.status, answer.body.error_code]).toEqual([400, 'CONFIRMATION_REQUIRED']);
+  });
+
+  it('needs a key', async () => {
+    const answer = await toggle({ confirm: 'system.maintenance_mode_toggle', reason: 'a test' }, {});
+    expect([answer.status, answer.body.error_code]).toEqual([400, 'IDEMPOTENCY_KEY_REQUIRED']);
+  });
+
+  it('closes the user API on every process within a second, and opens it again', async () => {
+    const { client } = await installation.user('user');
+    const confirmed = { confirm: 'system.maintenance_mode_toggle', reason: 'a test' };
+    const on = await toggle(confirmed);
+    expect(on.data).toMatchObject({ enabled: true, changed: true });
+    for (const api of [0, 1]) {
+      await eventually(
+        async () => {
+          const answer = await installation.at(client, api).get('/api/jobs/history');
+          expect([answer.status, answer.body.error_code]).toEqual([503, 'MAINTENANCE']);
+          expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+        },
+        { timeoutMs: 1_000 },
+      );
+      expect((await installation.at(admin, api).get('/api/admin/action/status')).status).toBe(200);
+    }
+    await admin.action(
+      'system.maintenance_mode_toggle',
+      { enabled: false },
+      { options: confirmed, headers: newKey() },
+    );
+    await eventually(
+      async () => expect((await installation.at(client, 1).get('/api/jobs/history')).status).toBe(200),
+      {
+        timeoutMs: 1_000,
+      },
+    );
+  });
+});
