@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { copyFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, open, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FolderBlobStore } from '../../platform/storage/folder-blob-store';
@@ -101,5 +101,34 @@ describe('assemble', () => {
     await expect(assemble(files, upload, chunks, GOING)).rejects.toBeInstanceOf(ChunkLost);
     await copyFile(join(folder, 'copy'), await pathOf(4));
     await expectWhole();
+  });
+
+  describe('on a full disk', () => {
+    /** Lets the write of that number, from 1, fail as on a full disk. */
+    async function failWrite(number: number): Promise<void> {
+      const handle = await open(await pathOf(0));
+      const proto = Object.getPrototypeOf(handle) as { write: (...args: unknown[]) => Promise<unknown> };
+      await handle.close();
+      const { write } = proto;
+      let calls = 0;
+      jest.spyOn(proto, 'write').mockImplementation(function (this: unknown, ...args) {
+        calls += 1;
+        if (calls === number) return Promise.reject(Object.assign(new Error('full'), { code: 'ENOSPC' }));
+        return write.apply(this, args);
+      });
+    }
+    afterEach(() => jest.restoreAllMocks());
+
+    it('makes room with the chunks that were copied', async () => {
+      await failWrite(3);
+      await expectWhole();
+    });
+
+    it('says so when there is no room to make, and goes on when there is', async () => {
+      await failWrite(1);
+      await expect(assemble(files, upload, chunks, GOING)).rejects.toMatchObject({ code: 'STORAGE_FULL' });
+      expect(await readdir(join(folder, '.tmp/uploads', ID))).toHaveLength(chunks.length);
+      await expectWhole();
+    });
   });
 });

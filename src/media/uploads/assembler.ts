@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { AppError } from '../../platform/errors/app-error';
 import { writeAll } from './spool';
 import type { ReceivedChunk, Upload } from './upload';
 import type { UploadFiles } from './upload-files';
@@ -20,8 +21,8 @@ export class ChunkLost extends Error {
 /**
  * Puts the chunks of an upload together in one file, streaming, and hashes it: the path and the checksum.
  *
- * The file grows out of the first chunk's own, and the others are removed as soon as they are safely in it, so it
- * takes hardly more space than the upload itself. It can be stopped or killed at any point and begun again, also by
+ * The file grows out of the first chunk's own, and the others are removed when they are safely in it, at the latest
+ * when the disk is full: a chunk's worth of free space is enough. It can be stopped or killed at any point and begun again, also by
  * another process while the first is only slow: both write the same bytes to the same places.
  *
  * @throws ChunkLost; AppError STORAGE_FULL; the reason of `signal`
@@ -109,8 +110,19 @@ class Assembly {
       if (bytesRead === 0) throw new ChunkLost(chunk.index);
       const data = this.block.subarray(0, bytesRead);
       this.hash.update(data);
-      if (to !== undefined) await writeAll(this.target, data, to + done);
+      if (to !== undefined) await this.write(data, to + done);
       done += bytesRead;
+    }
+  }
+
+  /** Writes to the target; where the disk is full, the chunks that were copied make room first. */
+  private async write(data: Buffer, position: number): Promise<void> {
+    try {
+      await writeAll(this.target, data, position);
+    } catch (error) {
+      if (!(error instanceof AppError) || this.copied.length === 0) throw error;
+      await this.settle();
+      await writeAll(this.target, data, position);
     }
   }
 
