@@ -1,10 +1,10 @@
 import { WebSocket } from 'ws';
-import { GatewayClient, type GatewayClientOptions, type SocketLike } from './gateway-client';
+import { GatewayClient, type GatewayClientOptions } from './gateway-client';
 
 /** A {@link GatewayClient} for Node, not connected yet. */
 export function nodeGatewayClient(options: Omit<GatewayClientOptions, 'connect'>): GatewayClient {
   return new GatewayClient({
     ...options,
-    connect: (url) => new WebSocket(url, { perMessageDeflate: false }) as unknown as SocketLike,
+    connect: (url) => new WebSocket(url, { perMessageDeflate: false }),
   });
 }

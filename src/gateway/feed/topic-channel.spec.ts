@@ -1,0 +1,201 @@
+import type { FeedEvent, FeedPosition } from '../../platform/feed/live-feed';
+import { TopicChannel } from './topic-channel';
+import type { TopicSubscription } from './topic-subscription';
+
+/** A feed that the test writes, announces, loses and empties as it likes. */
+class ScriptedFeed {
+  epoch = 'one';
+  history: FeedEvent[] = [];
+  offset = 0;
+  reads = 0;
+  /** Runs while the history is being read. */
+  meanwhile: () => void = () => undefined;
+
+  /** Appends an event without announcing it. */
+  append(): FeedEvent {
+    const event = { topic: 't', offset: ++this.offset, epoch: this.epoch, data: { n: this.offset } };
+    this.history.push(event);
+    return event;
+  }
+
+  restart(epoch: string): void {
+    this.epoch = epoch;
+    this.offset = 0;
+    this.history = [];
+  }
+
+  position(): Promise<FeedPosition> {
+    return Promise.resolve({ offset: this.offset, epoch: this.epoch });
+  }
+
+  async read(_topic: string, after: number, limit: number) {
+    this.reads++;
+    const answer = {
+      events: this.history.filter((event) => event.offset > after).slice(0, limit),
+      position: { offset: this.offset, epoch: this.epoch },
+    };
+    this.meanwhile();
+    await new Promise(setImmediate);
+    return answer;
+  }
+}
+
+describe('TopicChannel', () => {
+  let feed: ScriptedFeed;
+  let channel: TopicChannel;
+  let errors: Error[];
+
+  beforeEach(() => {
+    feed = new ScriptedFeed();
+    errors = [];
+    channel = new TopicChannel('t', feed, (error) => errors.push(error));
+  });
+
+  const settle = () => new Promise((resolve) => setTimeout(resolve, 5));
+  const announce = () => channel.receive(feed.append());
+
+  async function follow(since?: FeedPosition) {
+    const seen: (number | string)[] = [];
+    const subscription: TopicSubscription = await channel.subscribe(
+      {
+        begin: ({ offset, epoch }, recovered) => seen.push(`${recovered ? 'on' : 'new'} ${epoch} ${offset}`),
+        write: (frame) => {
+          const text = frame.subarray(frame.indexOf('{')).toString();
+          seen.push((JSON.parse(text) as { offset: number }).offset);
+        },
+        overflow: () => seen.push('overflow'),
+      },
+      since,
+    );
+    return { seen, subscription };
+  }
+
+  it('delivers in order, once, to everybody', async () => {
+    const [a, b] = [await follow(), await follow()];
+    const events = [feed.append(), feed.append()];
+    for (const event of [...events, ...events]) channel.receive(event);
+    expect(a.seen).toEqual(['new one 0', 1, 2]);
+    expect(b.seen).toEqual(a.seen);
+    a.subscription.end();
+    announce();
+    expect(a.seen).toHaveLength(3);
+    expect(b.seen).toHaveLength(4);
+  });
+
+  it('reads what pub/sub lost before it goes on', async () => {
+    const { seen } = await follow();
+    announce();
+    feed.append();
+    feed.append();
+    announce();
+    announce();
+    await settle();
+    expect(seen).toEqual(['new one 0', 1, 2, 3, 4, 5]);
+    expect(feed.reads).toBe(1);
+  });
+
+  it('finds out at the next check that the last events were lost', async () => {
+    const { seen } = await follow();
+    feed.append();
+    await channel.check();
+    expect(seen).toEqual(['new one 0', 1]);
+  });
+
+  it('tells everybody to start anew when the history does not reach back', async () => {
+    const { seen } = await follow();
+    announce();
+    for (let i = 0; i < 5; i++) feed.append();
+    feed.history = feed.history.slice(-2);
+    announce();
+    await settle();
+    expect(seen).toEqual(['new one 0', 1, 'new one 7']);
+    announce();
+    expect(seen.at(-1)).toBe(8);
+  });
+
+  it('tells everybody to start anew in a new epoch', async () => {
+    const { seen } = await follow();
+    announce();
+    feed.restart('two');
+    announce();
+    await settle();
+    announce();
+    expect(seen).toEqual(['new one 0', 1, 'new two 1', 2]);
+  });
+
+  it('sends history first, then what came while it was read, each once', async () => {
+    await follow();
+    for (let i = 0; i < 400; i++) announce();
+    feed.meanwhile = () => {
+      announce();
+      announce();
+    };
+    // Further back than what is kept in memory.
+    const { seen } = await follow({ offset: 10, epoch: 'one' });
+    announce();
+    expect(feed.reads).toBe(1);
+    expect(seen[0]).toBe('on one 10');
+    expect(seen.slice(1)).toEqual(Array.from({ length: 393 }, (_, n) => 11 + n));
+  });
+
+  it('answers those who were away for a moment from memory', async () => {
+    await follow();
+    for (let i = 0; i < 10; i++) announce();
+    const { seen } = await follow({ offset: 7, epoch: 'one' });
+    expect(seen).toEqual(['on one 7', 8, 9, 10]);
+    expect(feed.reads).toBe(0);
+  });
+
+  it('lets a subscriber who is ahead of this process go on, without a repeat', async () => {
+    await follow();
+    announce();
+    const late = [feed.append(), feed.append()];
+    const { seen } = await follow({ offset: 3, epoch: 'one' });
+    for (const event of late) channel.receive(event);
+    announce();
+    expect(seen).toEqual(['on one 3', 4]);
+  });
+
+  it('does not take a place in an old epoch for one in the new', async () => {
+    await follow();
+    for (let i = 0; i < 300; i++) announce();
+    feed.meanwhile = () => {
+      feed.meanwhile = () => undefined;
+      feed.restart('two');
+      announce();
+    };
+    const { seen } = await follow({ offset: 5, epoch: 'one' });
+    await settle();
+    announce();
+    const restart = seen.indexOf('new two 1');
+    expect(restart).toBeGreaterThan(-1);
+    expect(seen.slice(restart)).toEqual(['new two 1', 2]);
+  });
+
+  it('goes on by itself after Redis was away when a gap had to be healed', async () => {
+    const { seen } = await follow();
+    const read = feed.read.bind(feed);
+    feed.read = () => Promise.reject(new Error('away'));
+    feed.append();
+    announce();
+    await settle();
+    expect(errors).toHaveLength(1);
+    feed.read = read;
+    announce();
+    await settle();
+    expect(seen).toEqual(['new one 0', 1, 2, 3]);
+  });
+
+  it('does not keep more than 1 MB for a subscriber that waits for its history', async () => {
+    await follow();
+    for (let i = 0; i < 300; i++) announce();
+    feed.meanwhile = () => {
+      for (let i = 0; i < 3; i++) {
+        const event = feed.append();
+        channel.receive({ ...event, data: 'x'.repeat(600_000) });
+      }
+    };
+    const { seen } = await follow({ offset: 5, epoch: 'one' });
+    expect(seen).toContain('overflow');
+  });
+});
