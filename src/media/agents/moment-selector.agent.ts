@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Agent, AgentResult, AgentRun } from './agent';
 import { AgentError } from './agent-error';
 import {
@@ -8,9 +9,16 @@ import {
   type MomentSelectorOutput,
   type SelectedClip,
 } from './support/outputs';
-import { FEATURES, pickBest, Scorer } from './support/scoring';
+import { FEATURES, pickBest, Scorer, type ScoredWindow } from './support/scoring';
 import { numberSetting, weightsSetting, wholeSetting, withDefaults } from './support/settings';
-import { candidateWindows, findBoundaries, fitLengths, type LengthRules } from './support/windows';
+import {
+  findBoundaries,
+  fitLengths,
+  wholeWindow,
+  windowsFrom,
+  type Boundary,
+  type LengthRules,
+} from './support/windows';
 
 const DEFAULTS = {
   count: 3,
@@ -18,9 +26,11 @@ const DEFAULTS = {
   max_s: 60,
   target_s: 20,
   weights: { loudness: 0.3, sound: 0.2, variety: 0.15, edges: 0.2, length: 0.15 },
-  /** What a wholly black or frozen clip loses. */
+  /** What a clip loses that is wholly black, or frozen without sound. */
   dead_penalty: 1,
-  /** Clips after the first that are black or frozen for more than this share are left out. */
+  /** What a clip loses whose picture stands still all the time, while there is sound. */
+  still_penalty: 0.3,
+  /** Clips after the first in which nothing happens for more than this share are left out. */
   max_dead_share: 0.8,
 };
 
@@ -46,12 +56,41 @@ export const momentSelector: Agent = {
   maxAttempts: 3,
   weight: 2,
 
-  run(run: AgentRun): Promise<AgentResult> {
-    return Promise.resolve({ status: 'completed', output: select(run) });
+  async run(run: AgentRun): Promise<AgentResult> {
+    return { status: 'completed', output: await select(run) };
   },
 };
 
-function select(run: AgentRun): MomentSelectorOutput {
+/** Boundaries whose windows are scored before other work of this process gets its turn. */
+const TURN = 200;
+/** Up to so many boundaries every window is kept for the choice; beyond, the best of each beginning. */
+const KEEP_ALL = 500;
+const KEEP = 3;
+
+/** Scores all windows, in turns: the worker's heartbeat must go on meanwhile. */
+async function scoreAll(
+  run: AgentRun,
+  scorer: Scorer,
+  boundaries: readonly Boundary[],
+  lengths: LengthRules,
+): Promise<{ kept: ScoredWindow[]; seen: number }> {
+  const kept: ScoredWindow[] = [];
+  let seen = 0;
+  for (let index = 0; index < boundaries.length; index += 1) {
+    const scored = windowsFrom(boundaries, index, lengths).map((window) => scorer.score(window));
+    seen += scored.length;
+    if (boundaries.length > KEEP_ALL) scored.sort((a, b) => b.score - a.score).splice(KEEP);
+    kept.push(...scored);
+    if (index % TURN !== TURN - 1) continue;
+    run.progress(index / boundaries.length);
+    await setImmediate();
+    if (run.signal.aborted) throw new AgentError('ABORTED');
+  }
+  if (kept.length > 0) return { kept, seen };
+  return { kept: wholeWindow(boundaries).map((window) => scorer.score(window)), seen: 1 };
+}
+
+async function select(run: AgentRun): Promise<MomentSelectorOutput> {
   const { proxy, duration_s } = requireInput(run, 'normaliser');
   const scenes = findInput(run, 'scene-detector');
   const sound = findInput(run, 'audio-analyst');
@@ -62,7 +101,10 @@ function select(run: AgentRun): MomentSelectorOutput {
     scenes,
     sound,
     weightsSetting(settings, 'weights', FEATURES),
-    numberSetting(settings, 'dead_penalty', 0, 10),
+    {
+      dead: numberSetting(settings, 'dead_penalty', 0, 10),
+      still: numberSetting(settings, 'still_penalty', 0, 10),
+    },
     lengths,
   );
   const boundaries = findBoundaries(
@@ -75,8 +117,8 @@ function select(run: AgentRun): MomentSelectorOutput {
     },
     Math.max(1, lengths.targetS / 2),
   );
-  const windows = candidateWindows(boundaries, lengths).map((window) => scorer.score(window));
-  const picked = pickBest(windows, count, numberSetting(settings, 'max_dead_share', 0, 1));
+  const { kept, seen } = await scoreAll(run, scorer, boundaries, lengths);
+  const picked = pickBest(kept, count, numberSetting(settings, 'max_dead_share', 0, 1));
   const clips = picked.map((window, index): SelectedClip => ({
     position: index + 1,
     start_s: micro(window.from.time_s),
@@ -90,7 +132,7 @@ function select(run: AgentRun): MomentSelectorOutput {
     engine: 'moment-selector 1.0.0',
     params: settings,
     clips,
-    candidates: windows.length,
+    candidates: seen,
     note: clips.length < count ? `The video has room for ${clips.length} of ${count} clips.` : null,
   };
 }

@@ -1,17 +1,16 @@
 import type { ClipReason } from '../agent';
 import type { AudioAnalystOutput, SceneDetectorOutput } from './outputs';
-import { Coverage, unite, type LengthRules, type Window } from './windows';
+import { Coverage, intersect, unite, type LengthRules, type Window } from './windows';
 
 /** What makes a moment good. Each is 0..1 for a window. */
 export const FEATURES = ['loudness', 'sound', 'variety', 'edges', 'length'] as const;
 export type Feature = (typeof FEATURES)[number];
 const OF_SOUND: readonly Feature[] = ['loudness', 'sound'];
 
-/** A window with its score and what it is made of. */
+/** A window with its score, 0..1. */
 export interface ScoredWindow extends Window {
   score: number;
-  features: Partial<Record<Feature, number>>;
-  /** Share of the window that is black or frozen. */
+  /** Share of the window in which nothing happens: black, or frozen without sound. */
   dead: number;
 }
 
@@ -47,6 +46,7 @@ export class Scorer {
   private readonly levels: Levels | undefined;
   private readonly silence: Coverage | undefined;
   private readonly dead: Coverage;
+  private readonly still: Coverage;
   private readonly cuts: number[];
   private readonly weights: Partial<Record<Feature, number>>;
 
@@ -54,12 +54,16 @@ export class Scorer {
     scenes: SceneDetectorOutput | undefined,
     sound: AudioAnalystOutput | undefined,
     weights: Record<Feature, number>,
-    private readonly deadPenalty: number,
+    private readonly penalties: { dead: number; still: number },
     private readonly lengths: LengthRules,
   ) {
     this.levels = sound && new Levels(sound.rms_db);
     this.silence = sound && new Coverage(unite(sound.silences));
-    this.dead = new Coverage(unite([...(scenes?.blacks ?? []), ...(scenes?.freezes ?? [])]));
+    const freezes = scenes?.freezes ?? [];
+    // A still picture with sound is a slide with somebody talking: not lively, but not dead.
+    const silentFreezes = sound ? intersect(freezes, sound.silences) : freezes;
+    this.dead = new Coverage(unite([...(scenes?.blacks ?? []), ...silentFreezes]));
+    this.still = new Coverage(unite(freezes));
     this.cuts = (scenes?.cuts ?? []).map((cut) => cut.time_s);
     const present = FEATURES.filter((f) => (sound || !OF_SOUND.includes(f)) && (scenes || f !== 'variety'));
     const sum = present.reduce((total, feature) => total + weights[feature], 0);
@@ -68,22 +72,40 @@ export class Scorer {
     );
   }
 
-  /** Scores one window, 0..1. */
-  score(window: Window): ScoredWindow {
-    const [start, end] = [window.from.time_s, window.to.time_s];
+  /** One feature of a window, 0..1. */
+  private feature(name: Feature, { from, to }: Window): number {
+    const [start, end] = [from.time_s, to.time_s];
     const length = end - start;
-    const features: Partial<Record<Feature, number>> = {
-      edges: (Number(window.from.kind !== 'grid') + Number(window.to.kind !== 'grid')) / 2,
-      length: clamp(1 - Math.abs(length - this.lengths.targetS) / this.lengths.targetS),
-    };
-    // One cut in five seconds is lively enough; more is no better.
-    if (this.weights.variety !== undefined)
-      features.variety = clamp(this.cutsWithin(start, end) / (length / 5));
-    if (this.levels) features.loudness = this.levels.loudness(start, end);
-    if (this.silence) features.sound = 1 - this.silence.share(start, end);
-    const dead = this.dead.share(start, end);
-    const sum = FEATURES.reduce((total, f) => total + (features[f] ?? 0) * (this.weights[f] ?? 0), 0);
-    return { ...window, features, dead, score: clamp(sum - this.deadPenalty * dead) };
+    switch (name) {
+      case 'loudness':
+        return this.levels?.loudness(start, end) ?? 0;
+      case 'sound':
+        return 1 - (this.silence?.share(start, end) ?? 0);
+      case 'variety':
+        // One cut in five seconds is lively enough; more is no better.
+        return clamp(this.cutsWithin(start, end) / (length / 5));
+      case 'edges':
+        return (Number(from.kind !== 'grid') + Number(to.kind !== 'grid')) / 2;
+      case 'length':
+        return clamp(1 - Math.abs(length - this.lengths.targetS) / this.lengths.targetS);
+    }
+  }
+
+  private get known(): Feature[] {
+    return FEATURES.filter((name) => this.weights[name] !== undefined);
+  }
+
+  /** Scores one window. Called for very many. */
+  score(window: Window): ScoredWindow {
+    const { from, to } = window;
+    const dead = this.dead.share(from.time_s, to.time_s);
+    const still = this.still.share(from.time_s, to.time_s);
+    let sum = -this.penalties.dead * dead - this.penalties.still * Math.max(0, still - dead);
+    for (const name of FEATURES) {
+      const weight = this.weights[name];
+      if (weight !== undefined) sum += weight * this.feature(name, window);
+    }
+    return { from, to, dead, score: clamp(sum) };
   }
 
   private cutsWithin(startS: number, endS: number): number {
@@ -91,30 +113,58 @@ export class Scorer {
   }
 
   /** Why a window has its score, for people. */
-  reasons({ features, dead, from, to }: ScoredWindow): ClipReason[] {
+  reasons(window: ScoredWindow): ClipReason[] {
+    const { from, to, dead } = window;
+    const still = this.still.share(from.time_s, to.time_s);
+    const against: [string, number, number, string][] = [
+      [
+        'dead_picture',
+        dead,
+        this.penalties.dead,
+        dead > 0
+          ? `${percent(dead)} of it is black, or frozen and silent.`
+          : 'Something happens all the time.',
+      ],
+      [
+        'still_picture',
+        still,
+        this.penalties.still,
+        still > 0
+          ? `The picture stands still for ${percent(still)} of it.`
+          : 'The picture never stands still.',
+      ],
+    ];
+    return [
+      ...this.known.map((name) => {
+        const value = this.feature(name, window);
+        const sentence = this.sentence(name, value, window);
+        return { name, value: round(value), weight: round(this.weights[name] ?? 0), sentence };
+      }),
+      ...against.map(([name, value, weight, sentence]) => ({
+        name,
+        value: round(value),
+        weight: weight === 0 ? 0 : -weight,
+        sentence,
+      })),
+    ];
+  }
+
+  private sentence(name: Feature, value: number, { from, to }: Window): string {
     const length = to.time_s - from.time_s;
     const cuts = this.cutsWithin(from.time_s, to.time_s);
-    const sentences: Record<Feature, (value: number) => string> = {
-      loudness: (v) =>
-        v > 0.6
-          ? 'Louder than most of the video.'
-          : v < 0.4
-            ? 'Quieter than most of the video.'
-            : 'About as loud as the rest of the video.',
-      sound: (v) => (v > 0.99 ? 'No silence in it.' : `${percent(1 - v)} of it is silent.`),
-      variety: () => (cuts === 0 ? 'One shot without a cut.' : `${cuts + 1} shots.`),
-      edges: () => `Begins ${EDGE[from.kind]} and ends ${EDGE[to.kind]}.`,
-      length: () => `${length.toFixed(1)} s long; ${this.lengths.targetS.toFixed(1)} s were aimed at.`,
-    };
-    const reasons = FEATURES.flatMap((name) => {
-      const value = features[name];
-      const weight = this.weights[name];
-      if (value === undefined || weight === undefined) return [];
-      return [{ name, value: round(value), weight: round(weight), sentence: sentences[name](value) }];
-    });
-    const sentence =
-      dead > 0 ? `${percent(dead)} of it is black or frozen.` : 'No black or frozen picture in it.';
-    return [...reasons, { name: 'dead_picture', value: round(dead), weight: -this.deadPenalty, sentence }];
+    switch (name) {
+      case 'loudness':
+        if (value > 0.6) return 'Louder than most of the video.';
+        return value < 0.4 ? 'Quieter than most of the video.' : 'About as loud as the rest of the video.';
+      case 'sound':
+        return value > 0.99 ? 'No silence in it.' : `${percent(1 - value)} of it is silent.`;
+      case 'variety':
+        return cuts === 0 ? 'One shot without a cut.' : `${cuts + 1} shots.`;
+      case 'edges':
+        return `Begins ${EDGE[from.kind]} and ends ${EDGE[to.kind]}.`;
+      case 'length':
+        return `${length.toFixed(1)} s long; ${this.lengths.targetS.toFixed(1)} s were aimed at.`;
+    }
   }
 }
 
@@ -144,7 +194,7 @@ const round = (value: number) => Math.round(value * 1000) / 1000;
 /**
  * Takes the best windows that do not overlap; the first is always taken.
  *
- * @param maxDead a further clip that is black or frozen for more than this share is not worth having
+ * @param maxDead a further clip in which nothing happens for more than this share is not worth having
  */
 export function pickBest(windows: readonly ScoredWindow[], count: number, maxDead: number): ScoredWindow[] {
   const picked: ScoredWindow[] = [];

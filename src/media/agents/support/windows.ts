@@ -19,8 +19,8 @@ export interface LengthRules {
   targetS: number;
 }
 
-/** Windows that are looked at, at most: keeps a long and busy video from taking minutes. */
-const MAX_WINDOWS = 400_000;
+/** Ends that are looked at for each beginning, at most: keeps a long and busy video from taking minutes. */
+const MAX_ENDS = 24;
 
 /** Makes the wished lengths fit a video: a short one gets shorter clips, and at worst the whole of it is one. */
 export function fitLengths(durationS: number, count: number, wished: LengthRules): LengthRules {
@@ -60,22 +60,42 @@ export function findBoundaries(
   return [...byFrame.values()].sort((a, b) => a.time_s - b.time_s);
 }
 
-/** Every pair of boundaries whose distance is allowed. Never empty for a duration of at least `minS`. */
-export function candidateWindows(boundaries: readonly Boundary[], { minS, maxS }: LengthRules): Window[] {
+/** The windows that begin at a boundary and have an allowed length; evenly chosen ones where there are very many. */
+export function windowsFrom(
+  boundaries: readonly Boundary[],
+  index: number,
+  { minS, maxS }: LengthRules,
+): Window[] {
   const slack = 1e-6;
+  const from = boundaries[index];
+  if (!from) return [];
+  const first = indexAt(boundaries, from.time_s + minS - slack);
+  const beyond = indexAt(boundaries, from.time_s + maxS + slack);
+  const step = Math.max(1, (beyond - first) / MAX_ENDS);
   const windows: Window[] = [];
-  for (let a = 0; a < boundaries.length && windows.length < MAX_WINDOWS; a += 1) {
-    const from = boundaries[a];
-    if (!from) break;
-    for (let b = a + 1; b < boundaries.length; b += 1) {
-      const to = boundaries[b];
-      if (!to || to.time_s - from.time_s > maxS + slack) break;
-      if (to.time_s - from.time_s >= minS - slack) windows.push({ from, to });
-    }
+  for (let at = first; at < beyond; at += step) {
+    const to = boundaries[Math.floor(at)];
+    if (to && to.time_s > from.time_s) windows.push({ from, to });
   }
-  const [first, last] = [boundaries[0], boundaries.at(-1)];
-  if (windows.length === 0 && first && last) windows.push({ from: first, to: last });
   return windows;
+}
+
+/** The first boundary at or after a time. */
+function indexAt(boundaries: readonly Boundary[], timeS: number): number {
+  let low = 0;
+  let high = boundaries.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((boundaries[middle]?.time_s ?? Infinity) < timeS) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** From the first boundary to the last: what is left when no window has an allowed length. */
+export function wholeWindow(boundaries: readonly Boundary[]): Window[] {
+  const [from, to] = [boundaries[0], boundaries.at(-1)];
+  return from && to ? [{ from, to }] : [];
 }
 
 /** Seconds of `spans` that lie within a stretch, found fast by sums up to each span. Spans must not overlap. */
@@ -123,4 +143,20 @@ export function unite(spans: readonly Span[], gapS = 0): Span[] {
     else united.push({ ...span });
   }
   return united;
+}
+
+/** What lies in both of two lists of spans; neither may overlap in itself. */
+export function intersect(some: readonly Span[], others: readonly Span[]): Span[] {
+  const [a, b] = [unite(some), unite(others)];
+  const both: Span[] = [];
+  for (let i = 0, j = 0; i < a.length && j < b.length;) {
+    const [one, other] = [a[i], b[j]];
+    if (!one || !other) break;
+    const start_s = Math.max(one.start_s, other.start_s);
+    const end_s = Math.min(one.end_s, other.end_s);
+    if (start_s < end_s) both.push({ start_s, end_s });
+    if (one.end_s < other.end_s) i += 1;
+    else j += 1;
+  }
+  return both;
 }
