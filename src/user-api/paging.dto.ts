@@ -1,3 +1,4 @@
+import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsInt, IsOptional, IsUUID, Max, Min } from 'class-validator';
 import { AppError } from '../platform/errors/app-error';
@@ -16,6 +17,7 @@ export function ToInt(): PropertyDecorator {
 /** Which part of a list is wanted: a page by its number, or what follows a cursor. */
 export class PageQuery {
   /** The page, from 1. Pages reach 10,000 entries deep; read on from there with `cursor`. @example 1 */
+  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: MAX_DEPTH, default: 1 })
   @IsOptional()
   @ToInt()
   @IsInt()
@@ -24,6 +26,7 @@ export class PageQuery {
   page: number = 1;
 
   /** Entries per page. @example 20 */
+  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: 100, default: 20 })
   @IsOptional()
   @ToInt()
   @IsInt()

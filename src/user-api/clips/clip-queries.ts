@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DownloadLinks } from '../../media/clips/download-links';
 import { Db } from '../../platform/postgres/db';
-import type { ClipVariantView, ClipView } from './clips.dto';
+import type { ClipReasonView, ClipVariantView, ClipView } from './clips.dto';
 
 interface VariantRow {
   format: string;
@@ -21,7 +21,7 @@ interface ClipRow {
   start_s: number;
   end_s: number;
   score: number;
-  reasons: Record<string, unknown>[];
+  reasons: ClipReasonView[];
   poster_artifact_id: string | null;
   created_at: Date;
   variants: VariantRow[];

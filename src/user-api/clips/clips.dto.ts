@@ -21,12 +21,24 @@ export class ClipVariantView {
   content_type!: string;
   /** In bytes. @example 1843200 */
   size!: number;
-  /** SHA-256 of the file, also its ETag. */
+  /** SHA-256 of the file in hexadecimal, also its ETag. */
   sha256!: string;
   /** Works without signing in until it expires; Range requests are answered, `?inline=1` plays in a browser. */
   download_url!: string;
-  /** When the link stops working; ask again for a new one. */
+  /** When the link stops working; ask again for a new one. @example 2026-01-01T19:00:00.000Z */
   download_expires_at!: string;
+}
+
+/** One of the things that spoke for a moment, or against it. */
+export class ClipReasonView {
+  /** What was measured. @example loudness */
+  name!: string;
+  /** How much of it there is, 0 to 1. @example 0.7 */
+  value!: number;
+  /** How much it counts in the score. @example 0.2 */
+  weight!: number;
+  /** The same in words. @example It is louder than the rest. */
+  sentence!: string;
 }
 
 /** A clip that was cut out of a video. */
@@ -43,12 +55,14 @@ export class ClipView {
   end_s!: number;
   /** In seconds. @example 15.0 */
   duration_s!: number;
-  /** How good it is, the higher the better. @example 0.82 */
+  /** How good it is, 0 to 1. @example 0.82 */
   score!: number;
   /** Why this moment was chosen. */
-  reasons!: Record<string, unknown>[];
+  reasons!: ClipReasonView[];
   /** A picture of it; null if there is none. */
   poster_url!: string | null;
+  /** Its files, the widest first. */
   variants!: ClipVariantView[];
+  /** @example 2026-01-01T12:05:00.000Z */
   created_at!: string;
 }

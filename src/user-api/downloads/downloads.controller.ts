@@ -20,8 +20,10 @@ export class DownloadsController {
   ) {}
 
   /**
-   * A produced file. The token in the link is all that is needed; it expires. One range of bytes can be asked for, so
-   * that a player can seek; HEAD answers with the headers alone.
+   * A produced file.
+   *
+   * @remarks The token in the link is all that is needed; it expires. One range of bytes can be asked for, so that a
+   * player can seek; HEAD answers with the headers alone.
    */
   @Get(':token')
   @Public()

@@ -1,3 +1,4 @@
+import { ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsOptional, IsString, MaxLength } from 'class-validator';
 
 /** Which file. */
@@ -11,6 +12,7 @@ export class DownloadParam {
 /** How it is wanted. */
 export class DownloadQuery {
   /** `1` lets a browser show a picture or play a video instead of saving it. @example 1 */
+  @ApiPropertyOptional({ enum: ['0', '1'] })
   @IsOptional()
   @IsIn(['0', '1'])
   inline?: '0' | '1';

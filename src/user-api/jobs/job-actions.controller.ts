@@ -41,7 +41,11 @@ const IDEMPOTENCY_KEY = {
 export class JobActionsController {
   constructor(@Inject(ActionRunner) private readonly runner: ActionRunner) {}
 
-  /** Cancels a job of yours. What is running is stopped; what is done stays. */
+  /**
+   * Cancels a job of yours.
+   *
+   * @remarks What is running is stopped; what is done stays, and a retry can go on from there.
+   */
   @Post(':job_id/cancel')
   @HttpCode(200)
   @Roles('admin', 'operator', 'supervisor', 'user')
@@ -60,7 +64,11 @@ export class JobActionsController {
     sendAnswer(reply, await this.runner.run('job.cancel', { job_id }, call));
   }
 
-  /** Queues a failed or cancelled job of yours again, keeping what is still good. */
+  /**
+   * Queues a failed or cancelled job of yours again.
+   *
+   * @remarks Results of steps that are still good are kept, unless `from` is `start`.
+   */
   @Post(':job_id/retry')
   @HttpCode(200)
   @Roles('admin', 'operator', 'supervisor', 'user')

@@ -35,7 +35,11 @@ export class JobsController {
     @Inject(ClipQueries) private readonly clips: ClipQueries,
   ) {}
 
-  /** Makes a job of a finalized upload. It begins as soon as a worker is free. */
+  /**
+   * Makes a job of a finalized upload.
+   *
+   * @remarks It begins as soon as a worker is free.
+   */
   @Post('create')
   @Roles('admin', 'operator', 'supervisor', 'user')
   @ApiData(CreateJobResult, { status: 201, description: 'The job waits for a worker.' })
@@ -56,7 +60,7 @@ export class JobsController {
     return { job_id, status };
   }
 
-  /** Jobs, newest first. */
+  /** Jobs, newest first: one's own, or for staff those of everybody. */
   @Get('history')
   @Header('cache-control', 'no-store')
   @ApiData(JobSummary, { list: 'paged' })
@@ -79,7 +83,11 @@ export class JobsController {
     return jobView(found.job, found.steps);
   }
 
-  /** The clips of a job in their order, with links to their files; none until it is completed. */
+  /**
+   * The clips of a job in their order, with links to their files.
+   *
+   * @remarks There are none until the job is completed.
+   */
   @Get(':job_id/clips')
   @Header('cache-control', 'no-store')
   @ApiData(ClipView, { list: true })
@@ -89,7 +97,11 @@ export class JobsController {
     return this.clips.ofJob(job_id);
   }
 
-  /** Whether a job can be retried, and how. It changes nothing; POST retries. */
+  /**
+   * Whether a job can be retried, and how.
+   *
+   * @remarks This changes nothing; POST retries.
+   */
   @Get(':job_id/retry')
   @Header('cache-control', 'no-store')
   @ApiData(RetryAdvice)

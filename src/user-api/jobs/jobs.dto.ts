@@ -1,3 +1,4 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import {
   IsIn,
   IsInt,
@@ -57,6 +58,7 @@ export class JobIdParam {
 /** Which jobs. */
 export class JobsQuery extends PageQuery {
   /** Only jobs in this state. */
+  @ApiPropertyOptional({ enum: JOB_STATUSES })
   @IsOptional()
   @IsIn(JOB_STATUSES)
   status?: JobStatus;
@@ -74,6 +76,7 @@ export class CancelJobBody {
 /** How a retry is wanted. */
 export class RetryJobBody {
   /** `failed_step` keeps what is done, `start` does everything again. @example failed_step */
+  @ApiPropertyOptional({ enum: ['failed_step', 'start'], default: 'failed_step' })
   @IsOptional()
   @IsIn(['failed_step', 'start'])
   from?: 'failed_step' | 'start';
@@ -103,10 +106,13 @@ export class StepView {
   max_attempts!: number;
   /** The agents whose results it needs. @example ["normaliser"] */
   needs!: string[];
-  /** Why it was left out. */
+  /** Why it was left out; null if it was not. @example no_audio */
   skip_reason!: string | null;
+  /** Why it failed last; null unless it did. */
   error!: JobError | null;
+  /** When it was last begun. @example 2026-01-01T12:00:05.000Z */
   started_at!: string | null;
+  /** When it ended. @example 2026-01-01T12:00:17.000Z */
   finished_at!: string | null;
   /** How long it has been running, or ran, in seconds. @example 12.3 */
   duration_s!: number | null;
@@ -119,6 +125,7 @@ export class JobSummary {
   /** @example Holiday 2026 */
   title!: string;
   /** @example processing */
+  @ApiProperty({ enum: JOB_STATUSES })
   status!: JobStatus;
   /** 0 to 1. @example 0.35 */
   progress!: number;
@@ -132,8 +139,11 @@ export class JobSummary {
   user_id!: string;
   /** Why it failed; null unless it did. */
   error!: JobError | null;
+  /** When it was created. @example 2026-01-01T12:00:00.000Z */
   created_at!: string;
+  /** When its first step was begun. @example 2026-01-01T12:00:05.000Z */
   started_at!: string | null;
+  /** When it ended, in whatever way. @example 2026-01-01T12:00:47.000Z */
   finished_at!: string | null;
   /** How long it has been going, or went, since it began, in seconds. @example 42.1 */
   duration_s!: number | null;
@@ -141,14 +151,15 @@ export class JobSummary {
 
 /** A job. */
 export class JobView extends JobSummary {
+  /** Its steps, in the order of the graph. */
   steps!: StepView[];
   /** How many clips came out. @example 3 */
   clip_count!: number;
   /** Settings of agents that were given for this job. */
   settings!: Record<string, unknown>;
-  /** When somebody asked to cancel it. */
+  /** When somebody asked to cancel it. @example 2026-01-01T12:00:30.000Z */
   cancel_requested_at!: string | null;
-  /** Why it was cancelled. */
+  /** Why it was cancelled. @example Wrong file */
   cancel_reason!: string | null;
   /** To find it in logs. @example 4bf92f3577b34da6a3ce929d0e0e4736 */
   trace_id!: string | null;

@@ -61,7 +61,11 @@ export class UploadsController {
     @Inject(Db) private readonly db: Db,
   ) {}
 
-  /** Begins an upload. The answer says how the file has to be cut. */
+  /**
+   * Begins an upload.
+   *
+   * @remarks The answer says how the file has to be cut into chunks.
+   */
   @Post('init')
   @Roles('admin', 'operator', 'supervisor', 'user')
   @ApiData(InitUploadResult, { status: 201, description: 'Send the chunks now.' })
@@ -85,7 +89,9 @@ export class UploadsController {
   }
 
   /**
-   * Sends one chunk, in any order, several at a time. Sending a chunk again is harmless; with other bytes it is a
+   * Sends one chunk.
+   *
+   * @remarks Chunks may come in any order, several at a time. Sending one again is harmless; with other bytes it is a
    * conflict. A chunk whose connection was cut leaves nothing and is sent again.
    */
   @Post('chunk')
@@ -134,7 +140,11 @@ export class UploadsController {
     }
   }
 
-  /** Puts the chunks together and checks the file. Again for a finalized upload, it gives the same answer. */
+  /**
+   * Puts the chunks together and checks the file.
+   *
+   * @remarks For an upload that is finalized already, it gives the same answer again.
+   */
   @Post('finalize')
   @HttpCode(200)
   @Roles('admin', 'operator', 'supervisor', 'user')
@@ -161,7 +171,11 @@ export class UploadsController {
     };
   }
 
-  /** What was received of an upload, and what is missing: with this, an upload goes on after any break. */
+  /**
+   * What was received of an upload, and what is missing.
+   *
+   * @remarks With this, an upload goes on after any break.
+   */
   @Get('status/:upload_id')
   @Header('cache-control', 'no-store')
   @ApiData(UploadStatusView)

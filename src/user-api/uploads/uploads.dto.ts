@@ -1,11 +1,10 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import {
-  IsHexadecimal,
   IsIn,
   IsInt,
   IsOptional,
   IsString,
   IsUUID,
-  Length,
   Matches,
   Max,
   MaxLength,
@@ -15,6 +14,9 @@ import {
 import { MAX_CHUNK_BYTES, MAX_CHUNKS, MIN_CHUNK_BYTES } from '../../media/uploads/chunk-geometry';
 import { UPLOAD_STATUSES, type UploadStatus } from '../../media/uploads/upload';
 import { PageQuery, ToInt } from '../paging.dto';
+
+/** A SHA-256 checksum in hexadecimal. */
+const SHA256 = /^[0-9a-fA-F]{64}$/;
 
 /** A file that is going to be uploaded. */
 export class InitUploadBody {
@@ -40,8 +42,7 @@ export class InitUploadBody {
 
   /** SHA-256 of the whole file in hexadecimal, checked when the upload is finalized. */
   @IsOptional()
-  @IsHexadecimal()
-  @Length(64, 64)
+  @Matches(SHA256, { message: '$property must be 64 hexadecimal digits' })
   sha256?: string;
 
   /** The size of all chunks but the last that the client wishes, in bytes; it may get larger ones. @example 8388608 */
@@ -94,8 +95,7 @@ export class ChunkTarget {
   index!: number;
 
   @IsOptional()
-  @IsHexadecimal()
-  @Length(64, 64)
+  @Matches(SHA256, { message: '$property must be 64 hexadecimal digits' })
   x_chunk_sha256?: string;
 }
 
@@ -121,8 +121,7 @@ export class FinalizeUploadBody {
 
   /** SHA-256 of the whole file in hexadecimal; a file that differs is not accepted. */
   @IsOptional()
-  @IsHexadecimal()
-  @Length(64, 64)
+  @Matches(SHA256, { message: '$property must be 64 hexadecimal digits' })
   sha256?: string;
 }
 
@@ -131,6 +130,7 @@ export class FinalizeUploadResult {
   /** @example 019aa3f1-7c1e-7bb2-9d7a-1f2e3d4c5b6a */
   upload_id!: string;
   /** `finalizing` (with 202) where a large file takes longer than a request may; see its status. @example finalized */
+  @ApiProperty({ enum: ['finalized', 'finalizing'] })
   status!: 'finalized' | 'finalizing';
   /** In bytes. @example 20971520 */
   size!: number;
@@ -148,6 +148,7 @@ export class UploadIdParam {
 /** Which uploads. */
 export class UploadsQuery extends PageQuery {
   /** Only uploads in this state. */
+  @ApiPropertyOptional({ enum: UPLOAD_STATUSES })
   @IsOptional()
   @IsIn(UPLOAD_STATUSES)
   status?: UploadStatus;
@@ -170,6 +171,7 @@ export class UploadView {
   /** @example video/mp4 */
   content_type!: string | null;
   /** `open` takes chunks, `finalized` can become a job, `expired` was not finished in time. @example open */
+  @ApiProperty({ enum: UPLOAD_STATUSES })
   status!: UploadStatus;
   /** In bytes. @example 20971520 */
   size!: number;
@@ -183,10 +185,13 @@ export class UploadView {
   chunk_count!: number;
   /** SHA-256 of the file, once it is finalized. */
   sha256!: string | null;
+  /** Why the last attempt to finalize it failed; null if none did. */
   error!: UploadError | null;
+  /** When it began. @example 2026-01-01T12:00:00.000Z */
   created_at!: string;
-  /** An unfinished upload is dropped then. */
+  /** When it is dropped if it is still unfinished. @example 2026-01-02T12:00:00.000Z */
   expires_at!: string;
+  /** When it was finalized; null if it was not. @example 2026-01-01T12:01:00.000Z */
   finalized_at!: string | null;
 }
 
