@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { AppError } from '../../../platform/errors/app-error';
 import { LiveFeed } from '../../../platform/feed/live-feed';
@@ -11,8 +10,6 @@ import { StepQueues } from './step-queues';
 
 /** Steps that are dealt with in one go. */
 const CHUNK = 200;
-/** Ids that a preview lists. */
-const SAMPLE = 100;
 
 /** What pausing or resuming did to one queue. */
 export interface PauseResult {
@@ -29,19 +26,6 @@ export interface QueueInfo {
   /** Steps that failed for good in the last 24 hours. */
   failed: number;
   paused: boolean;
-}
-
-/** Which steps a clearing is about: those that wait for this queue, and came to it no later than `until`. */
-export interface ClearPreview {
-  queue: string;
-  /** Steps that would be taken out. */
-  count: number;
-  /** The jobs concerned: the first of them. */
-  ids: string[];
-  /** SHA-256 over the ids of all jobs concerned. */
-  digest: string;
-  /** ISO 8601; give it to {@link QueueAdmin.clear} so that what comes later is not touched. */
-  until: string;
 }
 
 /** What an operator does to queues. */
@@ -97,25 +81,10 @@ export class QueueAdmin {
     );
   }
 
-  /** What {@link clear} would do now, changing nothing. @throws AppError QUEUE_NOT_FOUND */
-  async previewClear(name: string): Promise<ClearPreview> {
-    this.assertExists(name);
-    const rows = await this.db.query<{ job_id: string; until: string }>(
-      `SELECT job_id, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS until
-       FROM steps WHERE agent = $1 AND status = 'queued' ORDER BY job_id`,
-      [name],
-    );
-    const ids = rows.map((row) => row.job_id);
-    const digest = createHash('sha256').update(ids.join('\n')).digest('hex');
-    const until = rows[0]?.until ?? new Date().toISOString();
-    return { queue: name, count: ids.length, ids: ids.slice(0, SAMPLE), digest, until };
-  }
-
   /**
    * Takes out all that waits for this queue, in Bull and in Postgres; the jobs concerned become cancelled with
    * `reason`. Steps of this queue that run go on to their end. Stops between two chunks when aborted.
    *
-   * @param options.until only what came to the queue up to then (from a preview)
    * @param options.jobIds only these jobs (frozen by a preview)
    * @throws AppError QUEUE_NOT_FOUND
    */
@@ -123,39 +92,38 @@ export class QueueAdmin {
     name: string,
     options: {
       reason?: string;
-      until?: string;
       jobIds?: readonly string[];
       onProgress?: (done: number, total: number) => void | Promise<void>;
       signal?: AbortSignal;
     } = {},
   ): Promise<{ cancelled_jobs: number; removed_entries: number }> {
     this.assertExists(name);
+    const jobIds = options.jobIds ?? null;
     const [now] = await this.db.query<{ total: number; until: string }>(
-      `SELECT count(*)::int AS total, now()::text AS until FROM steps WHERE agent = $1 AND status = 'queued'`,
-      [name],
+      `SELECT count(*)::int AS total, now()::text AS until FROM steps
+       WHERE agent = $1 AND status = 'queued' AND ($2::uuid[] IS NULL OR job_id = ANY($2))`,
+      [name, jobIds],
     );
-    const total = now?.total ?? 0;
-    const until = options.until ?? now?.until;
+    const { total, until } = now ?? { total: 0, until: '-infinity' };
     const reason = options.reason ?? `The queue ${name} was cleared`;
     let cancelled = 0;
     let removed = 0;
     let after = '00000000-0000-0000-0000-000000000000';
     while (!options.signal?.aborted) {
+      // What comes to the queue while it is being cleared stays.
       const steps = await this.db.query<MovedStep>(
         `SELECT id, job_id, agent, status, attempt, priority, progress, not_before FROM steps
-         WHERE agent = $1 AND status = 'queued' AND queued_at <= $2::timestamptz AND job_id > $3
-           AND ($5::uuid[] IS NULL OR job_id = ANY($5))
-         ORDER BY job_id LIMIT $4`,
-        [name, until, after, CHUNK, options.jobIds ?? null],
+         WHERE agent = $1 AND status = 'queued' AND ($2::uuid[] IS NULL OR job_id = ANY($2))
+           AND queued_at <= $3::timestamptz AND job_id > $4 ORDER BY job_id LIMIT $5`,
+        [name, jobIds, until, after, CHUNK],
       );
       if (steps.length === 0) break;
-      for (const step of steps) {
-        if (options.signal?.aborted) break;
-        if (await this.cancellation.cancelWaiting(step, reason)) cancelled += 1;
-      }
-      removed += await this.removeEntries(steps);
+      const taken: MovedStep[] = [];
+      for (const step of steps) if (await this.cancellation.cancelWaiting(step, reason)) taken.push(step);
+      cancelled += taken.length;
+      removed += await this.removeEntries(taken);
       after = steps.at(-1)?.job_id ?? after;
-      await options.onProgress?.(cancelled, Math.max(total, cancelled));
+      await options.onProgress?.(cancelled, total);
     }
     await this.announce(name);
     return { cancelled_jobs: cancelled, removed_entries: removed };
