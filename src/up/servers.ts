@@ -1,13 +1,13 @@
 import { join } from 'node:path';
-import { readJson } from './files';
+import { readJson, writePrivate } from './files';
 import { freePort } from './ports';
 import { saysDiskFull, StartProblem } from './problem';
 import { findPostgres } from './postgres/binaries';
-import { Cluster, dataFolderOf, makeClusterFolders } from './postgres/cluster';
+import { Cluster, dataFolderOf, makeClusterFolders, pingPostgres } from './postgres/cluster';
 import { findRedis } from './redis/binaries';
-import { RedisInstance } from './redis/instance';
+import { pingRedis, RedisInstance } from './redis/instance';
 import type { ServiceUser } from './service-user';
-import type { Endpoints, LauncherSettings } from './settings';
+import type { LauncherSettings } from './settings';
 import { NotReady, type ProcessSpec } from './supervise/supervised-process';
 import type { Supervisor } from './supervise/supervisor';
 
@@ -34,6 +34,7 @@ export interface RunningPostgres {
 export async function startPostgres(context: ServersContext): Promise<RunningPostgres> {
   const { settings, user, signal, say } = context;
   if (settings.databaseUrl) {
+    await requireServer('DATABASE_URL', settings.databaseUrl, pingPostgres);
     const migrationDatabaseUrl = settings.migrationDatabaseUrl ?? settings.databaseUrl;
     return { databaseUrl: settings.databaseUrl, migrationDatabaseUrl, description: 'the given DATABASE_URL' };
   }
@@ -41,9 +42,7 @@ export async function startPostgres(context: ServersContext): Promise<RunningPos
   const binaries = await findPostgres(dataFolderOf(user), join(user.folder, 'tools'), say, signal);
   const cluster = new Cluster({ user, secretsFolder: settings.folders.secrets, signal });
   await cluster.initialise(binaries);
-  const port = await onFreePort(context, portOf(settings, 'database_url'), (free) =>
-    cluster.spec(binaries, free),
-  );
+  const port = await onFreePort(context, 'postgres', (free) => cluster.spec(binaries, free));
   await cluster.prepare(port);
   return {
     databaseUrl: cluster.appUrl(port),
@@ -57,31 +56,44 @@ export async function startRedis(
   context: ServersContext,
 ): Promise<{ redisUrl: string; description: string }> {
   const { settings, user, signal, say } = context;
-  if (settings.redisUrl) return { redisUrl: settings.redisUrl, description: 'the given REDIS_URL' };
+  if (settings.redisUrl) {
+    await requireServer('REDIS_URL', settings.redisUrl, pingRedis);
+    return { redisUrl: settings.redisUrl, description: 'the given REDIS_URL' };
+  }
   const binary = await findRedis(join(user.folder, 'tools'), say, signal);
   const instance = new RedisInstance(user, settings.folders.secrets);
-  const port = await onFreePort(context, portOf(settings, 'redis_url'), (free) =>
-    instance.spec(binary, free),
-  );
+  const port = await onFreePort(context, 'redis', (free) => instance.spec(binary, free));
   return { redisUrl: instance.url(port), description: `Redis ${binary.version} on 127.0.0.1:${port}` };
 }
 
-/** The port of the last start: keeping it spares people a new address each time. */
-function portOf(settings: LauncherSettings, key: keyof Endpoints): number | undefined {
-  const last = readJson<Partial<Endpoints>>(settings.endpointsFile)?.[key];
-  return last && URL.canParse(last) ? Number(new URL(last).port) || undefined : undefined;
+/** @throws StartProblem if a server that was given does not answer */
+async function requireServer(
+  setting: string,
+  url: string,
+  ping: (url: string) => Promise<void>,
+): Promise<void> {
+  try {
+    await ping(url);
+  } catch (error) {
+    const { host } = new URL(url);
+    throw new StartProblem(`The server of ${setting} at ${host} does not answer: ${messageOf(error)}.`);
+  }
 }
 
+/** Starts a server on its port of the last start, so that its address stays, or where that is taken on another. */
 async function onFreePort(
-  { supervisor }: ServersContext,
-  preferred: number | undefined,
+  { supervisor, settings }: ServersContext,
+  name: 'postgres' | 'redis',
   specOf: (port: number) => ProcessSpec,
 ): Promise<number> {
+  const file = join(settings.folders.run, `${name}.port`);
+  const preferred = readJson<number>(file);
   for (let attempt = 1; ; attempt++) {
     const port = await freePort(attempt === 1 ? preferred : undefined);
     const spec = specOf(port);
     try {
       await supervisor.run(spec);
+      writePrivate(file, String(port));
       return port;
     } catch (error) {
       if (!(error instanceof NotReady)) throw error;
@@ -101,4 +113,10 @@ export function reasonIn(lines: readonly string[]): string {
     lines.at(-1) ??
     'it gave no reason'
   );
+}
+
+/** Several addresses that all refuse come as one error without a message of its own. */
+function messageOf(error: unknown): string {
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
+  return first instanceof Error ? first.message : String(first);
 }

@@ -36,7 +36,7 @@ export class Cluster {
     const ownerSecret = join(options.secretsFolder, 'postgres-owner');
     if (existsSync(join(this.dataFolder, 'PG_VERSION')) && !existsSync(ownerSecret)) {
       throw new StartProblem(
-        `The password file ${ownerSecret} is missing, and ${this.dataFolder} cannot be opened without it.`,
+        `The password file ${ownerSecret} is missing, and ${this.dataFolder} cannot be opened without it; bring it back, or remove that folder too.`,
       );
     }
     this.ownerPassword = keptSecret(ownerSecret);
@@ -124,17 +124,25 @@ export class Cluster {
     return `postgres://${OWNER}:${this.ownerPassword}@127.0.0.1:${port}/${DATABASE}`;
   }
 
-  private async asOwner<T>(port: number, database: string, act: (client: Client) => Promise<T>): Promise<T> {
-    const connectionString = this.ownerUrl(port).replace(/[^/]*$/, database);
-    const client = new Client({ connectionString, connectionTimeoutMillis: 2_000 });
-    // A server that goes down while starting shows as a failed query or connection.
-    client.on('error', () => undefined);
-    try {
-      await client.connect();
-      return await act(client);
-    } finally {
-      await client.end();
-    }
+  private asOwner<T>(port: number, database: string, act: (client: Client) => Promise<T>): Promise<T> {
+    return withClient(this.ownerUrl(port).replace(/[^/]*$/, database), act);
+  }
+}
+
+/** Resolves if a Postgres answers at this address. */
+export async function pingPostgres(url: string): Promise<void> {
+  await withClient(url, (client) => client.query('SELECT 1'));
+}
+
+async function withClient<T>(connectionString: string, act: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client({ connectionString, connectionTimeoutMillis: 5_000 });
+  // A server that goes down meanwhile shows as a failed query or connection.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return await act(client);
+  } finally {
+    await client.end();
   }
 }
 

@@ -41,7 +41,7 @@ export class RedisInstance {
       stopSignal: 'SIGTERM',
       stopGraceMs: 10_000,
       readyMs: 30_000,
-      ready: () => this.ping(port),
+      ready: () => pingRedis(this.url(port)),
     };
   }
 
@@ -66,21 +66,21 @@ export class RedisInstance {
     ];
     return `${lines.join('\n')}\n`;
   }
+}
 
-  private async ping(port: number): Promise<void> {
-    const client = new Redis(this.url(port), {
-      lazyConnect: true,
-      retryStrategy: null,
-      connectTimeout: 2_000,
-    });
-    // The failure shows in the awaited command.
-    client.on('error', () => undefined);
-    try {
-      await client.connect();
-      await client.ping();
-    } finally {
-      client.disconnect();
-    }
+/** Resolves if a Redis answers at this address. */
+export async function pingRedis(url: string): Promise<void> {
+  const client = new Redis(url, { lazyConnect: true, retryStrategy: null, connectTimeout: 2_000 });
+  let reason: Error | undefined;
+  // The awaited command only says that the connection is closed; why, is said here.
+  client.on('error', (error: Error) => (reason = error));
+  try {
+    await client.connect();
+    await client.ping();
+  } catch (error) {
+    throw reason ?? error;
+  } finally {
+    client.disconnect();
   }
 }
 
