@@ -2,6 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../errors/app-error';
 import type { ErrorCode } from '../errors/error-codes';
+import { unavailableServer } from '../errors/unavailable';
 import './request';
 
 /** Our codes for the errors that the framework itself answers with. */
@@ -74,6 +75,8 @@ export function errorBody(error: AppError, traceId: string): Record<string, unkn
 /** What the caller is told about anything that was thrown. */
 export function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
+  const server = unavailableServer(thrown);
+  if (server) return new AppError('SERVICE_UNAVAILABLE', undefined, { cause: thrown, retryAfterS: 2 });
   const status = statusOf(thrown);
   const code = status === undefined ? undefined : FRAMEWORK_CODES[status];
   if (code === undefined) return new AppError('INTERNAL_ERROR', undefined, { cause: thrown });

@@ -1,0 +1,81 @@
+import type { Db } from '../../platform/postgres/db';
+import { type AuditEntry, auditEntry, storableText } from './audit-entry';
+import { AuditLog } from './audit-log';
+
+const denial = (action: string, trace: string): AuditEntry =>
+  auditEntry({
+    phase: 'denial',
+    outcome: 'denied',
+    actor_id: 'u1',
+    action,
+    error_code: 'FORBIDDEN',
+    trace_id: trace,
+  });
+
+describe('denials', () => {
+  let written: AuditEntry[];
+  let failing: boolean;
+  let log: AuditLog;
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    written = [];
+    failing = false;
+    const execute = (_sql: string, [json]: string[]): Promise<number> => {
+      if (failing) return Promise.reject(new Error('Postgres is away'));
+      written.push(...(JSON.parse(json ?? '[]') as AuditEntry[]));
+      return Promise.resolve(1);
+    };
+    log = new AuditLog({ execute } as unknown as Db);
+    // Its own complaints are part of the test, not of the output.
+    Object.assign(log, { log: { error: () => undefined } });
+  });
+  afterEach(() => jest.useRealTimers());
+
+  const total = () => written.reduce((sum, entry) => sum + entry.count, 0);
+
+  it('get an entry each', async () => {
+    for (const trace of ['a', 'b', 'c']) log.denied(denial('job.cancel', trace));
+    await jest.advanceTimersByTimeAsync(150);
+    expect(written.map((entry) => entry.trace_id)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('in a flood are a few entries that count all of them', async () => {
+    for (let i = 0; i < 10_000; i++) log.denied(denial('job.cancel', `t${i}`));
+    await jest.advanceTimersByTimeAsync(11_000);
+    expect(written.length).toBeLessThan(10);
+    expect(total()).toBe(10_000);
+  });
+
+  it('of many kinds at once are bounded, too', async () => {
+    for (let i = 0; i < 50_000; i++) log.denied(denial(`action.n${i}`, `t${i}`));
+    await jest.advanceTimersByTimeAsync(11_000);
+    expect(written.length).toBeLessThan(1_100);
+    expect(total()).toBe(50_000);
+  });
+
+  it('wait for Postgres to come back', async () => {
+    failing = true;
+    log.denied(denial('job.cancel', 'a'));
+    await jest.advanceTimersByTimeAsync(500);
+    expect(written).toEqual([]);
+    failing = false;
+    await jest.advanceTimersByTimeAsync(2_000);
+    expect(written).toHaveLength(1);
+  });
+
+  it('are written before the process stops', async () => {
+    for (let i = 0; i < 100; i++) log.denied(denial('job.cancel', `t${i}`));
+    await log.beforeApplicationShutdown();
+    expect(total()).toBe(100);
+  });
+});
+
+describe('text from outside', () => {
+  it('is stored on one line, without control characters, not endlessly', () => {
+    expect(storableText('a\r\nb\u2028c\u001b[31md\0')).toBe('a\ufffd\ufffdb\ufffdc\ufffd[31md\ufffd');
+    expect(storableText('\ud800')).toBe('\ufffd');
+    expect(storableText('x'.repeat(10_000))).toHaveLength(500);
+    expect(storableText(null)).toBeNull();
+  });
+});
