@@ -30,6 +30,8 @@ export interface Verification {
 export class HeldSnapshot {
   private fullBytes: Rendered | undefined;
   private dashboardBytes: Rendered | undefined;
+  /** Milliseconds since 1970. */
+  private readonly oldestAt: number;
 
   /**
    * @param bornAt when its build began, by this process' monotonic clock, in milliseconds
@@ -39,7 +41,10 @@ export class HeldSnapshot {
     readonly source: SnapshotSource,
     readonly bornAt: number,
     public verification: Verification,
-  ) {}
+  ) {
+    const times = Object.values(document.sections).map((section) => new Date(section.as_of).getTime());
+    this.oldestAt = Math.min(...times);
+  }
 
   get version(): number {
     return this.document.version;
@@ -52,8 +57,7 @@ export class HeldSnapshot {
 
   /** Whole seconds since the oldest of its sections was read. */
   get ageS(): number {
-    const times = Object.values(this.document.sections).map((section) => new Date(section.as_of).getTime());
-    return Math.max(0, Math.round((Date.now() - Math.min(...times)) / 1000));
+    return Math.max(0, Math.round((Date.now() - this.oldestAt) / 1000));
   }
 
   /** The answer with all sections. */

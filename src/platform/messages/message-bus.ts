@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { RedisService } from '../redis/redis.service';
 
@@ -14,7 +15,10 @@ export interface Messages {
   'user.changed': { user_id: string };
   /** To all: a session ended. Else as above. */
   'session.revoked': { session_id: string };
-  /** To the api processes: the read model is out of date. Else it ages out. */
+  /**
+   * To the api processes: the read model is out of date. Else it ages out. Acknowledged: who has waited for
+   * publish() can say that the next read shows the change, on whatever process.
+   */
   'ssot.invalidate': { reason: string };
   /** To the api processes: a new snapshot is in the cache. Else it ages out. */
   'ssot.updated': { version: string };
@@ -26,6 +30,11 @@ export interface Messages {
   'queue.changed': { queue: string };
 }
 
+/** Kinds whose publish() waits until every process has handled the message. */
+const ACKNOWLEDGED: ReadonlySet<keyof Messages> = new Set(['ssot.invalidate']);
+/** The longest that it waits for a process that is stuck, in milliseconds. */
+const ACK_WAIT_MS = 250;
+
 /** @param at when it was sent, in microseconds by Redis' clock */
 type Handler<K extends keyof Messages> = (payload: Messages[K], at: number) => void | Promise<void>;
 
@@ -35,27 +44,49 @@ local t = redis.call('TIME')
 return redis.call('PUBLISH', KEYS[1], string.format('%.0f', t[1] * 1000000 + t[2]) .. ' ' .. ARGV[1])
 `;
 
+/** A message on its way. */
+interface Envelope {
+  kind: string;
+  payload: never;
+  /** The channel and the number under which its sender waits for an acknowledgement. */
+  ack?: [channel: string, id: number];
+}
+
+/** A sender that waits: how many acknowledgements came, and how many must. */
+interface Waiting {
+  came: number;
+  wanted: number;
+  done: () => void;
+}
+
 /** Cross-process messages over Redis pub/sub, typed and at most once. */
 @Injectable()
 export class MessageBus implements OnModuleInit {
   private readonly log = new Logger(MessageBus.name);
   private readonly handlers = new Map<string, Set<Handler<never>>>();
   private readonly channel: string;
+  private readonly ackChannel: string;
+  private readonly waiting = new Map<number, Waiting>();
+  private sent = 0;
   private connections = 0;
   private connected = false;
 
   constructor(@Inject(RedisService) private readonly redis: RedisService) {
     this.channel = redis.key('bus');
+    this.ackChannel = redis.key('bus', 'ack', randomUUID());
   }
 
   /** Starts to listen. */
   onModuleInit(): void {
     const subscriber = this.redis.subscriber();
-    subscriber.on('message', (_channel, text) => this.receive(text));
+    subscriber.on('message', (channel, text) => {
+      if (channel === this.ackChannel) this.acknowledged(Number(text));
+      else this.receive(text);
+    });
     subscriber.on('close', () => (this.connected = false));
     // Subscribed again, though ioredis does so too: only the answer tells from when on messages come.
     subscriber.on('ready', () => {
-      subscriber.subscribe(this.channel).then(
+      subscriber.subscribe(this.channel, this.ackChannel).then(
         () => {
           this.connections++;
           this.connected = true;
@@ -64,7 +95,7 @@ export class MessageBus implements OnModuleInit {
       );
     });
     // Waits for Redis in the background: a process starts without it, too.
-    subscriber.subscribe(this.channel).catch((error: Error) => {
+    subscriber.subscribe(this.channel, this.ackChannel).catch((error: Error) => {
       this.log.warn(`Could not subscribe to messages: ${error.message}`);
     });
   }
@@ -77,10 +108,14 @@ export class MessageBus implements OnModuleInit {
     return this.connected ? this.connections : undefined;
   }
 
-  /** Tells every process, this one included. Never throws: a lost message is logged and made good otherwise. */
+  /**
+   * Tells every process, this one included. Never throws: a lost message is logged and made good otherwise.
+   * For kinds that are acknowledged it resolves when all have handled the message, or after 250 ms.
+   */
   async publish<K extends keyof Messages>(kind: K, payload: Messages[K]): Promise<void> {
     try {
-      await this.redis.client.eval(PUBLISH, 1, this.channel, JSON.stringify({ kind, payload }));
+      if (ACKNOWLEDGED.has(kind)) await this.publishAndWait(kind, payload);
+      else await this.send({ kind, payload });
     } catch (error) {
       this.log.warn(`Message ${kind} was lost: ${(error as Error).message}`);
     }
@@ -94,21 +129,62 @@ export class MessageBus implements OnModuleInit {
     return () => handlers.delete(handler);
   }
 
+  /** @returns how many processes it was sent to */
+  private async send(message: object): Promise<number> {
+    return (await this.redis.client.eval(PUBLISH, 1, this.channel, JSON.stringify(message))) as number;
+  }
+
+  private async publishAndWait(kind: string, payload: object): Promise<void> {
+    const id = ++this.sent;
+    let timer: NodeJS.Timeout | undefined;
+    const handled = new Promise<void>((resolve) => {
+      // Acknowledgements may come before Redis has said how many there will be.
+      this.waiting.set(id, { came: 0, wanted: Number.POSITIVE_INFINITY, done: resolve });
+      timer = setTimeout(resolve, ACK_WAIT_MS);
+    });
+    try {
+      const wanted = await this.send({ kind, payload, ack: [this.ackChannel, id] });
+      const waiting = this.waiting.get(id);
+      if (waiting && waiting.came < wanted) {
+        waiting.wanted = wanted;
+        await handled;
+      }
+    } finally {
+      clearTimeout(timer);
+      this.waiting.delete(id);
+    }
+  }
+
+  private acknowledged(id: number): void {
+    const waiting = this.waiting.get(id);
+    if (waiting && ++waiting.came >= waiting.wanted) waiting.done();
+  }
+
   private receive(text: string): void {
     const at = Number.parseInt(text, 10);
-    let message: { kind: string; payload: never };
+    let message: Envelope;
     try {
-      message = JSON.parse(text.slice(text.indexOf(' '))) as typeof message;
+      message = JSON.parse(text.slice(text.indexOf(' '))) as Envelope;
     } catch {
       this.log.warn('A message that is not JSON was ignored');
       return;
     }
-    for (const handler of this.handlers.get(message.kind) ?? []) {
-      Promise.resolve()
-        .then(() => (handler as (payload: never, at: number) => void | Promise<void>)(message.payload, at))
-        .catch((error: Error) =>
-          this.log.error(`Handler of ${message.kind} failed: ${error.message}`, error.stack),
-        );
+    for (const handler of this.handlers.get(message.kind) ?? []) this.call(handler, message, at);
+    if (!message.ack) return;
+    const [channel, id] = message.ack;
+    this.redis.client.publish(channel, String(id)).catch((error: Error) => {
+      this.log.debug(`A message could not be acknowledged: ${error.message}`);
+    });
+  }
+
+  /** What a handler does before its first await is done when this returns. */
+  private call(handler: Handler<never>, { kind, payload }: Envelope, at: number): void {
+    const failed = (error: Error) =>
+      this.log.error(`Handler of ${kind} failed: ${error.message}`, error.stack);
+    try {
+      Promise.resolve(handler(payload, at)).catch(failed);
+    } catch (error) {
+      failed(error as Error);
     }
   }
 }
