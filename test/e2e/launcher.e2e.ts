@@ -1,0 +1,192 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { ProcessDriver } from '../../src/fleet/drivers/process/process-driver';
+import { socketPath } from '../../src/up/control/control-server';
+import type { OwnedProcess } from '../../src/up/ownership/owned-processes';
+import { isAlive } from '../../src/up/ownership/process-identity';
+import { freePort } from '../../src/up/ports';
+import { eventually } from '../support/eventually';
+
+const MAIN = join(__dirname, '../../dist/up/main.js');
+const START_MS = 60_000;
+const READY = /AgentOS is ready after/;
+
+/** A launcher on a home of its own, as `npm start` runs it. */
+class Launch {
+  output = '';
+  private readonly child: ChildProcess;
+  private readonly ended: Promise<unknown[]>;
+
+  constructor(env: NodeJS.ProcessEnv) {
+    // Without the servers of the test run: it is to bring its own.
+    const rest = Object.entries(process.env).filter(([key]) => !/_URL$|^REDIS_/.test(key));
+    this.child = spawn(process.execPath, [MAIN], {
+      env: { ...Object.fromEntries(rest), ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
+    }
+    this.ended = once(this.child, 'exit');
+  }
+
+  async ready(): Promise<this> {
+    await eventually(() => expect(this.output).toMatch(READY), { timeoutMs: START_MS });
+    return this;
+  }
+
+  /** Its exit code, or the signal that ended it. */
+  async exit(signal?: NodeJS.Signals): Promise<unknown> {
+    if (signal) this.child.kill(signal);
+    const [code, name] = await this.ended;
+    return code ?? name;
+  }
+}
+
+describe('npm start', () => {
+  let home: string;
+  let env: NodeJS.ProcessEnv;
+  let url: string;
+
+  const file = (...path: string[]) => readFileSync(join(home, ...path), 'utf8');
+  const json = <T>(...path: string[]) => JSON.parse(file(...path)) as T;
+  const owned = () => json<OwnedProcess[]>('run', 'processes.json');
+  const launch = () => new Launch(env);
+
+  const signIn = async () => {
+    const response = await fetch(`${url}/api/auth/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: file('credentials.json'),
+    });
+    return response.status;
+  };
+
+  const isReady = async () => {
+    const { status } = await fetch(`${url}/health/ready`);
+    expect(status).toBe(200);
+  };
+
+  const allGone = (processes: OwnedProcess[]) =>
+    eventually(() => expect(processes.filter(isAlive).map(({ name }) => name)).toEqual([]), {
+      timeoutMs: 30_000,
+    });
+
+  beforeAll(async () => {
+    home = mkdtempSync(join(tmpdir(), 'agentos-launch-'));
+    const [port, wsPort] = [await freePort(), await freePort()];
+    url = `http://127.0.0.1:${port}`;
+    env = {
+      AGENTOS_HOME: home,
+      PORT: String(port),
+      WS_PORT: String(wsPort),
+      AGENTOS_SAMPLE: 'off',
+      NODE_ENV: '',
+    };
+  });
+
+  afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+  let first: Launch;
+
+  it(
+    'brings everything up on an empty folder',
+    async () => {
+      first = await launch().ready();
+      await isReady();
+      expect(first.output).toMatch(/Sign in as +admin@agentos\.local \/ \S{20}/);
+      expect(await signIn()).toBe(200);
+      expect(
+        owned()
+          .map(({ name }) => name)
+          .sort(),
+      ).toEqual(['api-1', 'manager-1', 'postgres', 'redis', 'worker-1']);
+    },
+    START_MS,
+  );
+
+  it('keeps its secrets to its own user, and its processes from owning the database', async () => {
+    for (const path of [
+      'credentials.json',
+      'run/endpoints.json',
+      'secrets/redis',
+      'secrets/postgres-owner',
+    ]) {
+      expect([path, (statSync(join(home, path)).mode & 0o777).toString(8)]).toEqual([path, '600']);
+    }
+    expect((statSync(join(home, 'keys')).mode & 0o777).toString(8)).toBe('700');
+    const { database_url } = json<{ database_url: string }>('run', 'endpoints.json');
+    const client = new Client({ connectionString: database_url });
+    await client.connect();
+    const { rows } = await client.query('SELECT rolsuper FROM pg_roles WHERE rolname = current_user');
+    expect(rows).toEqual([{ rolsuper: false }]);
+    await expect(client.query('DROP TABLE audit_entries')).rejects.toThrow('must be owner');
+    await client.end();
+  });
+
+  it('is refused a second time on the same folder, in one sentence', async () => {
+    const second = launch();
+    expect(await second.exit()).toBe(1);
+    expect(second.output).toMatch(/^AgentOS is already running on \S+ \(process \d+\); stop that one, .*\n$/);
+  });
+
+  it('starts what dies again, servers too', async () => {
+    const driver = new ProcessDriver(socketPath(join(home, 'run')));
+    for (const name of ['worker-1', 'postgres', 'redis']) await driver.kill(name);
+    await eventually(
+      async () => {
+        const states = (await driver.list()).map(({ name, state }) => `${name} ${state}`);
+        expect(states.filter((text) => !text.endsWith(' running'))).toEqual([]);
+        await isReady();
+      },
+      { timeoutMs: 30_000 },
+    );
+    expect(await signIn()).toBe(200);
+  }, 60_000);
+
+  it('leaves nothing running when it is killed', async () => {
+    const before = owned();
+    expect(await first.exit('SIGKILL')).toBe('SIGKILL');
+    await allGone(before);
+  }, 60_000);
+
+  it(
+    'goes on where it was, also when the killed one has not gone yet',
+    async () => {
+      const again = await launch().ready();
+      expect(again.output).toContain('(as set at the first start)');
+      expect(await signIn()).toBe(200);
+      const before = owned();
+      await again.exit('SIGKILL');
+      const third = await launch().ready();
+      expect(before.filter(isAlive)).toEqual([]);
+      expect(await signIn()).toBe(200);
+      const last = owned();
+      expect(await third.exit('SIGTERM')).toBe(0);
+      expect(third.output.match(/stopping \w+/g)).toEqual(
+        ['api', 'manager', 'worker', 'redis', 'postgres'].map((role) => `stopping ${role}`),
+      );
+      expect(last.filter(isAlive)).toEqual([]);
+    },
+    3 * START_MS,
+  );
+
+  it(
+    'ends with 0 when it is stopped while it starts, and leaves nothing',
+    async () => {
+      const starting = launch();
+      const begun = await eventually(() => {
+        const processes = owned();
+        expect(processes.length).toBeGreaterThan(0);
+        return processes;
+      });
+      expect(await starting.exit('SIGINT')).toBe(0);
+      expect(begun.filter(isAlive)).toEqual([]);
+    },
+    START_MS,
+  );
+});
