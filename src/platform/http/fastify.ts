@@ -19,7 +19,6 @@ export function fastifyAdapter(): FastifyAdapter {
   return new FastifyAdapter({
     bodyLimit: JSON_LIMIT,
     trustProxy: false,
-    ignoreTrailingSlash: false,
     // A chunk of 100 MiB may take minutes on a slow line; a header may not.
     requestTimeout: 600_000,
     connectionTimeout: 0,
@@ -27,7 +26,7 @@ export function fastifyAdapter(): FastifyAdapter {
     http: { headersTimeout: 15_000, connectionsCheckingInterval: 5_000 },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
-    routerOptions: { maxParamLength: 2_000 },
+    routerOptions: { maxParamLength: 2_000, ignoreTrailingSlash: false },
   });
 }
 

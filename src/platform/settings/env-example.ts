@@ -3,15 +3,23 @@ import { FULL_ENV_SPEC } from './env';
 /** The text of `.env.example`: each variable with its meaning and default. */
 export function renderEnvExample(): string {
   const lines = Object.entries(FULL_ENV_SPEC).flatMap(([name, spec]) => {
-    const fallback = Array.isArray(spec.default) ? spec.default.join(',') : (spec.default ?? '');
+    const fallback = text(spec.default);
     const choices = spec.choices ? ` (${spec.choices.join(', ')})` : '';
-    return ['', `# ${sentence(spec.desc ?? '')}${choices}`, `# ${name}=${String(fallback)}`];
+    return ['', `# ${sentence(spec.desc ?? '')}${choices}`, `# ${name}=${fallback}`];
   });
   return [
     '# What a process reads from its environment. All have defaults; `npm start` needs none.',
     ...lines,
     '',
   ].join('\n');
+}
+
+/** As it would stand in the environment. */
+function text(value: unknown): string {
+  if (Array.isArray(value)) return value.join(',');
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    ? String(value)
+    : '';
 }
 
 function sentence(text: string): string {
