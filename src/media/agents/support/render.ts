@@ -64,7 +64,10 @@ export function renderGraph(source: InspectorOutput, plan: RenderPlan): string {
   ].join(';');
 }
 
-/** The encoder's arguments for each output file. Same input, same bytes: a repeated attempt gives the same hash. */
+/**
+ * The encoder's arguments for each output file. A repeated attempt gives the same frames; mostly, but not always,
+ * the same bytes: x264 with two threads was seen to differ in one byte in 20 runs on a busy host.
+ */
 export function renderOutputs(plan: RenderPlan, attempt: number): string[] {
   return plan.variants.flatMap(({ name }, index) => [
     ...['-map', `[v${index}]`, '-map', `[a${index}]`, '-frames:v', String(plan.frames)],
