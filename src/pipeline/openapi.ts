@@ -1,10 +1,12 @@
+import type { Type } from '@nestjs/common';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { ERROR_CODES, type ErrorCode } from '../platform/errors/error-codes';
 import type { CommandClass } from './catalogue/action.decorator';
 import type { Catalogue } from './catalogue/catalogue';
 import type { CatalogueEntry } from './catalogue/catalogue-entry';
 import { errorsByStatus, errorsOf, exampleRequest, limitOf } from './docs/action-facts';
-import { ActionOptions } from './options';
+import { type PayloadSchema, payloadSchema } from './docs/payload-schema';
+import { ActionOptions } from './options.dto';
 
 const PATH = '/api/admin/action';
 
@@ -21,11 +23,14 @@ export function describeActions(document: OpenAPIObject, catalogue: Catalogue): 
   const entries = catalogue.all();
   const schemas = (document.components ??= {}).schemas ?? {};
   document.components.schemas = schemas;
+  // What the plugin made of the classes has their doc comments; rules and defaults are read from the classes.
+  const described = (type: Type) => schemas[type.name] as PayloadSchema | undefined;
+  const exact = (type: Type) => payloadSchema(type, described) as (typeof schemas)[string];
   for (const entry of entries) {
-    closeSchema(schemas[entry.command.name]);
+    schemas[entry.command.name] = exact(entry.command);
     schemas[requestName(entry)] = requestSchema(entry);
   }
-  closeSchema(schemas['ActionOptions']);
+  schemas['ActionOptions'] = exact(ActionOptions);
   schemas['ActionRequest'] = {
     oneOf: entries.map((entry) => ({ $ref: refOf(requestName(entry)) })),
     discriminator: {
@@ -45,11 +50,6 @@ function requestName(entry: CatalogueEntry): string {
 
 function refOf(name: string): string {
   return `#/components/schemas/${name}`;
-}
-
-/** A field that is not listed is refused, and the schema says so. */
-function closeSchema(schema: unknown): void {
-  if (typeof schema === 'object' && schema !== null) Object.assign(schema, { additionalProperties: false });
 }
 
 function requestSchema(entry: CatalogueEntry) {

@@ -5,7 +5,7 @@ import type { RequestOrigin } from './audit/audit-entry';
 import type { ActionCommand } from './catalogue/action-command';
 import type { CatalogueEntry } from './catalogue/catalogue-entry';
 import type { Claim } from './executions/execution';
-import type { ActionOptions } from './options';
+import type { ActionOptions } from './options.dto';
 import type { FrozenItem } from './preview/preview';
 
 /** A request for an action, as it came. Nothing in it has been checked but the actor. */

@@ -8,7 +8,7 @@ import type { ActionContext } from '../../pipeline/catalogue/action-command';
 import { Db } from '../../platform/postgres/db';
 import { BlobStore, type StoredBlob } from '../../platform/storage/blob-store';
 import { CONTENT_TYPES, type ExportFormat, header, lines } from './export-format';
-import type { JobFilter } from './job-filter';
+import type { JobFilter } from './job-filter.dto';
 import { JobRows } from './job-rows';
 
 /** How long an export is kept, in days. */

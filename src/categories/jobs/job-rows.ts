@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Db } from '../../platform/postgres/db';
-import { filterCondition, type JobFilter } from './job-filter';
+import { filterCondition, type JobFilter } from './job-filter.dto';
 
 /** How many jobs are read at a time: what memory an export takes, whatever its length. */
 const PAGE = 2_000;

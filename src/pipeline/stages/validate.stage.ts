@@ -4,7 +4,7 @@ import { fingerprint } from '../../platform/security/canonical-json';
 import { Catalogue } from '../catalogue/catalogue';
 import { validatePayload } from '../catalogue/payload-validator';
 import { idempotencyKey } from '../idempotency-key';
-import { readOptions } from '../options';
+import { readOptions } from '../options.dto';
 import { PreviewTokens } from '../preview/preview-tokens';
 import type { ActionAnswer, Run, Stage } from '../run';
 

@@ -8,7 +8,7 @@ import type { ActionHandler } from '../../../pipeline/catalogue/action-handler';
 import { MayBeAbsent } from '../../../pipeline/catalogue/fields';
 import { EXPORT_FORMATS, type ExportFormat } from '../export-format';
 import { type JobExport, JobExporter } from '../job-exporter';
-import { JobFilter } from '../job-filter';
+import { JobFilter } from '../job-filter.dto';
 
 @Action({
   name: 'job.export',

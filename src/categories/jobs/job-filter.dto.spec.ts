@@ -1,4 +1,4 @@
-import { filterCondition } from './job-filter';
+import { filterCondition } from './job-filter.dto';
 
 describe('a filter of jobs', () => {
   it('without conditions means all of them', () => {

@@ -1,0 +1,119 @@
+import type { Type } from '@nestjs/common';
+import { defaultMetadataStorage } from 'class-transformer/cjs/storage';
+import { getMetadataStorage } from 'class-validator';
+import type { ValidationMetadata } from 'class-validator/types/metadata/ValidationMetadata';
+
+/** A JSON schema, as far as payloads need it. */
+export interface PayloadSchema {
+  type?: string;
+  format?: string;
+  description?: string;
+  default?: unknown;
+  enum?: unknown[];
+  pattern?: string;
+  minimum?: number;
+  maximum?: number;
+  minLength?: number;
+  maxLength?: number;
+  minItems?: number;
+  maxItems?: number;
+  uniqueItems?: boolean;
+  items?: PayloadSchema;
+  properties?: Record<string, PayloadSchema>;
+  required?: string[];
+  additionalProperties?: boolean;
+}
+
+/** What each rule of class-validator says in JSON schema; `c` are its arguments. */
+const RULES: Record<string, (c: unknown[]) => PayloadSchema> = {
+  isString: () => ({ type: 'string' }),
+  isInt: () => ({ type: 'integer' }),
+  isNumber: () => ({ type: 'number' }),
+  isBoolean: () => ({ type: 'boolean' }),
+  isObject: () => ({ type: 'object' }),
+  isArray: () => ({ type: 'array' }),
+  isUuid: () => ({ type: 'string', format: 'uuid' }),
+  isEmail: () => ({ type: 'string', format: 'email' }),
+  isIso8601: () => ({ type: 'string', format: 'date-time' }),
+  isIn: ([values]) => ({ enum: [...(values as unknown[])] }),
+  min: ([minimum]) => ({ minimum: minimum as number }),
+  max: ([maximum]) => ({ maximum: maximum as number }),
+  minLength: ([length]) => ({ minLength: length as number }),
+  maxLength: ([length]) => ({ maxLength: length as number }),
+  isLength: ([min, max]) => ({ minLength: min as number, maxLength: max as number }),
+  matches: ([pattern]) => ({ type: 'string', pattern: (pattern as RegExp).source }),
+  arrayMinSize: ([size]) => ({ minItems: size as number }),
+  arrayMaxSize: ([size]) => ({ maxItems: size as number }),
+  arrayUnique: () => ({ uniqueItems: true }),
+};
+
+/**
+ * The JSON schema of a class, from the same rules that it is validated by, so that the two cannot differ.
+ * Doc comments are found by the Swagger plugin; `described` is what that made of the class.
+ *
+ * @throws Error naming a rule that has no counterpart here yet
+ */
+export function payloadSchema(
+  target: Type,
+  described: (type: Type) => PayloadSchema | undefined,
+): PayloadSchema {
+  const rules = getMetadataStorage().getTargetValidationMetadatas(target, '', false, false);
+  const defaults = new target() as Record<string, unknown>;
+  const comments = described(target)?.properties ?? {};
+  const properties: Record<string, PayloadSchema> = {};
+  const required: string[] = [];
+  for (const name of new Set(rules.map((rule) => rule.propertyName))) {
+    const own = rules.filter((rule) => rule.propertyName === name);
+    const description = comments[name]?.description;
+    const fallback = isPlain(defaults[name]) ? defaults[name] : undefined;
+    properties[name] = {
+      ...(description === undefined ? {} : { description }),
+      ...fieldSchema(target, name, own, described),
+      ...(fallback === undefined ? {} : { default: fallback }),
+    };
+    if (!own.some((rule) => rule.type === 'conditionalValidation')) required.push(name);
+  }
+  return {
+    type: 'object',
+    additionalProperties: false,
+    properties,
+    ...(required.length > 0 ? { required } : {}),
+  };
+}
+
+function fieldSchema(
+  target: Type,
+  name: string,
+  rules: readonly ValidationMetadata[],
+  described: (type: Type) => PayloadSchema | undefined,
+): PayloadSchema {
+  const schema: PayloadSchema = {};
+  const items: PayloadSchema = {};
+  for (const rule of rules) {
+    if (rule.type === 'conditionalValidation') continue;
+    if (rule.type === 'nestedValidation') {
+      Object.assign(rule.each ? items : schema, payloadSchema(nestedType(target, name), described));
+      continue;
+    }
+    const toSchema = RULES[rule.name ?? ''];
+    if (!toSchema)
+      throw new Error(
+        `${target.name}.${name} has the rule ${rule.name}: say in payload-schema.ts what that is in JSON schema.`,
+      );
+    Object.assign(rule.each ? items : schema, toSchema((rule.constraints as unknown[] | undefined) ?? []));
+  }
+  if (schema.enum && !schema.type) schema.type = typeof schema.enum[0];
+  if (items.enum && !items.type) items.type = typeof items.enum[0];
+  return Object.keys(items).length > 0 ? { ...schema, type: 'array', items } : schema;
+}
+
+function nestedType(target: Type, name: string): Type {
+  const found = defaultMetadataStorage.findTypeMetadata(target, name)?.typeFunction() as Type | undefined;
+  if (!found) throw new Error(`${target.name}.${name} is nested: say of which class with @Type(() => ...).`);
+  return found;
+}
+
+/** Whether a default is worth showing: not an object that is filled with defaults of its own. */
+function isPlain(value: unknown): boolean {
+  return ['string', 'number', 'boolean'].includes(typeof value);
+}
