@@ -1,0 +1,28 @@
+#!/bin/sh
+# agentos ROLE: api, worker, manager, setup (migrations and the first admin, then it ends), seed or demo.
+# For every setting NAME, NAME_FILE names a file with its value: that is how secrets arrive.
+set -eu
+
+for name in $(env | sed -n 's/^\([A-Z][A-Z0-9_]*\)_FILE=.*/\1/p'); do
+  eval "file=\${${name}_FILE}"
+  if [ ! -r "$file" ]; then
+    echo "${name}_FILE: $file cannot be read" >&2
+    exit 1
+  fi
+  value=$(cat "$file")
+  export "$name=$value"
+  unset "${name}_FILE"
+done
+
+role=${1:-api}
+[ $# -gt 0 ] && shift
+case "$role" in
+  api) entry=main.js ;;
+  worker | manager) entry="$role.js" ;;
+  setup | seed | demo) entry="up/$role.js" ;;
+  *)
+    echo "agentos: no role '$role'; there are api, worker, manager, setup, seed, demo" >&2
+    exit 64
+    ;;
+esac
+exec node --enable-source-maps "/app/dist/$entry" "$@"
