@@ -1,10 +1,11 @@
 #!/bin/sh
 # agentos ROLE: api, worker, manager, setup (migrations and the first admin, then it ends), seed or demo.
-# For every setting NAME, NAME_FILE names a file with its value: that is how secrets arrive.
+# Where a setting is a secret, NAME_FILE may name a file with its value instead.
 set -eu
 
-for name in $(env | sed -n 's/^\([A-Z][A-Z0-9_]*\)_FILE=.*/\1/p'); do
-  eval "file=\${${name}_FILE}"
+for name in DATABASE_URL MIGRATION_DATABASE_URL REDIS_URL ADMIN_PASSWORD; do
+  eval "file=\${${name}_FILE:-}"
+  [ -n "$file" ] || continue
   if [ ! -r "$file" ]; then
     echo "${name}_FILE: $file cannot be read" >&2
     exit 1
