@@ -191,15 +191,28 @@ export class ServicesDto {
   services!: ServiceDto[];
 }
 
+/** Redis, as it tells of itself. */
+export class RedisFactsDto {
+  version!: string;
+  used_memory_bytes!: number;
+  clients!: number;
+}
+
+/** The space for files. */
+export class StorageFactsDto {
+  total_bytes!: number;
+  free_bytes!: number;
+}
+
 /** What everything runs on. */
 export class SystemDto {
   maintenance!: { enabled: boolean; message: string | null; until: string | null };
   settings_version!: number;
   postgres!: { version: string; size_bytes: number; connections: number; max_connections: number };
   /** Null while Redis is away. */
-  redis!: { version: string; used_memory_bytes: number; clients: number } | null;
+  redis!: RedisFactsDto | null;
   /** Of the folder for files; null where the answering process has none. */
-  storage!: { total_bytes: number; free_bytes: number } | null;
+  storage!: StorageFactsDto | null;
 }
 
 /** What is known about one section. */
