@@ -18,6 +18,7 @@ export function successAnswer(run: Run, status: number, data: unknown): ActionAn
 /** The answer to one that was refused or failed. */
 export function errorAnswer(run: Run, error: AppError): ActionAnswer {
   const headers: Record<string, string> = {};
+  run.errorCode = error.code;
   if (error.retryAfterS !== undefined)
     headers['Retry-After'] = String(Math.max(1, Math.ceil(error.retryAfterS)));
   const recorded = run.claim ? { execution_id: run.answeringId } : {};

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
+import { actionDuration, actionsTotal } from './metrics';
 import { type ActionAnswer, type ActionCall, Run, type Stage } from './run';
 import { AuditStage } from './stages/audit.stage';
 import { AuthoriseStage } from './stages/authorise.stage';
@@ -58,8 +59,11 @@ export class ActionRunner {
   }
 
   /** Runs an action by name. Always answers: errors are answers, too. */
-  run(action: unknown, payload: unknown, call: ActionCall): Promise<ActionAnswer> {
-    return this.enter(0, new Run(uuidv7(), action, payload, call));
+  async run(action: unknown, payload: unknown, call: ActionCall): Promise<ActionAnswer> {
+    const run = new Run(uuidv7(), action, payload, call);
+    const answer = await this.enter(0, run);
+    count(run, answer);
+    return answer;
   }
 
   private async enter(index: number, run: Run): Promise<ActionAnswer> {
@@ -78,4 +82,13 @@ export class ActionRunner {
       throw error;
     }
   }
+}
+
+/** What is not an action has no name of its own here: names that callers invent must not become series. */
+function count(run: Run, answer: ActionAnswer): void {
+  const entry = run.entry as Run['entry'] | undefined;
+  const action = entry?.name ?? 'unknown';
+  const replayed = 'Idempotent-Replayed' in answer.headers;
+  actionsTotal.inc({ action, answer: replayed ? 'replayed' : (run.errorCode ?? 'success') });
+  actionDuration.observe({ action }, (performance.now() - run.call.startedAt) / 1000);
 }

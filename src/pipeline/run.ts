@@ -56,6 +56,8 @@ export class Run {
   selection?: readonly FrozenItem[];
   /** What is kept with the execution: what the handler returned, or a preview's selection. */
   result?: unknown;
+  /** The code of the error that it was answered with. */
+  errorCode?: string;
   /** The answer that has been recorded already, with its effect or its handover. */
   settled?: ActionAnswer;
   /** A handler that goes on although its time is up. */

@@ -1,10 +1,9 @@
-import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import CircuitBreaker from 'opossum';
 import { AppError } from '../../platform/errors/app-error';
-import { DEPENDENCIES, type Dependency } from '../catalogue/action.decorator';
+import type { Dependency } from '../catalogue/action.decorator';
+import { ExecutionTiming } from '../executions/timing';
 
-/** Longest time that a sync action may take, in milliseconds. */
-export const CALL_TIMEOUT_MS = 15_000;
 /** Calls of one dependency that a process has under way at most. */
 const CAPACITY = 100;
 
@@ -19,9 +18,7 @@ type Work = () => Promise<unknown>;
 export class Bulkheads implements OnModuleDestroy {
   private readonly breakers = new Map<Dependency, CircuitBreaker<[Work], unknown>>();
 
-  constructor() {
-    for (const dependency of DEPENDENCIES) this.breakers.set(dependency, this.make(dependency));
-  }
+  constructor(@Inject(ExecutionTiming) private readonly timing: ExecutionTiming) {}
 
   onModuleDestroy(): void {
     for (const breaker of this.breakers.values()) breaker.shutdown();
@@ -47,7 +44,7 @@ export class Bulkheads implements OnModuleDestroy {
   private make(dependency: Dependency): CircuitBreaker<[Work], unknown> {
     return new CircuitBreaker((work: Work) => work(), {
       name: dependency,
-      timeout: CALL_TIMEOUT_MS,
+      timeout: this.timing.callTimeoutMs,
       capacity: CAPACITY,
       // A rate above 100 % does not exist, so opossum itself never opens.
       errorThresholdPercentage: 100,
@@ -56,8 +53,8 @@ export class Bulkheads implements OnModuleDestroy {
   }
 
   private breaker(dependency: Dependency): CircuitBreaker<[Work], unknown> {
-    const breaker = this.breakers.get(dependency);
-    if (!breaker) throw new Error(`There is no breaker for ${dependency}`);
+    const breaker = this.breakers.get(dependency) ?? this.make(dependency);
+    this.breakers.set(dependency, breaker);
     return breaker;
   }
 }

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { RedisService } from '../../platform/redis/redis.service';
+import { circuitState } from '../metrics';
 import type { Dependency } from '../catalogue/action.decorator';
 import { ADMIT_LUA, OPEN_LUA, RECORD_LUA, RESET_LUA } from './breaker.lua';
 
@@ -71,15 +72,18 @@ export class CircuitStore {
       rules.maxOpenMs,
     )) as number[];
     const refusedBy = dependencies[refused - 1];
-    if (refusedBy) return { refusedBy, retryInMs };
-    return {
-      permits: dependencies.map((dependency, i) => ({
-        id,
-        dependency,
-        epoch: rest[i * 2] ?? 0,
-        probe: rest[i * 2 + 1] === 1,
-      })),
-    };
+    if (refusedBy) {
+      circuitState.set({ dependency: refusedBy }, 2);
+      return { refusedBy, retryInMs };
+    }
+    const permits = dependencies.map((dependency, i) => ({
+      id,
+      dependency,
+      epoch: rest[i * 2] ?? 0,
+      probe: rest[i * 2 + 1] === 1,
+    }));
+    for (const { dependency, probe } of permits) circuitState.set({ dependency }, probe ? 1 : 0);
+    return { permits };
   }
 
   /** Reports what came of a call. A result from before a change of state is ignored. @returns the state after it */

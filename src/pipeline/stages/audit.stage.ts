@@ -5,6 +5,7 @@ import { errorAnswer } from '../answers';
 import { auditEntry, storableText } from '../audit/audit-entry';
 import { AuditLog } from '../audit/audit-log';
 import { PayloadScrubber } from '../audit/payload-scrubber';
+import { denialsTotal } from '../metrics';
 import type { ActionAnswer, Run, Stage } from '../run';
 
 /** A refused request is recorded without its payload when that is larger than this, in characters. */
@@ -29,7 +30,10 @@ export class AuditStage implements Stage {
       if (error.status >= 500)
         this.log.error(describe(run, error), (error.cause as Error | undefined)?.stack);
       // With a claim there is an intent, and its outcome is recorded by whoever holds that.
-      if (!run.claim) this.audit.denied(this.denial(run, error));
+      if (!run.claim) {
+        denialsTotal.inc({ code: error.code });
+        this.audit.denied(this.denial(run, error));
+      }
       return errorAnswer(run, error);
     }
   }

@@ -4,7 +4,7 @@ import { toAppError } from '../../platform/http/exception.filter';
 import { errorAnswer } from '../answers';
 import { Claims } from '../executions/claims';
 import type { Outcome } from '../executions/execution';
-import { LeaseKeeper } from '../executions/lease-keeper';
+import { ClaimLost, LeaseKeeper } from '../executions/lease-keeper';
 import { Outcomes } from '../executions/outcomes';
 import { ExecutionTiming } from '../executions/timing';
 import type { ActionAnswer, Run, Stage } from '../run';
@@ -61,13 +61,22 @@ export class ClaimStage implements Stage {
       return run.settled;
     }
     const error = toAppError(thrown);
-    if (error.status >= 500) this.log.error(`${run.entry.name}: ${error.code}`, stackOf(thrown));
+    this.report(run, error, thrown);
     const answer = errorAnswer(run, error);
     if (error.code === 'TIMEOUT' && run.late) {
       this.settleLate(run, run.late);
       return answer;
     }
     return this.outcomes.settle(run, answer, failed(answer, error));
+  }
+
+  /** Only what is a fault of ours is an error that somebody has to look at. */
+  private report(run: Run, error: AppError, thrown: unknown): void {
+    const what = `${run.entry.name}: ${error.code} (trace ${run.call.origin.traceId})`;
+    if (error.code === 'INTERNAL_ERROR' && !(thrown instanceof ClaimLost))
+      this.log.error(what, stackOf(thrown));
+    else if (error.status >= 500 && error.code !== 'CIRCUIT_OPEN')
+      this.log.warn(`${what}: ${causeOf(thrown)}`);
   }
 
   /** The caller has been told that time is up; what the handler comes to is recorded when it does. */
@@ -101,4 +110,9 @@ function failed(answer: ActionAnswer, error: AppError): Verdict {
 function stackOf(thrown: unknown): string | undefined {
   const error = thrown instanceof AppError ? thrown.cause : thrown;
   return error instanceof Error ? error.stack : undefined;
+}
+
+function causeOf(thrown: unknown): string {
+  const error = thrown instanceof AppError ? (thrown.cause ?? thrown) : thrown;
+  return error instanceof Error ? `${error.name} ${error.message}` : String(error);
 }

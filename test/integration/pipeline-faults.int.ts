@@ -1,0 +1,228 @@
+import { Inject, Logger, Module } from '@nestjs/common';
+import { CommandHandler } from '@nestjs/cqrs';
+import { IsIn, IsString } from 'class-validator';
+import { v7 as uuidv7 } from 'uuid';
+import { Action } from '../../src/pipeline/catalogue/action.decorator';
+import { ActionCommand } from '../../src/pipeline/catalogue/action-command';
+import type { ActionHandler } from '../../src/pipeline/catalogue/action-handler';
+import { Category } from '../../src/pipeline/catalogue/category.decorator';
+import { MayBeAbsent } from '../../src/pipeline/catalogue/fields';
+import { ExecutionTiming } from '../../src/pipeline/executions/timing';
+import { ActionRunner } from '../../src/pipeline/pipeline';
+import { PipelineModule } from '../../src/pipeline/pipeline.module';
+import type { Actor } from '../../src/platform/security/roles';
+import { Db } from '../../src/platform/postgres/db';
+import { bootModules, type TestApp } from '../support/app';
+import { eventually } from '../support/eventually';
+import { auditOf } from '../support/pipeline';
+import { makeUser, saveSettings } from '../support/users';
+
+type Behaviour = () => Promise<void>;
+
+/** What the next run of the action does after its effect; the test sets it. */
+let behaviour: Behaviour = () => Promise.resolve();
+
+@Action({
+  name: 'test.mark',
+  views: ['dashboard'],
+  risk: 'standard',
+  mode: 'sync',
+  roles: [],
+  dependsOn: ['postgres'],
+  summary: 'Mark something',
+  description: 'Adds a mark, in a transaction or without one, and then does what the test wants.',
+  errors: [],
+  example: { mark: 'x' },
+  since: '1.0',
+})
+class Mark extends ActionCommand<{ mark: string }> {
+  @IsString() mark!: string;
+  @MayBeAbsent() @IsIn(['tx', 'plain']) way = 'tx';
+  @MayBeAbsent() @IsString() password?: string;
+}
+
+@CommandHandler(Mark)
+class MarkHandler implements ActionHandler<Mark> {
+  constructor(@Inject(Db) private readonly db: Db) {}
+
+  async execute({ mark, way, context }: Mark): Promise<{ mark: string }> {
+    const sql = 'INSERT INTO marks (mark) VALUES ($1)';
+    if (way === 'plain') {
+      await this.db.execute(sql, [mark]);
+      await behaviour();
+      return { mark };
+    }
+    return context.transaction(async (tx) => {
+      await tx.execute(sql, [mark]);
+      await behaviour();
+      return { mark };
+    });
+  }
+}
+
+@Category('system')
+@Module({ imports: [PipelineModule], providers: [MarkHandler] })
+class TestCategory {}
+
+let app: TestApp;
+let actor: Actor;
+
+/** Before the first run: that is when the time limit is read. */
+const CALL_TIMEOUT_MS = 3_000;
+
+beforeAll(async () => {
+  app = await bootModules([TestCategory]);
+  // The errors of these tests are meant.
+  Logger.overrideLogger(false);
+  Object.assign(app.get(ExecutionTiming), { callTimeoutMs: CALL_TIMEOUT_MS });
+  const user = await makeUser(app.database, 'admin');
+  actor = { userId: user.id, email: user.email, role: 'admin', sessionId: uuidv7() };
+  await app.database.query('CREATE TABLE marks (mark text)');
+  await app.database.query('GRANT ALL ON marks TO PUBLIC');
+  await saveSettings(app.database);
+}, 60_000);
+afterAll(() => app?.close());
+beforeEach(() => {
+  behaviour = () => Promise.resolve();
+  Object.assign(app.get(ExecutionTiming), { leaseS: 30 });
+});
+
+interface Result {
+  status: number;
+  code?: string;
+  replayed: boolean;
+  traceId: string;
+  text: string;
+}
+
+async function run(payload: object, key: string = uuidv7()): Promise<Result> {
+  const traceId = uuidv7();
+  const answer = await app.get(ActionRunner).run('test.mark', payload, {
+    actor,
+    origin: { traceId, ip: '127.0.0.1', userAgent: 'test' },
+    rawHeaders: ['X-Idempotency-Key', key],
+    bodyErrors: [],
+    scope: 'any',
+    startedAt: performance.now(),
+  });
+  const text = answer.body.toString('utf8');
+  const { error_code } = JSON.parse(text) as { error_code?: string };
+  return {
+    status: answer.status,
+    code: error_code,
+    replayed: 'Idempotent-Replayed' in answer.headers,
+    traceId,
+    text,
+  };
+}
+
+const marks = async (mark: string): Promise<number> =>
+  (await app.database.query<{ n: number }>('SELECT count(*) AS n FROM marks WHERE mark = $1', [mark]))[0]
+    ?.n ?? -1;
+const outcomes = async (traceId: string, count = 2) =>
+  (await auditOf(app.database, traceId, count)).map((entry) => entry.outcome);
+
+describe('a handler that throws', () => {
+  it('leaves nothing behind, and says nothing about itself', async () => {
+    behaviour = () => Promise.reject(new Error('SELECT secret FROM /etc/agentos at db-7.internal'));
+    const key = uuidv7();
+    const answer = await run({ mark: 'thrown' }, key);
+    expect([answer.status, answer.code]).toEqual([500, 'INTERNAL_ERROR']);
+    expect(answer.text).not.toMatch(/SELECT|etc|internal\b/);
+    expect(await marks('thrown')).toBe(0);
+    expect(await outcomes(answer.traceId)).toEqual(['pending', 'failed']);
+    behaviour = () => Promise.resolve();
+    expect(await run({ mark: 'thrown' }, key)).toMatchObject({ status: 500, replayed: true });
+  });
+});
+
+describe('a handler that takes its time', () => {
+  it('keeps its claim for longer than the lease', async () => {
+    Object.assign(app.get(ExecutionTiming), { leaseS: 0.6 });
+    let finish: () => void = () => undefined;
+    const finished = new Promise<void>((resolve) => (finish = resolve));
+    behaviour = () => finished;
+    const key = uuidv7();
+    const first = run({ mark: 'slow', way: 'plain' }, key);
+    await eventually(async () => expect(await marks('slow')).toBe(1));
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(await run({ mark: 'slow', way: 'plain' }, key)).toMatchObject({
+      status: 409,
+      code: 'IDEMPOTENCY_IN_PROGRESS',
+    });
+    finish();
+    expect((await first).status).toBe(200);
+    expect(await marks('slow')).toBe(1);
+  });
+
+  it('is told to the caller in time, and what it came to is put on record after all', async () => {
+    let finish: () => void = () => undefined;
+    const finished = new Promise<void>((resolve) => (finish = resolve));
+    behaviour = () => finished;
+    const key = uuidv7();
+    const answer = run({ mark: 'late', way: 'plain' }, key);
+    await eventually(async () => expect(await marks('late')).toBe(1));
+    expect(await answer).toMatchObject({ status: 504, code: 'TIMEOUT' });
+    expect(await run({ mark: 'late', way: 'plain' }, key)).toMatchObject({ status: 409 });
+    finish();
+    const replay = await eventually(async () => {
+      const again = await run({ mark: 'late', way: 'plain' }, key);
+      expect(again.status).toBe(200);
+      return again;
+    });
+    expect(replay.replayed).toBe(true);
+    expect(await marks('late')).toBe(1);
+  }, 30_000);
+});
+
+describe('a process that was taken for dead', () => {
+  it('cannot commit its effect any more', async () => {
+    behaviour = async () => {
+      await app.database.query(`UPDATE executions SET fence = fence + 1 WHERE status = 'running'`);
+    };
+    const answer = await run({ mark: 'fenced' });
+    expect(answer.status).not.toBe(200);
+    expect(await marks('fenced')).toBe(0);
+  });
+});
+
+describe('an answer that got lost', () => {
+  it('is given again, with the effect there once', async () => {
+    const key = uuidv7();
+    const first = await run({ mark: 'lost' }, key);
+    const second = await run({ mark: 'lost' }, key);
+    expect(second).toMatchObject({ status: 200, replayed: true, text: first.text });
+    expect(await marks('lost')).toBe(1);
+  });
+});
+
+describe('the record', () => {
+  it('holds no secret of a payload, anywhere', async () => {
+    const canary = `canary-${uuidv7().slice(0, 8)}`;
+    await run({ mark: 'x', password: canary });
+    await run({ mark: `mail ${canary}@example.test`, nonsense: 1 });
+    const dump = async () =>
+      JSON.stringify([
+        await app.database.query('SELECT * FROM executions'),
+        await app.database.query('SELECT * FROM audit_entries'),
+      ]);
+    await eventually(async () => expect(await dump()).toContain('[email:'));
+    expect(await dump()).not.toContain(canary);
+  });
+});
+
+describe('a dependency that fails', () => {
+  it('is given a rest after enough failures, and errors of callers or ours do not count', async () => {
+    behaviour = () => Promise.reject(new TypeError('a bug'));
+    for (let i = 0; i < 20; i++) expect((await run({ mark: 'bug' })).status).toBe(500);
+    behaviour = () => Promise.reject(new Error('Connection terminated unexpectedly'));
+    const codes: (string | undefined)[] = [];
+    await eventually(async () => {
+      codes.push((await run({ mark: 'down' })).code);
+      expect(codes.at(-1)).toBe('CIRCUIT_OPEN');
+    });
+    expect(codes.length).toBeGreaterThan(5);
+    expect(new Set(codes.slice(0, -1))).toEqual(new Set(['SERVICE_UNAVAILABLE']));
+    expect(await marks('down')).toBe(0);
+  });
+});
