@@ -70,6 +70,7 @@ export async function runSample(
     ffmpegPath: env.ffmpegPath,
     ffprobePath: env.ffprobePath,
     allowBundled: env.allowBundledFfmpeg,
+    searchPath: env.searchPath,
   });
   const folder = await mkdtemp(join(env.workDir, 'sample-'));
   try {

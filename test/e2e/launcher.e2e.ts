@@ -7,7 +7,7 @@ import { Client } from 'pg';
 import { ProcessDriver } from '../../src/fleet/drivers/process/process-driver';
 import { socketPath } from '../../src/up/control/control-server';
 import type { OwnedProcess } from '../../src/up/ownership/owned-processes';
-import { isAlive } from '../../src/up/ownership/process-identity';
+import { isAlive } from '../../src/platform/process/process-identity';
 import { freePort } from '../../src/up/ports';
 import { eventually } from '../support/eventually';
 

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { AgentError } from '../../src/media/agents/agent';
 import { cleanLeftovers, makeStepDir } from '../../src/media/tools/leftovers';
 import { createMediaTools, MediaTools, type FfmpegCall } from '../../src/media/tools/media-tools';
-import { startTimeOf } from '../../src/media/tools/process-identity';
+import { processName } from '../../src/media/tools/process-name';
+import { identify, ownIdentity } from '../../src/platform/process/process-identity';
 import { KeptLog, runChain } from '../support/media/agent-chain';
 import { Specimens } from '../support/media/specimens';
 
@@ -96,7 +97,7 @@ describe.each([
     expect((await failure(running))?.code).toBe('ABORTED');
     expect(Date.now() - started).toBeLessThan(6000);
     const child = Number(await readFile(join(cwd, 'child.pid'), 'utf8'));
-    expect(startTimeOf(child)).toBeUndefined();
+    expect(identify(child)).toBeUndefined();
     expect(await recorded()).toEqual([]);
   });
 
@@ -214,7 +215,7 @@ describe('when a worker is killed', () => {
     worker = fork(script, args, { execArgv: ['-r', join(__dirname, '../support/media/register-swc.js')] });
     await once(worker, 'message');
     const [pid = 0] = await recorded(folder.pids);
-    expect(startTimeOf(pid)).toBeDefined();
+    expect(identify(pid)).toBeDefined();
     return pid;
   }
 
@@ -222,20 +223,20 @@ describe('when a worker is killed', () => {
     const pid = await startWorker(mode);
     worker.kill('SIGKILL');
 
-    await eventually('the tool is gone', () => startTimeOf(pid) === undefined);
+    await eventually('the tool is gone', () => identify(pid) === undefined);
   });
 
   it('the next one clears what it left, and nothing of the living', async () => {
     const mine = await makeStepDir(folder.work);
     await mkdir(folder.pids, { recursive: true });
     // A dead owner: our pid, at another start time.
-    const dead = `${process.pid}.1`;
+    const dead = processName({ pid: process.pid, start: 'earlier' });
     await mkdir(join(folder.work, dead, 'step-x'), { recursive: true });
     const orphan = fork(join(__dirname, '../support/media/idle.js'), { detached: true, stdio: 'ignore' });
     await once(orphan, 'message');
-    const tool = `${orphan.pid}.${startTimeOf(orphan.pid ?? 0)}`;
+    const tool = processName(identify(orphan.pid ?? 0) ?? ownIdentity());
     await writeFile(join(folder.pids, `${dead}-${tool}`), '');
-    await writeFile(join(folder.pids, `${dead}-${process.pid}.1`), '');
+    await writeFile(join(folder.pids, `${dead}-${dead}`), '');
     const gone = once(orphan, 'exit');
 
     expect(await cleanLeftovers(folder.work, folder.pids)).toEqual({ killed: 1, removedDirs: 1 });

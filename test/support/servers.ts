@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Guardian } from '../../src/up/ownership/guardian';
-import { identify } from '../../src/up/ownership/process-identity';
+import { identify } from '../../src/platform/process/process-identity';
 import { freePort } from '../../src/up/ports';
 import { findPostgres, type PostgresBinaries } from '../../src/up/postgres/binaries';
 import { Cluster, makeClusterFolders } from '../../src/up/postgres/cluster';

@@ -14,14 +14,19 @@ export class MediaToolset {
 
   /** @throws AgentError TOOL_UNAVAILABLE with a sentence that says what to install or set */
   get(): Promise<MediaTools> {
-    this.tools ??= createMediaTools({
+    if (this.tools) return this.tools;
+    const tools = createMediaTools({
       ffmpegPath: this.env.ffmpegPath,
       ffprobePath: this.env.ffprobePath,
       allowBundled: this.env.allowBundledFfmpeg,
+      searchPath: this.env.searchPath,
       pidDir: this.pidDir,
       log: this.log,
     });
-    return this.tools;
+    this.tools = tools;
+    // Looked for again the next time: somebody may have installed what was missing.
+    tools.catch(() => (this.tools = undefined));
+    return tools;
   }
 
   /** What the tools of this host can do, for those who look at its worker. */

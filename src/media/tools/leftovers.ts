@@ -1,14 +1,8 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  identityName,
-  isAlive,
-  ownIdentity,
-  parseIdentity,
-  startTimeOf,
-  type ProcessIdentity,
-} from './process-identity';
+import { identify, ownIdentity } from '../../platform/process/process-identity';
+import { namedProcessRuns, pidOf, processName } from './process-name';
 
 /**
  * Remembers the running tools of this process in a folder: one empty file per tool, whose name holds owner and tool.
@@ -21,7 +15,8 @@ export class PidFiles {
 
   /** Records a tool that was just started. @returns a function that forgets it */
   add(pid: number): () => void {
-    const file = join(this.dir, `${identityName(ownIdentity())}-${pid}.${startTimeOf(pid) ?? '0'}`);
+    const tool = identify(pid) ?? { pid, start: 'ended before it could be looked at' };
+    const file = join(this.dir, `${processName(ownIdentity())}-${processName(tool)}`);
     writeFileSync(file, '', { mode: 0o600 });
     return () => rmSync(file, { force: true });
   }
@@ -32,7 +27,7 @@ export class PidFiles {
  * `workDir` must not be shared between hosts or containers: owners are told apart by pid and start time.
  */
 export async function makeStepDir(workDir: string): Promise<string> {
-  const root = join(workDir, identityName(ownIdentity()));
+  const root = join(workDir, processName(ownIdentity()));
   await mkdir(root, { recursive: true, mode: 0o700 });
   return mkdtemp(join(root, 'step-'));
 }
@@ -46,7 +41,7 @@ async function list(dir: string): Promise<string[]> {
   }
 }
 
-function killGroup({ pid }: ProcessIdentity): void {
+function killGroup(pid: number): void {
   for (const target of [-pid, pid]) {
     try {
       process.kill(target, 'SIGKILL');
@@ -67,17 +62,17 @@ export async function cleanLeftovers(
   let killed = 0;
   let removedDirs = 0;
   for (const name of await list(pidDir)) {
-    const [owner, tool] = name.split('-').map(parseIdentity);
-    if (!owner || !tool || isAlive(owner)) continue;
-    if (tool.start !== '0' && isAlive(tool)) {
-      killGroup(tool);
+    const [owner = '', tool = ''] = name.split('-');
+    const pid = pidOf(tool);
+    if (pidOf(owner) === undefined || pid === undefined || namedProcessRuns(owner)) continue;
+    if (namedProcessRuns(tool)) {
+      killGroup(pid);
       killed += 1;
     }
     await rm(join(pidDir, name), { force: true });
   }
   for (const name of await list(workDir)) {
-    const owner = parseIdentity(name);
-    if (!owner || isAlive(owner)) continue;
+    if (pidOf(name) === undefined || namedProcessRuns(name)) continue;
     await rm(join(workDir, name), { recursive: true, force: true });
     removedDirs += 1;
   }

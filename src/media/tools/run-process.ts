@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AgentError } from '../agents/agent-error';
 import type { PidFiles } from './leftovers';
-import { groupRuns } from './process-identity';
+import { groupRuns } from './process-group';
 import { LineSplitter, RingBuffer } from './ring-buffer';
 import { TOOL_ENV, wrapCommand, type ProcessLimits, type Sandbox } from './sandbox';
 

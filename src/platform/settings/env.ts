@@ -153,6 +153,8 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env) {
     ffmpegPath: env.FFMPEG_PATH || undefined,
     ffprobePath: env.FFPROBE_PATH || undefined,
     allowBundledFfmpeg: env.ALLOW_BUNDLED_FFMPEG ?? !production,
+    /** PATH, to look for tools in. */
+    searchPath: source.PATH,
     launcherSocket: env.LAUNCHER_SOCKET || undefined,
     operationsConcurrency: env.OPERATIONS_CONCURRENCY,
   };

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LockHeld, takeLock } from './lock';
-import { ownIdentity } from './process-identity';
+import { ownIdentity } from '../../platform/process/process-identity';
 
 describe('takeLock', () => {
   let folder: string;

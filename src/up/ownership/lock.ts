@@ -1,7 +1,7 @@
 import { linkSync, mkdirSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { readJson } from '../files';
-import { isAlive, ownIdentity, type ProcessIdentity } from './process-identity';
+import { isAlive, ownIdentity, type ProcessIdentity } from '../../platform/process/process-identity';
 
 /** What the lock file says about its holder. */
 interface Holder extends ProcessIdentity {

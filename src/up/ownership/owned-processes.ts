@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readJson, writePrivate } from '../files';
 import { saysDiskFull } from '../problem';
-import { isAlive, type ProcessIdentity } from './process-identity';
+import { isAlive, type ProcessIdentity } from '../../platform/process/process-identity';
 
 /** A process that this installation started, in the order of starting. */
 export interface OwnedProcess extends ProcessIdentity {

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } fr
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { keptSecret, privateFolder, writePrivate } from '../files';
-import { identify } from '../ownership/process-identity';
+import { identify } from '../../platform/process/process-identity';
 import type { OwnedProcess } from '../ownership/owned-processes';
 import { saysDiskFull, StartProblem } from '../problem';
 import type { ServiceUser } from '../service-user';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { keptSecret, privateFolder, writePrivate } from '../files';
 import type { OwnedProcess } from '../ownership/owned-processes';
-import { identify } from '../ownership/process-identity';
+import { identify } from '../../platform/process/process-identity';
 import type { ServiceUser } from '../service-user';
 import type { ProcessSpec } from '../supervise/supervised-process';
 import type { RedisBinary } from './binaries';

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { RuntimeRole, RuntimeService, RuntimeState } from '../../fleet/runtime-driver';
 import { endProcess, signal, type OwnedProcess } from '../ownership/owned-processes';
-import { identify } from '../ownership/process-identity';
+import { identify } from '../../platform/process/process-identity';
 import { BackOff } from './back-off';
 import type { RotatingLog } from './rotating-log';
 

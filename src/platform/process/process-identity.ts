@@ -52,7 +52,7 @@ function linuxStart(pid: number): string | undefined {
 
 function portableStart(pid: number): string | undefined {
   try {
-    const env = { ...process.env, LC_ALL: 'C' };
+    const env = { PATH: '/usr/bin:/bin', LC_ALL: 'C' };
     const args = ['-o', 'lstart=', '-p', String(pid)];
     return execFileSync('ps', args, { encoding: 'utf8', env, stdio: 'pipe' }).trim() || undefined;
   } catch {
