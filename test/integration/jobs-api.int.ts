@@ -207,6 +207,30 @@ describe('jobs over HTTP', () => {
         code: 'VALIDATION_ERROR',
       });
     });
+
+    it('counts exactly up to 10,000, and says so when it only estimates beyond', async () => {
+      const { user: busy, client: busyClient } = await api.user();
+      const jobs = (count: number) =>
+        insertJobs(
+          busy.id,
+          Array.from({ length: count }, () => 'completed'),
+        );
+      await jobs(10_000);
+      const exact = (await busyClient.get('/api/jobs/history')).body.pagination;
+      expect(exact).toMatchObject({ total: 10_000, total_pages: 500 });
+      expect(exact).not.toHaveProperty('total_is_estimate');
+      await jobs(2_000);
+      await api.database.query('ANALYZE jobs');
+      const estimated = (await busyClient.get('/api/jobs/history?status=completed')).body.pagination;
+      expect(estimated).toMatchObject({ total_is_estimate: true, has_next: true });
+      expect(estimated?.['total']).toBeGreaterThan(10_000);
+      expect(estimated?.['total']).toBeLessThan(15_000);
+      const deepest = await busyClient.get<JobShown[]>('/api/jobs/history?page=100&per_page=100');
+      expect(deepest.data).toHaveLength(100);
+      const cursor = String(deepest.body.pagination?.['next_cursor']);
+      const beyond = await busyClient.get<JobShown[]>(`/api/jobs/history?per_page=100&cursor=${cursor}`);
+      expect(beyond.data).toHaveLength(100);
+    });
   });
 
   describe("somebody else's", () => {
