@@ -48,6 +48,8 @@ for (const group of GROUPS) {
     '--selectProjects',
     ...projects,
     '--passWithNoTests',
+    // What a failing test left open must not keep the run from ending and being summed up.
+    '--forceExit',
     ...group.jest,
     '--json',
     `--outputFile=${report}`,

@@ -5,7 +5,7 @@ import { longVideo } from '../support/media';
 import { type BreakableCluster, startBreakable } from '../support/private-servers';
 import { clipsOf, createJob, settled, upload } from '../support/video-way';
 
-const LONG_S = 60;
+const LENGTH_S = 20;
 
 describe('when a server fails in the middle of a job', () => {
   let broken: BreakableCluster;
@@ -22,18 +22,14 @@ describe('when a server fails in the middle of a job', () => {
 
   afterAll(() => broken?.stop());
 
-  /** Starts three jobs: one that a worker has just begun, two that wait. */
+  /** Starts two jobs: one that a worker has begun, one that waits. */
   async function jobsUnderWay(): Promise<string[]> {
-    const uploadId = await upload([user], await longVideo(LONG_S));
-    const jobs = [
-      await createJob(user, uploadId),
-      await createJob(user, uploadId),
-      await createJob(user, uploadId),
-    ];
+    const uploadId = await upload([user], await longVideo(LENGTH_S));
+    const jobs = [await createJob(user, uploadId), await createJob(user, uploadId)];
     await eventually(
       async () => {
         const rows = await broken.cluster.query(
-          "SELECT 1 FROM steps WHERE job_id = ANY ($1) AND status = 'processing' AND agent = 'normaliser' AND progress > 0",
+          "SELECT 1 FROM steps WHERE job_id = ANY ($1) AND status = 'processing' AND agent = 'normaliser'",
           [jobs],
         );
         expect(rows.length).toBeGreaterThan(0);

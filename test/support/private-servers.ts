@@ -1,4 +1,3 @@
-import { Client } from 'pg';
 import { migrate } from '../../src/platform/postgres/migrate';
 import { Cluster, type ClusterOptions } from './cluster';
 import { ownerConnection } from './database';
@@ -12,38 +11,32 @@ export interface BreakableCluster {
   stop(): Promise<void>;
 }
 
+/** The database that the launcher makes. */
 const DATABASE = 'agentos';
 
 /** Starts servers of its own and a cluster on them. */
 export async function startBreakable(options: ClusterOptions = {}): Promise<BreakableCluster> {
   const [postgres, redis] = await Promise.all([PostgresServer.create(), RedisServer.create()]);
-  const admin = new Client({ connectionString: postgres.ownerUrl('postgres') });
-  await admin.connect();
-  await admin.query(`CREATE DATABASE ${DATABASE}`);
-  await admin.end();
-  await migrate(postgres.ownerUrl(DATABASE));
   const connection = ownerConnection(postgres.ownerUrl(DATABASE));
-  const cluster = await Cluster.start({
-    ...options,
-    installation: {
-      databaseUrl: postgres.appUrl(DATABASE),
-      ownerUrl: postgres.ownerUrl(DATABASE),
-      redisUrl: redis.url,
-      redisPrefix: 'agentos',
-      query: connection.query,
-    },
-  });
-  return {
-    cluster,
-    postgres,
-    redis,
-    stop: async () => {
-      try {
-        await cluster.stop();
-      } finally {
-        await connection.close();
-        await Promise.all([postgres.destroy(), redis.destroy()]);
-      }
-    },
+  const release = async (): Promise<void> => {
+    await connection.close();
+    await Promise.all([postgres.destroy(), redis.destroy()]);
   };
+  try {
+    await migrate(postgres.ownerUrl(DATABASE));
+    const cluster = await Cluster.start({
+      ...options,
+      installation: {
+        databaseUrl: postgres.appUrl(DATABASE),
+        ownerUrl: postgres.ownerUrl(DATABASE),
+        redisUrl: redis.url,
+        redisPrefix: 'agentos',
+        query: connection.query,
+      },
+    });
+    return { cluster, postgres, redis, stop: () => cluster.stop().finally(release) };
+  } catch (error) {
+    await release();
+    throw error;
+  }
 }
