@@ -37,7 +37,7 @@ export class Outcomes {
     const held = await this.persist(claim, outcome, originOf(run));
     if (!held) return this.answerOfSuccessor(run, claim);
     run.settled = answer;
-    this.announce(run, verdict.status);
+    await this.announce(run, verdict.status);
     return answer;
   }
 
@@ -56,8 +56,11 @@ export class Outcomes {
     return answer;
   }
 
-  /** Tells subscribers, waiters and the read model. */
-  announce(run: Run, status: ExecutionStatus): void {
+  /**
+   * Tells subscribers, waiters and the read model. Resolves when every process has let go of its snapshot, so that
+   * the caller's next read shows the effect.
+   */
+  async announce(run: Run, status: ExecutionStatus): Promise<void> {
     const { name } = run.entry;
     if (run.entry.risk === 'read') return;
     void this.feed.publish('executions', {
@@ -69,7 +72,7 @@ export class Outcomes {
     });
     void this.bus.publish('execution.settled', { execution_id: run.answeringId, status });
     if (run.kind === 'act' && status === 'succeeded')
-      void this.bus.publish('ssot.invalidate', { reason: name });
+      await this.bus.publish('ssot.invalidate', { reason: name });
   }
 
   /** The answer of an execution that has ended without one, made now and kept. */

@@ -42,7 +42,7 @@ export class OperationQueue {
       [run.claim.executionId, run.claim.fence, stored?.status ?? null, stored?.body ?? null],
     );
     run.settled = answer;
-    this.outcomes.announce(run, 'running');
+    await this.outcomes.announce(run, 'running');
     await this.add(run.answeringId);
     return answer;
   }

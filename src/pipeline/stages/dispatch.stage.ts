@@ -72,7 +72,7 @@ export class DispatchStage implements Stage {
       return { data, answer: await this.outcomes.settleIn(tx, run, data) };
     });
     run.settled = done.answer;
-    this.outcomes.announce(run, 'succeeded');
+    await this.outcomes.announce(run, 'succeeded');
     return done.data;
   }
 }
