@@ -2,11 +2,16 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiResponse } from '@nestjs/swagger';
 import { ERROR_CODES, type ErrorCode } from '../errors/error-codes';
 
-/** The codes that any authenticated route can answer with. */
-const COMMON: ErrorCode[] = ['UNAUTHORIZED', 'RATE_LIMITED', 'INTERNAL_ERROR'];
+/** The codes that any route can answer with. */
+const COMMON: ErrorCode[] = ['RATE_LIMITED', 'INTERNAL_ERROR'];
+
+/** Documents the error answers of a route that needs an access token. */
+export function ApiErrors(...codes: ErrorCode[]): MethodDecorator & ClassDecorator {
+  return ApiPublicErrors('UNAUTHORIZED', ...codes);
+}
 
 /** Documents the error answers of a route in OpenAPI, one response per status with the codes it stands for. */
-export function ApiErrors(...codes: ErrorCode[]): MethodDecorator & ClassDecorator {
+export function ApiPublicErrors(...codes: ErrorCode[]): MethodDecorator & ClassDecorator {
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of new Set([...codes, ...COMMON])) {
     const { status } = ERROR_CODES[code];

@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { AppError } from '../../platform/errors/app-error';
 import { Public } from '../../platform/http/access';
 import { ApiData } from '../../platform/http/api-data';
-import { ApiErrors } from '../../platform/http/api-errors';
+import { ApiErrors, ApiPublicErrors } from '../../platform/http/api-errors';
 import { LoginRequest, LogoutAnswer, RefreshRequest, TokenAnswer } from './auth.dto';
 import { AuthService, type Client } from './auth.service';
 
@@ -19,7 +19,7 @@ export class AuthController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Sign in with e-mail address and password' })
   @ApiData(TokenAnswer, { description: 'The tokens of a new session.' })
-  @ApiErrors('VALIDATION_ERROR', 'INVALID_CREDENTIALS', 'ACCOUNT_LOCKED', 'RATE_LIMITED')
+  @ApiPublicErrors('VALIDATION_ERROR', 'INVALID_CREDENTIALS', 'ACCOUNT_LOCKED', 'RATE_LIMITED')
   login(@Body() body: LoginRequest, @Req() request: FastifyRequest): Promise<TokenAnswer> {
     return this.auth.login(body.email, body.password, clientOf(request));
   }
@@ -29,7 +29,7 @@ export class AuthController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Exchange a refresh token for new tokens' })
   @ApiData(TokenAnswer, { description: 'The tokens to go on with; the ones before end.' })
-  @ApiErrors('VALIDATION_ERROR', 'UNAUTHORIZED', 'RATE_LIMITED')
+  @ApiPublicErrors('VALIDATION_ERROR', 'UNAUTHORIZED', 'RATE_LIMITED')
   refresh(@Body() body: RefreshRequest, @Req() request: FastifyRequest): Promise<TokenAnswer> {
     return this.auth.refresh(body.refresh_token, clientOf(request));
   }

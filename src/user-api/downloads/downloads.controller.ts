@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DownloadLinks } from '../../media/clips/download-links';
 import { AppError } from '../../platform/errors/app-error';
 import { Public } from '../../platform/http/access';
-import { ApiErrors } from '../../platform/http/api-errors';
+import { ApiPublicErrors } from '../../platform/http/api-errors';
 import { NoEnvelope } from '../../platform/http/envelope';
 import { DownloadParam, DownloadQuery } from './downloads.dto';
 import { DownloadFiles } from './download-files';
@@ -47,7 +47,7 @@ export class DownloadsController {
     schema: { type: 'string', format: 'binary' },
   })
   @ApiResponse({ status: 304, description: 'Unchanged.' })
-  @ApiErrors('VALIDATION_ERROR', 'LINK_EXPIRED', 'NOT_FOUND', 'RANGE_NOT_SATISFIABLE')
+  @ApiPublicErrors('VALIDATION_ERROR', 'LINK_EXPIRED', 'NOT_FOUND', 'RANGE_NOT_SATISFIABLE')
   async download(
     @Param() { token }: DownloadParam,
     @Query() { inline }: DownloadQuery,
