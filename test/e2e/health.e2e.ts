@@ -85,7 +85,7 @@ describe('what a load balancer and a monitoring system see', () => {
       const answer = await client.action(`no.such.action.${index}`);
       expect({ status: answer.status, code: answer.body.error_code }).toEqual({
         status: 400,
-        code: 'UNKNOWN_ACTION',
+        code: 'VALIDATION_ERROR',
       });
       await cluster.http().get(`/no/such/path/${index}`);
     }

@@ -183,6 +183,22 @@ describe('an access token', () => {
     });
   });
 
+  it('that is not good any more leaves a trace on the admin side, with whose it was', async () => {
+    const tokens = await signIn(installation.http(), await makeUser(installation.database, 'operator'));
+    const client = installation.http().as(tokens.access_token);
+    await client.post('/api/auth/logout');
+    const answer = await client.action('queue.pause', { queue: 'inspector' });
+    expect(answer.status).toBe(401);
+    await eventually(async () =>
+      expect(
+        await installation.database.query(
+          'SELECT phase, status, actor_id FROM audit_entries WHERE trace_id = $1',
+          [answer.body.trace_id],
+        ),
+      ).toEqual([{ phase: 'denial', status: 401, actor_id: tokens.user.id }]),
+    );
+  });
+
   it('counts in the header only', async () => {
     const tokens = await signIn(installation.http(), await makeUser(installation.database));
     expect(

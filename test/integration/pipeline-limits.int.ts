@@ -190,7 +190,7 @@ describe('the limits of actions', () => {
     const before = (await keys()).length;
     for (let i = 0; i < 50; i++) {
       const answer = await client.action(`nothing.number_${i}`);
-      expect([answer.status, answer.body.error_code]).toEqual([400, 'UNKNOWN_ACTION']);
+      expect([answer.status, answer.body.error_code]).toEqual([400, 'VALIDATION_ERROR']);
     }
     expect((await keys()).length).toBe(before);
   });

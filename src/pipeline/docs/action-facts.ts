@@ -13,7 +13,6 @@ export const COMMON_ERRORS: readonly ErrorCode[] = [
   'RATE_LIMITED',
   'SERVICE_UNAVAILABLE',
   'UNAUTHORIZED',
-  'UNKNOWN_ACTION',
   'VALIDATION_ERROR',
 ];
 

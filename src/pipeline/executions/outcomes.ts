@@ -70,7 +70,6 @@ export class Outcomes {
       actor_id: run.actor.userId,
       status,
     });
-    void this.bus.publish('execution.settled', { execution_id: run.answeringId, status });
     if (run.kind === 'act' && status === 'succeeded')
       await this.bus.publish('ssot.invalidate', { reason: name });
   }

@@ -3,6 +3,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { Queue } from 'bull';
 import { Db } from '../../platform/postgres/db';
 import { successAnswer } from '../answers';
+import { ClaimLost } from '../executions/lease-keeper';
 import { Outcomes } from '../executions/outcomes';
 import type { ActionAnswer, Run } from '../run';
 
@@ -35,12 +36,13 @@ export class OperationQueue {
     });
     // Who waits for the end is answered with that, so there is no answer to keep yet.
     const stored = run.options.wait_ms > 0 ? null : answer;
-    await this.db.execute(
+    const held = await this.db.execute(
       `UPDATE executions
           SET progress = '{"done": 0}', lease_until = now(), fence = fence + 1, response_status = $3, response_body = $4
         WHERE id = $1 AND fence = $2 AND status = 'running'`,
       [run.claim.executionId, run.claim.fence, stored?.status ?? null, stored?.body ?? null],
     );
+    if (held !== 1) throw new ClaimLost();
     run.settled = answer;
     await this.outcomes.announce(run, 'running');
     await this.add(run.answeringId);

@@ -110,7 +110,7 @@ export class OperationRunner {
   /** Asks again whether the actor may: what was allowed when it was asked for may not be any more. */
   private admit(operation: TakenOperation): CatalogueEntry {
     const entry = this.catalogue.find(operation.action);
-    if (!entry) throw new AppError('UNKNOWN_ACTION');
+    if (!entry) throw new AppError('VALIDATION_ERROR', 'There is no such action any more.');
     const scope = operation.request.owner_id === null ? 'any' : 'own';
     const decision = this.permissions.decide(actorOf(operation), entry.name, scope);
     if (!operation.actor.enabled || !decision.allowed)

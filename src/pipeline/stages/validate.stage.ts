@@ -29,10 +29,10 @@ export class ValidateStage implements Stage {
 
   private findAction(run: Run): void {
     const entry = typeof run.action === 'string' ? this.catalogue.find(run.action) : undefined;
-    if (!entry)
-      throw new AppError('UNKNOWN_ACTION', undefined, {
-        details: [{ path: 'action', message: 'is not the name of an action' }],
-      });
+    if (!entry) {
+      const wrong = { path: 'action', message: 'is not the name of an action; docs/actions.md lists them' };
+      throw new AppError('VALIDATION_ERROR', undefined, { details: [...run.call.bodyErrors, wrong] });
+    }
     run.entry = entry;
   }
 

@@ -113,7 +113,6 @@ export const ERROR_CODES = {
     'Unsubscribe from others first, or open a second connection.',
   ),
   UNAUTHORIZED: info(401, 'A valid access token is needed.', 'Sign in, or refresh the token.'),
-  UNKNOWN_ACTION: info(400, 'There is no such action.', 'See docs/actions.md.'),
   UNKNOWN_TOPIC: info(404, 'There is no such topic.', 'See docs/asyncapi.yaml.'),
   UNSUPPORTED_MEDIA_TYPE: info(
     415,

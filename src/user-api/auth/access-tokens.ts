@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { jwtVerify, SignJWT } from 'jose';
+import { errors, jwtVerify, SignJWT } from 'jose';
 import { v7 as uuidv7 } from 'uuid';
 import { AppError } from '../../platform/errors/app-error';
 import { SigningKeys } from '../../platform/security/signing-keys';
@@ -19,6 +19,16 @@ export interface AccessClaims {
   sessionId: string;
   /** Milliseconds since 1970. */
   expiresAt: number;
+}
+
+/** A refusal of somebody who is known: the token is ours, but not good any more. */
+export class KnownUserRefused extends AppError {
+  constructor(
+    readonly userId: string,
+    message: string,
+  ) {
+    super('UNAUTHORIZED', message);
+  }
 }
 
 /** Makes and verifies access tokens: JWTs signed with Ed25519. */
@@ -50,7 +60,7 @@ export class AccessTokens {
     if (known) {
       if (known.expiresAt > Date.now()) return known;
       this.verified.delete(token);
-      throw refused();
+      throw expired(known.userId);
     }
     if (token.length > MAX_LENGTH) throw refused();
     const claims = await this.check(token);
@@ -71,6 +81,8 @@ export class AccessTokens {
       if (typeof sub !== 'string' || typeof sid !== 'string' || typeof exp !== 'number') throw refused();
       return { userId: sub, sessionId: sid, expiresAt: exp * 1000 };
     } catch (error) {
+      // The signature is checked before the times are, so the claims can be believed.
+      if (error instanceof errors.JWTExpired && error.payload.sub) throw expired(error.payload.sub);
       throw error instanceof AppError ? error : refused(error);
     }
   }
@@ -84,4 +96,8 @@ export class AccessTokens {
 
 function refused(cause?: unknown): AppError {
   return new AppError('UNAUTHORIZED', 'A valid access token is needed.', { cause });
+}
+
+function expired(userId: string): AppError {
+  return new KnownUserRefused(userId, 'The access token has expired. Refresh it.');
 }

@@ -8,7 +8,7 @@ import { Db } from '../../platform/postgres/db';
 import { hashPassword, verifyPassword } from '../../platform/security/passwords';
 import type { Actor, Role } from '../../platform/security/roles';
 import { RuntimeSettings } from '../../platform/settings/runtime-settings';
-import { AccessTokens } from './access-tokens';
+import { AccessTokens, KnownUserRefused } from './access-tokens';
 import type { TokenAnswer } from './auth.dto';
 import { type Attempt, Lockout } from './lockout';
 import { RefreshTokens, type SessionGrant } from './refresh-tokens';
@@ -54,7 +54,7 @@ export class AuthService {
   async authenticate(accessToken: string): Promise<Actor> {
     const claims = await this.accessTokens.verify(accessToken);
     const session = await this.sessions.find(claims.sessionId, claims.userId);
-    if (!session) throw new AppError('UNAUTHORIZED', 'The session has ended. Sign in again.');
+    if (!session) throw new KnownUserRefused(claims.userId, 'The session has ended. Sign in again.');
     return {
       userId: session.userId,
       email: session.email,
