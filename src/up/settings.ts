@@ -80,7 +80,6 @@ export function launcherSettings(source: NodeJS.ProcessEnv = process.env): Launc
       migrationDatabaseUrl: source.MIGRATION_DATABASE_URL || source.DATABASE_URL || undefined,
       redisUrl: source.REDIS_URL || undefined,
       ...extra,
-      sample: !/^(0|off|no|false)$/i.test(source.AGENTOS_SAMPLE ?? ''),
       ...installationFiles(home),
     };
   } catch (error) {
@@ -102,7 +101,13 @@ function checkExtras(source: NodeJS.ProcessEnv) {
   const adminPassword = filled.ADMIN_PASSWORD;
   if (adminPassword && adminPassword.length < 8)
     throw new EnvError('ADMIN_PASSWORD must have at least 8 characters');
-  return { adminEmail, adminPassword, workers: Number(values.WORKERS), managers: Number(values.MANAGERS) };
+  return {
+    adminEmail,
+    adminPassword,
+    workers: Number(values.WORKERS),
+    managers: Number(values.MANAGERS),
+    sample: values.AGENTOS_SAMPLE === true,
+  };
 }
 
 /** The environment of the processes: ours, without what they must not know, with what was decided. */
