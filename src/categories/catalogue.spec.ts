@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CATEGORIES } from '../apps/api.module';
 import { declarationOf, type CommandClass } from '../pipeline/catalogue/action.decorator';
 import { catalogueFaults } from '../pipeline/catalogue/catalogue-checks';
 import type { FoundHandler } from '../pipeline/catalogue/catalogue-entry';
@@ -9,6 +8,13 @@ import { categoryOf } from '../pipeline/catalogue/category.decorator';
 const COMMAND_OF_HANDLER = '__commandHandler__';
 
 type Class = new (...args: never[]) => object;
+
+/** The module of each folder here, whoever imports it. */
+const CATEGORIES = readdirSync(__dirname, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .flatMap(({ name }) =>
+    Object.values(jest.requireActual<Record<string, Class>>(join(__dirname, name, `${name}.module`))),
+  );
 
 /** The handlers in the modules' lists, without anything behind them. */
 const found: FoundHandler[] = CATEGORIES.flatMap((module) =>
