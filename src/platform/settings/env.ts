@@ -98,7 +98,10 @@ const LAUNCHER_ONLY = {
   ADMIN_PASSWORD: str({ default: '', desc: 'npm start: their password; empty = made and printed once' }),
   WORKERS: wholeNumber(0, 32)({ default: 1, desc: 'npm start: worker processes' }),
   MANAGERS: wholeNumber(1, 8)({ default: 1, desc: 'npm start: manager processes' }),
-  AGENTOS_SAMPLE: bool({ default: true, desc: 'npm start: run a sample video through an empty installation' }),
+  AGENTOS_SAMPLE: bool({
+    default: true,
+    desc: 'npm start: run a sample video through an empty installation',
+  }),
 };
 
 /** The environment as `.env.example` lists it: with what only `npm start` reads. */
