@@ -90,7 +90,7 @@ export class HttpClient {
       redirect: 'manual',
     });
     const bytes = Buffer.from(await response.arrayBuffer());
-    const isJson = /json/.test(response.headers.get('content-type') ?? '');
+    const isJson = /^application\/json/.test(response.headers.get('content-type') ?? '');
     const parsed = (isJson && bytes.length > 0 ? JSON.parse(bytes.toString('utf8')) : undefined) as Body<T>;
     return {
       status: response.status,
