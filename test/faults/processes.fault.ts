@@ -82,6 +82,8 @@ describe('when a process is killed', () => {
   }, 120_000);
 
   it('an api in the middle of an action: a retry with the same key never doubles the effect', async () => {
+    // The job must not complete while the dead api's claim runs out: then there would be nothing left to cancel.
+    await operator.action('queue.pause', { queue: 'packager' });
     const jobId = await createJob(user, await upload([user], await longVideo(LONG_S)));
     await eventually(() => running(jobId, 'normaliser'), { timeoutMs: 60_000 });
     const key = randomUUID();
@@ -130,6 +132,7 @@ describe('when a process is killed', () => {
       return rows;
     });
     expect(entries[0]).toMatchObject({ phase: 'intent' });
+    await operator.action('queue.resume', { queue: 'packager' });
     await cluster.startApi();
   }, 180_000);
 
