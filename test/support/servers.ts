@@ -15,8 +15,11 @@ import { eventually } from './eventually';
 
 const PROJECT = join(__dirname, '../..');
 
-/** The data lives as long as the test run, so it need not survive the machine. */
-const FAST = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' };
+/**
+ * The data need not survive the machine, but it must survive a crash of the server: without
+ * synchronous_commit, what was committed just before would be gone, and tests kill servers.
+ */
+const FAST = { fsync: 'off', full_page_writes: 'off', max_connections: '300' };
 
 /** Tells whoever watches the tests what takes so long, such as fetching a server that is not installed. */
 const say = (text: string): void => {
