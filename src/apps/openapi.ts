@@ -22,6 +22,7 @@ export async function openApiDocument(app: INestApplication): Promise<OpenAPIObj
     .build();
   const catalogue = app.get(Catalogue);
   const document = SwaggerModule.createDocument(app, config, {
+    autoTagControllers: false,
     extraModels: actionModels(catalogue),
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
   });
