@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { migrate } from '../../src/platform/postgres/migrate';
-import { PostgresServer, RedisServer } from './servers';
+import { PostgresServer, RedisServer, RUN_FOLDER_VARIABLE, temporaryFolder } from './servers';
 
 /** What the test files need to know about the servers of this run; handed to Jest's workers as JSON. */
 export interface ServerAddresses {
@@ -27,6 +27,7 @@ declare global {
 
 /** Starts Postgres and Redis for one run of the tests and migrates the template database once. */
 export default async function globalSetup(): Promise<void> {
+  process.env[RUN_FOLDER_VARIABLE] = temporaryFolder('run');
   const [postgres, redis] = await Promise.all([PostgresServer.create(), RedisServer.create()]);
   globalThis.agentosTestServers = { postgres, redis };
   const admin = new Client({ connectionString: postgres.ownerUrl('postgres') });

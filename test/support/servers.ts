@@ -26,9 +26,12 @@ const say = (text: string): void => {
   process.stderr.write(`${text}\n`);
 };
 
+/** Names the folder that all temporary folders of a run lie in; it goes with the run. */
+export const RUN_FOLDER_VARIABLE = 'AGENTOS_TEST_FOLDER';
+
 /** A temporary folder that every user may walk through: the servers run as another user than root. */
 export function temporaryFolder(name: string): string {
-  const dir = mkdtempSync(join(tmpdir(), `agentos-test-${name}-`));
+  const dir = mkdtempSync(join(process.env[RUN_FOLDER_VARIABLE] ?? tmpdir(), `agentos-test-${name}-`));
   chmodSync(dir, 0o755);
   return dir;
 }
