@@ -74,4 +74,13 @@ describe('a worker that stops', () => {
     await worker.close();
     expect(await ids()).not.toContain(3);
   }, 60_000);
+
+  it('leaves nothing behind that fails later when it is stopped as soon as it started', async () => {
+    const loose: unknown[] = [];
+    const note = (reason: unknown) => loose.push(reason);
+    process.on('unhandledRejection', note);
+    for (let round = 0; round < 5; round += 1) await (await flow.worker()).close();
+    process.off('unhandledRejection', note);
+    expect(loose).toEqual([]);
+  }, 60_000);
 });

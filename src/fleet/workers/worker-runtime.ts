@@ -24,6 +24,9 @@ export const DRAIN_MS = Symbol('DRAIN_MS');
 /** How long a step that is given back may take to clean up, in milliseconds. */
 const RELEASE_MS = 6_000;
 
+/** What Bull tells all processes when there may be something to take. */
+const WAKING = ['global:waiting', 'global:resumed'] as const;
+
 /** Takes steps from the queues of all agents, as many at a time as it has slots, and runs them. */
 @Injectable()
 export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -94,10 +97,9 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
       // Moves delayed entries on when they are due, once Redis is there.
       queue
         ._initProcess()
-        .then(() => {
-          queue.on('global:waiting', () => this.wake());
-          queue.on('global:resumed', () => this.wake());
-        })
+        // First, since `on` would leave it to itself: a worker that stops meanwhile would end with a loose rejection.
+        .then(() => Promise.all(WAKING.map((event) => queue._registerEvent(event))))
+        .then(() => WAKING.forEach((event) => queue.on(event, () => this.wake())))
         .catch((error: Error) =>
           this.log.debug(`Queue ${name} was left before Redis came: ${error.message}`),
         );

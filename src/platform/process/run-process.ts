@@ -30,6 +30,11 @@ export async function runProcess(start: (env: Env) => Promise<INestApplicationCo
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   exitWithParent();
+  process.on('unhandledRejection', (reason) => {
+    if (!stopping) throw reason;
+    // What a library still awaits of a connection that is closed by now is nobody's concern any more.
+    process.stderr.write(`While stopping: ${reason instanceof Error ? reason.message : String(reason)}\n`);
+  });
   try {
     app = await start(loadEnv());
     process.send?.({ type: 'ready' });

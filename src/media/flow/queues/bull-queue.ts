@@ -21,6 +21,8 @@ export type StepQueue = Queue<StepTicket> & {
   moveUnlockedJobsToWait(): Promise<unknown>;
   /** Starts the timer that moves delayed entries on when they are due. */
   _initProcess(): Promise<unknown>;
+  /** Subscribes to an event; `on` does the same, but tells nobody when it fails. */
+  _registerEvent(event: string): Promise<unknown>;
 };
 
 /** The name of all entries; Bull wants one. */
