@@ -9,6 +9,15 @@ const COLUMNS = `id, user_id AS "userId", filename, content_type AS "contentType
 
 const UNFINISHED = `status IN ('open', 'finalizing')`;
 
+/** Which uploads, and which slice of them: `limit` after the upload `after`, or from position `offset`. */
+export interface UploadFilter {
+  userId?: string;
+  status?: UploadStatus;
+  after?: string;
+  offset: number;
+  limit: number;
+}
+
 /** Reads and writes uploads and their chunks in Postgres; each write says in which state it may happen. */
 @Injectable()
 export class UploadStore {
@@ -198,13 +207,7 @@ export class UploadStore {
   /**
    * The user's uploads, newest first: `limit` of them after the upload `after` or from position `offset`.
    */
-  list(filter: {
-    userId?: string;
-    status?: UploadStatus;
-    after?: string;
-    offset: number;
-    limit: number;
-  }): Promise<Upload[]> {
+  list(filter: UploadFilter): Promise<Upload[]> {
     return this.db.query<Upload>(
       `SELECT ${COLUMNS} FROM uploads
        WHERE ($1::uuid IS NULL OR user_id = $1) AND ($2::text IS NULL OR status = $2) AND ($3::uuid IS NULL OR id < $3)

@@ -5,8 +5,8 @@ import { Db } from '../../platform/postgres/db';
 import { RuntimeSettings } from '../../platform/settings/runtime-settings';
 import { chunkGeometry, MAX_CHUNK_BYTES, MAX_CHUNKS } from './chunk-geometry';
 import { displayFilename } from './filename';
-import type { NewUpload, ReceivedChunk, Upload, UploadStatus } from './upload';
-import { UploadStore } from './upload-store';
+import type { NewUpload, ReceivedChunk, Upload } from './upload';
+import { type UploadFilter, UploadStore } from './upload-store';
 
 /** Begins uploads and tells about them. */
 @Injectable()
@@ -63,13 +63,7 @@ export class UploadsService {
   }
 
   /** Uploads, newest first: `limit` of them after the upload `after`, or from position `offset`. */
-  list(filter: {
-    userId?: string;
-    status?: UploadStatus;
-    after?: string;
-    offset: number;
-    limit: number;
-  }): Promise<Upload[]> {
+  list(filter: UploadFilter): Promise<Upload[]> {
     return this.store.list(filter);
   }
 }
