@@ -2,7 +2,8 @@
 
 /**
  * `npm test`: builds, then runs the test projects and sums up. Arguments name projects; none = all.
- * unit and integration share the machine's cores; e2e and faults start whole installations and take turns.
+ * unit and integration share the machine's cores; of e2e and faults, which start whole installations and mostly
+ * wait for leases and encoders, two run at a time.
  *
  * The last line is `N passed, N failed`. TEST_SUMMARY names a file to write that line into as well.
  */
@@ -22,7 +23,7 @@ const { join } = require('node:path');
 const ROOT = join(__dirname, '..');
 const GROUPS = [
   { projects: ['unit', 'integration'], built: false, jest: [] },
-  { projects: ['e2e', 'faults'], built: true, jest: ['--runInBand'] },
+  { projects: ['e2e', 'faults'], built: true, jest: ['--maxWorkers=2'] },
 ];
 const KNOWN = GROUPS.flatMap((group) => group.projects);
 
