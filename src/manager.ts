@@ -1,4 +1,4 @@
 import { createManager } from './apps/manager';
 import { runProcess } from './platform/process/run-process';
 
-void runProcess(createManager);
+void runProcess('manager', createManager);

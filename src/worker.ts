@@ -1,4 +1,4 @@
 import { createWorker } from './apps/worker';
 import { runProcess } from './platform/process/run-process';
 
-void runProcess(createWorker);
+void runProcess('worker', createWorker);

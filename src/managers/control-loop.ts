@@ -1,4 +1,6 @@
 import type { Logger } from '@nestjs/common';
+import { newTraceId } from '../platform/telemetry/trace-id';
+import { runInTrace } from '../platform/telemetry/trace-scope';
 import type { RunTally } from './lease-keeper';
 import { managerDuration, managerLeads, managerRuns } from './manager-metrics';
 import type { Manager } from './manager';
@@ -61,7 +63,7 @@ export class ControlLoopRunner {
       this.running = (this.running ?? Promise.resolve())
         .then(() => {
           started = performance.now();
-          return signal.aborted ? undefined : this.run(signal);
+          return signal.aborted ? undefined : runInTrace({ traceId: newTraceId() }, () => this.run(signal));
         })
         .finally(() => {
           const wait = Math.max(0, this.manager.intervalMs - (performance.now() - started));

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
+import { inSpan } from '../platform/telemetry/spans';
 import { actionDuration, actionsTotal } from './metrics';
 import { type ActionAnswer, type ActionCall, Run, type Stage } from './run';
 import { AuditStage } from './stages/audit.stage';
@@ -10,6 +11,7 @@ import { DispatchStage } from './stages/dispatch.stage';
 import { RateLimitStage } from './stages/rate-limit.stage';
 import { ValidateStage } from './stages/validate.stage';
 import { WaitStage } from './stages/wait.stage';
+import { traceAction } from './tracing';
 
 /**
  * Every action passes this list, from top to bottom and back. Before it, an HTTP request has been given its
@@ -61,7 +63,7 @@ export class ActionRunner {
   /** Runs an action by name. Always answers: errors are answers, too. */
   async run(action: unknown, payload: unknown, call: ActionCall): Promise<ActionAnswer> {
     const run = new Run(uuidv7(), action, payload, call);
-    const answer = await this.enter(0, run);
+    const answer = await traceAction(run, () => this.enter(0, run));
     count(run, answer);
     return answer;
   }
@@ -73,10 +75,12 @@ export class ActionRunner {
     run.verdicts.push(verdict);
     run.stageStartedAt = performance.now();
     try {
-      return await stage.handle(run, () => {
-        run.explanation();
-        return this.enter(index + 1, run);
-      });
+      return await inSpan(`stage ${stage.name}`, () =>
+        stage.handle(run, () => {
+          run.explanation();
+          return this.enter(index + 1, run);
+        }),
+      );
     } catch (error) {
       if (run.verdicts.at(-1) === verdict && verdict.verdict === 'passed') verdict.verdict = 'refused';
       throw error;

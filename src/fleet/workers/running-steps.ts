@@ -2,8 +2,10 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { Job } from 'bull';
 import { type AbortKind, StepAbort } from '../../media/flow/step-abort';
 import { type StepTicket, TICKET_LOCK_MS } from '../../media/flow/queues/bull-queue';
+import { traceOfJob } from '../../media/flow/job-trace';
 import { StepRunner } from '../../media/flow/step-runner';
 import { type Claim, StepClaims } from '../../media/steps/step-claims';
+import { runInTrace } from '../../platform/telemetry/trace-scope';
 
 /** How long a step goes on while Postgres answers no sign of life, in milliseconds. */
 const ALONE_MS = 60_000;
@@ -88,24 +90,28 @@ export class RunningSteps {
   /** Gives a sign of life for each step, and ends those that it is told to. Never throws. */
   async renew(): Promise<void> {
     await Promise.all(
-      [...this.running.entries()].map(async ([stepId, entry]) => {
-        if (entry.settling) return;
-        // Bull's lock only keeps the entry in view of those who look at Bull; it decides nothing.
-        entry.ticket.extendLock(TICKET_LOCK_MS).catch(() => undefined);
-        try {
-          const state = await this.claims.renew(stepId, entry.claim.step.attempt);
-          entry.lastHeardAt = performance.now();
-          if (state === 'lost') this.abort(stepId, 'lost');
-          if (state === 'cancelling') this.abort(stepId, 'cancel');
-        } catch (error) {
-          const silentMs = performance.now() - entry.lastHeardAt;
-          this.log.warn(
-            `No sign of life for step ${stepId} (${Math.round(silentMs)} ms): ${(error as Error).message}`,
-          );
-          if (silentMs > ALONE_MS) this.abort(stepId, 'lost');
-        }
-      }),
+      [...this.running.entries()].map(([stepId, entry]) =>
+        runInTrace(traceOfJob(entry.claim.job), () => this.renewOne(stepId, entry)),
+      ),
     );
+  }
+
+  private async renewOne(stepId: string, entry: Running): Promise<void> {
+    if (entry.settling) return;
+    // Bull's lock only keeps the entry in view of those who look at Bull; it decides nothing.
+    entry.ticket.extendLock(TICKET_LOCK_MS).catch(() => undefined);
+    try {
+      const state = await this.claims.renew(stepId, entry.claim.step.attempt);
+      entry.lastHeardAt = performance.now();
+      if (state === 'lost') this.abort(stepId, 'lost');
+      if (state === 'cancelling') this.abort(stepId, 'cancel');
+    } catch (error) {
+      const silentMs = performance.now() - entry.lastHeardAt;
+      this.log.warn(
+        `No sign of life for step ${stepId} (${Math.round(silentMs)} ms): ${(error as Error).message}`,
+      );
+      if (silentMs > ALONE_MS) this.abort(stepId, 'lost');
+    }
   }
 
   /** Removes a ticket that has been used; one that Redis has lost is gone already. */

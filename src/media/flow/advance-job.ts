@@ -62,6 +62,7 @@ export class JobAdvance {
       set: 'progress = 1, finished_at = now(), error_code = NULL, error_message = NULL',
     });
     if (!moved) return;
+    changes.ended.push(job);
     await recordEvent(tx, {
       level: 'info',
       event: 'job.completed',
@@ -85,6 +86,7 @@ export class JobAdvance {
       set: 'error_code = $2, error_message = $3, finished_at = now()',
     });
     if (!moved) return;
+    changes.ended.push(job);
     await this.cancelOpen(tx, job, steps, 'Another step of the job failed', changes);
     await recordEvent(tx, {
       level: 'error',
@@ -113,6 +115,7 @@ export class JobAdvance {
       set: 'finished_at = now()',
     });
     if (!moved) return;
+    changes.ended.push(job);
     await this.cancelOpen(tx, job, steps, job.cancel_reason ?? 'cancelled', changes);
     await recordEvent(tx, {
       level: 'info',

@@ -1,3 +1,4 @@
+import type { JobRow } from '../steps/step';
 import type { JobStatus, MovedStep } from './transitions';
 
 /** The state of a job after a change, for those who watch it. */
@@ -28,6 +29,8 @@ export class FlowChanges {
   readonly steps = new Map<string, MovedStep>();
   readonly jobs = new Map<string, JobChange>();
   readonly clips: NewClip[] = [];
+  /** The jobs that ended, as they were before that. */
+  readonly ended: JobRow[] = [];
   /** Steps that were taken from their workers, who are to be told. */
   readonly aborts: { step_id: string; job_id: string; reason: string }[] = [];
 

@@ -3,6 +3,7 @@ import { LiveFeed } from '../../platform/feed/live-feed';
 import { MessageBus } from '../../platform/messages/message-bus';
 import { StepDispatch } from './step-dispatch';
 import type { FlowChanges } from './flow-changes';
+import { recordJob } from './job-trace';
 import { isJobSettled } from './transitions';
 
 /** Tells the world what was committed. All of it is best effort: the truth is in Postgres. */
@@ -41,6 +42,10 @@ export class FlowEvents {
         this.feed.publish('jobs', { job_id, status, progress }),
       );
       if (isJobSettled(status)) told.push(this.bus.publish('job.settled', { job_id, status }));
+    }
+    for (const job of changes.ended) {
+      const change = changes.jobs.get(job.id);
+      if (change) recordJob(job, change);
     }
     await Promise.all(told);
   }

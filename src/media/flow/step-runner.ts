@@ -4,6 +4,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Db } from '../../platform/postgres/db';
 import { ENV, type Env } from '../../platform/settings/env';
 import { BlobStore } from '../../platform/storage/blob-store';
+import { failSpan } from '../../platform/telemetry/spans';
 import type { Agent, AgentResult, AgentRun } from '../agents/agent';
 import { makeStepDir } from '../tools/leftovers';
 import { isRefused, persist } from '../steps/persist';
@@ -13,6 +14,7 @@ import { StepProgress } from '../steps/step-progress';
 import { type Attempt, StepSettlement, type Verdict } from '../steps/step-settlement';
 import { MediaToolset } from './media-toolset';
 import { AgentRegistry } from './agent-registry';
+import { traceStep } from './job-trace';
 import { ProgressThrottle } from './progress';
 import { abortKind, StepAbort } from './step-abort';
 import { failureOf, flowFailure, type StepFailure } from './step-failure';
@@ -46,7 +48,11 @@ export class StepRunner {
    * `settling` is called when the agent has ended and only the report remains.
    * Never throws: what cannot be reported is found by the lease running out.
    */
-  async run(claim: Claim, signal: AbortSignal, settling: () => void): Promise<void> {
+  run(claim: Claim, signal: AbortSignal, settling: () => void): Promise<void> {
+    return traceStep(claim, () => this.runAttempt(claim, signal, settling));
+  }
+
+  private async runAttempt(claim: Claim, signal: AbortSignal, settling: () => void): Promise<void> {
     const { step } = claim;
     const of: Attempt = { jobId: step.job_id, stepId: step.id, attempt: step.attempt };
     const files = new StepFiles(this.db, this.blobs, { ...of, agent: step.agent });
@@ -62,6 +68,7 @@ export class StepRunner {
       await this.settle(claim, of, files, ended, both);
     } catch (error) {
       // The lease runs out and somebody runs the step again; this attempt's files are removed then.
+      failSpan('NOT_REPORTED');
       this.log.error(`The end of step ${step.id} could not be reported: ${(error as Error).message}`);
     } finally {
       if (workDir) await this.removeDir(workDir);
@@ -144,6 +151,7 @@ export class StepRunner {
     signal: AbortSignal,
   ): Promise<void> {
     const kind = abortKind(signal);
+    if (kind && 'error' in ended) failSpan(kind);
     if (kind === 'lost') return files.discard();
     if (kind === 'cancel') return this.without(files, () => this.settlement.release(of));
     if ('result' in ended) return this.complete(claim, of, files, ended.result);
@@ -153,7 +161,7 @@ export class StepRunner {
     this.log.warn(
       `Step ${claim.step.agent} of job ${of.jobId} failed (attempt ${of.attempt}): ${failure.code}`,
     );
-    return this.without(files, () => this.settlement.fail(of, failure));
+    return this.fail(of, files, failure);
   }
 
   private async complete(claim: Claim, of: Attempt, files: StepFiles, result: AgentResult): Promise<void> {
@@ -173,9 +181,14 @@ export class StepRunner {
       if (!isRefused(error)) throw error;
       // What the agent answered cannot be stored: its fault, and the next attempt would answer the same.
       const failure = flowFailure('STEP_CRASHED', false, textOf(error));
-      return this.without(files, () => this.settlement.fail(of, failure));
+      return this.fail(of, files, failure);
     }
     await (verdict === 'applied' ? files.discardEarlier() : files.discard());
+  }
+
+  private fail(of: Attempt, files: StepFiles, failure: StepFailure): Promise<void> {
+    failSpan(failure.code);
+    return this.without(files, () => this.settlement.fail(of, failure));
   }
 
   /** Settles an attempt that produced nothing: its partial output goes first, so that "settled" means gone. */

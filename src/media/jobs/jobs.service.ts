@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { AppError } from '../../platform/errors/app-error';
 import { Db, type Tx } from '../../platform/postgres/db';
 import { RuntimeSettings } from '../../platform/settings/runtime-settings';
+import { currentCarrier } from '../../platform/telemetry/spans';
 import { AgentRegistry } from '../flow/agent-registry';
 import { FlowChanges } from '../flow/flow-changes';
 import { FlowEvents } from '../flow/flow-events';
@@ -48,11 +49,13 @@ export class JobsService {
   async create(input: NewJob): Promise<{ job_id: string; status: JobStatus }> {
     const perStep = stepSettings(this.agents, this.settings.current(), input.settings ?? {});
     const jobId = uuidv7();
+    const carrier = currentCarrier();
     await this.db.transaction(async (tx) => {
       const title = await this.titleOf(tx, input);
       await tx.execute(
-        `INSERT INTO jobs (id, user_id, upload_id, title, status, priority, settings, graph_version, trace_id)
-         VALUES ($1, $2, $3, $4, 'queued', $5, $6, $7, $8)`,
+        `INSERT INTO jobs (id, user_id, upload_id, title, status, priority, settings, graph_version, trace_id,
+           trace_context)
+         VALUES ($1, $2, $3, $4, 'queued', $5, $6, $7, $8, $9)`,
         [
           jobId,
           input.userId,
@@ -62,6 +65,7 @@ export class JobsService {
           JSON.stringify(input.settings ?? {}),
           this.agents.graph.version,
           input.traceId ?? null,
+          carrier,
         ],
       );
       await this.insertSteps(tx, jobId, input.priority ?? 5, perStep);

@@ -27,6 +27,8 @@ export interface Claim {
   siblings: StepRow[];
   source: SourceRow | undefined;
   workerId: string;
+  /** How long the step was ready before it was taken, in milliseconds; by the clocks of Postgres and this host. */
+  waitedMs: number;
 }
 
 /** What a sign of life was answered with. */
@@ -67,7 +69,8 @@ export class StepClaims {
       set: `attempt = attempt + 1, worker_id = $4, lease_until = now() + make_interval(secs => $5),
         started_at = now(), finished_at = NULL, progress = 0`,
     });
-    if (moved.length === 0) return undefined;
+    const [taken] = moved;
+    if (!taken) return undefined;
     changes.addSteps(moved);
     const started = await moveJob(tx, 'start', {
       where: 'id = $1',
@@ -78,7 +81,8 @@ export class StepClaims {
     const siblings = await readSteps(tx, job.id);
     const step = siblings.find((row) => row.id === ticket.step_id);
     if (!step) return undefined;
-    return { job, step, siblings, source: await readSource(tx, job.upload_id), workerId };
+    const waitedMs = Math.max(0, Date.now() - taken.not_before.getTime());
+    return { job, step, siblings, source: await readSource(tx, job.upload_id), workerId, waitedMs };
   }
 
   /** Gives a sign of life for one attempt and learns whether it still counts. */

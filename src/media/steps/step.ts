@@ -1,4 +1,5 @@
 import type { Tx } from '../../platform/postgres/db';
+import type { Carrier } from '../../platform/telemetry/trace-context';
 import type { JobStatus, StepStatus } from '../flow/transitions';
 
 /** The part of a job that the flow works with. */
@@ -15,7 +16,11 @@ export interface JobRow {
   error_message: string | null;
   cancel_requested_at: Date | null;
   cancel_reason: string | null;
+  created_at: Date;
+  started_at: Date | null;
   trace_id: string | null;
+  /** The span that asked for it, if there was one. */
+  trace_context: Carrier | null;
 }
 
 /** The part of a step that the flow works with. */
@@ -39,7 +44,7 @@ export interface StepRow {
 }
 
 const JOB_COLUMNS = `id, user_id, upload_id, title, status, priority, attempt, progress, error_code, error_message,
-  cancel_requested_at, cancel_reason, trace_id`;
+  cancel_requested_at, cancel_reason, created_at, started_at, trace_id, trace_context`;
 const STEP_COLUMNS = `id, job_id, agent, needs, position, status, attempt, failures, max_attempts, timeout_s, progress,
   settings, output, step_key, error_code, error_message`;
 

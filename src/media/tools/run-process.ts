@@ -1,5 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { inSpan } from '../../platform/telemetry/spans';
 import { AgentError } from '../agents/agent-error';
 import type { PidFiles } from './leftovers';
 import { groupRuns } from './process-group';
@@ -94,7 +96,19 @@ async function start(call: ProcessCall, sandbox: Sandbox): Promise<ChildProcess 
  *
  * @throws AgentError ABORTED, TOOL_TIMEOUT, TOOL_STALLED or TOOL_UNAVAILABLE; a tool that ends by itself never throws
  */
-export async function runProcess(call: ProcessCall, sandbox: Sandbox, pids: PidFiles): Promise<ProcessExit> {
+export function runProcess(call: ProcessCall, sandbox: Sandbox, pids: PidFiles): Promise<ProcessExit> {
+  // Its arguments hold paths, so only the tool is named.
+  return inSpan(basename(call.command[0] ?? ''), async (span) => {
+    const exit = await runTool(call, sandbox, pids);
+    span.setAttributes({
+      'process.exit.code': exit.code ?? undefined,
+      'agentos.signal': exit.signal ?? undefined,
+    });
+    return exit;
+  });
+}
+
+async function runTool(call: ProcessCall, sandbox: Sandbox, pids: PidFiles): Promise<ProcessExit> {
   if (call.signal.aborted) throw new AgentError('ABORTED');
   const started = Date.now();
   const child = await start(call, sandbox);

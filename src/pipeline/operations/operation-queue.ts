@@ -2,6 +2,7 @@ import { InjectQueue } from '@nestjs/bull';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { Queue } from 'bull';
 import { Db } from '../../platform/postgres/db';
+import { currentCarrier } from '../../platform/telemetry/spans';
 import { successAnswer } from '../answers';
 import { ClaimLost } from '../executions/lease-keeper';
 import { Outcomes } from '../executions/outcomes';
@@ -38,9 +39,16 @@ export class OperationQueue {
     const stored = run.options.wait_ms > 0 ? null : answer;
     const held = await this.db.execute(
       `UPDATE executions
-          SET progress = '{"done": 0}', lease_until = now(), fence = fence + 1, response_status = $3, response_body = $4
+          SET progress = '{"done": 0}', lease_until = now(), fence = fence + 1, response_status = $3, response_body = $4,
+              trace_context = $5
         WHERE id = $1 AND fence = $2 AND status = 'running'`,
-      [run.claim.executionId, run.claim.fence, stored?.status ?? null, stored?.body ?? null],
+      [
+        run.claim.executionId,
+        run.claim.fence,
+        stored?.status ?? null,
+        stored?.body ?? null,
+        currentCarrier(),
+      ],
     );
     if (held !== 1) throw new ClaimLost();
     run.settled = answer;

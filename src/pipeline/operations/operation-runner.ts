@@ -5,6 +5,7 @@ import { LiveFeed } from '../../platform/feed/live-feed';
 import { toAppError } from '../../platform/http/exception.filter';
 import { MessageBus } from '../../platform/messages/message-bus';
 import type { Actor } from '../../platform/security/roles';
+import { failSpan, inSpan } from '../../platform/telemetry/spans';
 import { PermissionsService } from '../access/permissions.service';
 import { Catalogue } from '../catalogue/catalogue';
 import type { CatalogueEntry } from '../catalogue/catalogue-entry';
@@ -15,6 +16,7 @@ import { ExecutionStore } from '../executions/execution-store';
 import { LeaseKeeper } from '../executions/lease-keeper';
 import { ExecutionTiming } from '../executions/timing';
 import { PreviewTokens } from '../preview/preview-tokens';
+import { traceOperation } from '../tracing';
 import { OperationStore, type TakenOperation } from './operation-store';
 import { ProgressReporter } from './progress-reporter';
 
@@ -47,6 +49,10 @@ export class OperationRunner {
     const leaseS = this.timing.operationLeaseS;
     const operation = await this.operations.take(executionId, leaseS);
     if (!operation) return;
+    await traceOperation(operation, () => this.runTaken(operation, leaseS));
+  }
+
+  private async runTaken(operation: TakenOperation, leaseS: number): Promise<void> {
     const abort = new AbortController();
     const release = this.leases.keep(operation.claim, leaseS, abort);
     this.running.add(abort);
@@ -75,6 +81,7 @@ export class OperationRunner {
         return undefined;
       }
       const error = toAppError(thrown);
+      failSpan(error.code);
       if (error.status >= 500) this.log.error(`${operation.action} failed`, (thrown as Error).stack);
       return { ...NO_ANSWER, status: 'failed', result: { error: error.message }, errorCode: error.code };
     } finally {
@@ -104,7 +111,7 @@ export class OperationRunner {
       progress: (step) => progress.report(step),
     };
     Object.assign(validated.command, { context });
-    return this.bus.execute<unknown>(validated.command);
+    return inSpan(`handler ${entry.name}`, () => this.bus.execute<unknown>(validated.command));
   }
 
   /** Asks again whether the actor may: what was allowed when it was asked for may not be any more. */

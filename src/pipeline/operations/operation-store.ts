@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Db } from '../../platform/postgres/db';
+import type { Carrier } from '../../platform/telemetry/trace-context';
 import type { Progress } from '../catalogue/action-command';
 import type { Role } from '../../platform/security/roles';
 import type { StoredRequest } from '../executions/claims';
@@ -11,6 +12,8 @@ export interface TakenOperation {
   readonly action: string;
   readonly request: StoredRequest;
   readonly traceId: string;
+  /** The span that handed it over, if there was one. */
+  readonly carrier: Carrier | null;
   /** As they are now, not as they were when the operation was asked for. */
   readonly actor: { userId: string; email: string; role: Role; enabled: boolean };
 }
@@ -21,6 +24,7 @@ interface TakenRow {
   action: string;
   payload: StoredRequest;
   trace_id: string;
+  trace_context: Carrier | null;
   user_id: string;
   email: string;
   role: Role;
@@ -39,7 +43,8 @@ export class OperationStore {
          FROM users u
         WHERE e.id = $1 AND u.id = e.actor_id AND e.status = 'running' AND e.kind = 'act'
           AND e.progress IS NOT NULL AND e.lease_until <= now()
-       RETURNING e.id, e.fence, e.action, e.payload, e.trace_id, u.id AS user_id, u.email, u.role, u.enabled`,
+       RETURNING e.id, e.fence, e.action, e.payload, e.trace_id, e.trace_context,
+                 u.id AS user_id, u.email, u.role, u.enabled`,
       [executionId, leaseS],
     );
     if (!row) return undefined;
@@ -48,6 +53,7 @@ export class OperationStore {
       action: row.action,
       request: row.payload,
       traceId: row.trace_id,
+      carrier: row.trace_context,
       actor: { userId: row.user_id, email: row.email, role: row.role, enabled: row.enabled },
     };
   }

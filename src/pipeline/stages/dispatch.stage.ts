@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { Db, type Tx } from '../../platform/postgres/db';
+import { inSpan } from '../../platform/telemetry/spans';
 import { successAnswer } from '../answers';
 import type { ActionContext } from '../catalogue/action-command';
 import { canPreview } from '../catalogue/action-handler';
@@ -39,7 +40,7 @@ export class DispatchStage implements Stage {
     const { handler, name } = run.entry;
     if (!canPreview(handler)) throw new Error(`${name} passed validation without a preview`);
     Object.assign(run.command, { context: this.contextOf(run) });
-    const preview = await handler.preview(run.command);
+    const preview = await inSpan(`preview ${name}`, () => handler.preview(run.command));
     run.result = { selection: preview.selection };
     const subject = { actorId: run.actor.userId, action: name, fingerprint: run.fingerprint };
     return successAnswer(run, 200, this.previews.answer(preview, subject, run.answeringId));
@@ -47,7 +48,7 @@ export class DispatchStage implements Stage {
 
   private async execute(run: Run): Promise<ActionAnswer> {
     Object.assign(run.command, { context: this.contextOf(run) });
-    run.result = await this.bus.execute<unknown>(run.command);
+    run.result = await inSpan(`handler ${run.entry.name}`, () => this.bus.execute<unknown>(run.command));
     return run.settled ?? successAnswer(run, 200, run.result);
   }
 

@@ -6,9 +6,9 @@ import { AppError } from '../errors/app-error';
 import { clientIp, IpAllowList } from '../security/ip-allow-list';
 import type { Env } from '../settings/env';
 import { httpDuration, httpRequests } from '../telemetry/metrics';
-import { traceIdOf } from '../telemetry/trace-id';
 import { AllowedMethods } from './allowed-methods';
 import './request';
+import { traceRequests } from './request-trace';
 import { parseStrictJson } from './strict-json';
 
 /** Largest JSON body, in bytes. */
@@ -34,18 +34,16 @@ export function fastifyAdapter(): FastifyAdapter {
 export async function setUpFastify(app: NestFastifyApplication, env: Env): Promise<void> {
   const fastify = app.getHttpAdapter().getInstance();
   const trusted = new IpAllowList(env.trustedProxies);
-  fastify.decorateRequest('traceId', '');
   fastify.decorateRequest('clientIp', '');
   fastify.decorateRequest('startedAt', 0);
   fastify.decorateRequest('actor', undefined);
   const allowed = new AllowedMethods();
   fastify.decorate('allowedMethods', allowed);
   fastify.addHook('onRoute', ({ method, url }) => allowed.add(method, url));
-  fastify.addHook('onRequest', (request, reply, done) => {
+  traceRequests(fastify);
+  fastify.addHook('onRequest', (request, _reply, done) => {
     request.startedAt = performance.now();
-    request.traceId = traceIdOf(request.headers);
     request.clientIp = clientIp(request.socket.remoteAddress ?? '', forwardedFor(request.headers), trusted);
-    void reply.header('x-trace-id', request.traceId);
     done();
   });
   fastify.addHook('onResponse', (request, reply, done) => {

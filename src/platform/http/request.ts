@@ -1,4 +1,5 @@
 import type { Actor } from '../security/roles';
+import type { TraceScope } from '../telemetry/trace-scope';
 import type { AllowedMethods } from './allowed-methods';
 
 declare module 'fastify' {
@@ -9,6 +10,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The id that this request has in logs, audit and answers. */
     traceId: string;
+    /** The trace that it belongs to, with its span where spans are recorded. */
+    trace: TraceScope;
     /** Where it comes from; X-Forwarded-For counts only behind trusted proxies. */
     clientIp: string;
     /** When it came, by the monotonic clock, in milliseconds. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { RedisService } from '../redis/redis.service';
+import { currentTrace, runInTrace } from '../telemetry/trace-scope';
 
 /**
  * What processes tell each other, by kind. At most once: a message may be lost, so each has a slower way
@@ -48,6 +49,8 @@ return redis.call('PUBLISH', KEYS[1], string.format('%.0f', t[1] * 1000000 + t[2
 interface Envelope {
   kind: string;
   payload: never;
+  /** The trace in which it was sent: what it brings about is logged under the same id. */
+  trace_id?: string;
   /** The channel and the number under which its sender waits for an acknowledgement. */
   ack?: [channel: string, id: number];
 }
@@ -131,7 +134,8 @@ export class MessageBus implements OnModuleInit {
 
   /** @returns how many processes it was sent to */
   private async send(message: object): Promise<number> {
-    return (await this.redis.client.eval(PUBLISH, 1, this.channel, JSON.stringify(message))) as number;
+    const text = JSON.stringify({ ...message, trace_id: currentTrace()?.traceId });
+    return (await this.redis.client.eval(PUBLISH, 1, this.channel, text)) as number;
   }
 
   private async publishAndWait(kind: string, payload: object): Promise<void> {
@@ -169,7 +173,12 @@ export class MessageBus implements OnModuleInit {
       this.log.warn('A message that is not JSON was ignored');
       return;
     }
-    for (const handler of this.handlers.get(message.kind) ?? []) this.call(handler, message, at);
+    const traceId = message.trace_id;
+    const deliver = () => {
+      for (const handler of this.handlers.get(message.kind) ?? []) this.call(handler, message, at);
+    };
+    if (traceId === undefined) deliver();
+    else runInTrace({ traceId }, deliver);
     if (!message.ack) return;
     const [channel, id] = message.ack;
     this.redis.client.publish(channel, String(id)).catch((error: Error) => {

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type QueryRunner } from 'typeorm';
+import { inSpan } from '../telemetry/spans';
+import { inStatement } from './statement-span';
 
 /** A row as the driver gives it: bigint as number, timestamptz as Date, jsonb parsed. */
 export type Row = Record<string, unknown>;
@@ -18,12 +20,12 @@ class RunnerTx implements Tx {
 
   async query<T = Row>(sql: string, params: unknown[] = []): Promise<T[]> {
     // The structured form gives rows alike for SELECT and for UPDATE ... RETURNING.
-    const result = await this.runner.query(sql, params, true);
+    const result = await inStatement(sql, () => this.runner.query(sql, params, true));
     return result.records as T[];
   }
 
   async execute(sql: string, params: unknown[] = []): Promise<number> {
-    const result = await this.runner.query(sql, params, true);
+    const result = await inStatement(sql, () => this.runner.query(sql, params, true));
     return result.affected ?? 0;
   }
 }
@@ -44,7 +46,16 @@ export class Db implements Tx {
   }
 
   /** Runs `work` in one transaction: committed when it resolves, rolled back when it throws. */
-  async transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    return inSpan('transaction', () => this.committed(work));
+  }
+
+  /** Answers when Postgres does; throws when it does not. */
+  async ping(): Promise<void> {
+    await this.query('SELECT 1');
+  }
+
+  private async committed<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     const runner = this.source.createQueryRunner();
     try {
       await runner.startTransaction();
@@ -58,11 +69,6 @@ export class Db implements Tx {
     } finally {
       await runner.release();
     }
-  }
-
-  /** Answers when Postgres does; throws when it does not. */
-  async ping(): Promise<void> {
-    await this.query('SELECT 1');
   }
 
   private async withRunner<T>(work: (tx: Tx) => Promise<T>): Promise<T> {

@@ -1,5 +1,6 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { EnvError, type Env, loadEnv } from '../settings/env';
+import { startTracing, type Tracing } from '../telemetry/tracing';
 import { exitWithParent } from './exit-with-parent';
 
 /** How long an orderly stop may take before the process ends all the same, in milliseconds. */
@@ -10,22 +11,29 @@ const STOP_LIMIT_MS = 30_000;
  * on SIGTERM, SIGINT or the parent's death stops in order and exits with 0. A start that fails is one line on
  * stderr and exit code 1.
  *
+ * @param role what the process is in its spans: `api`, `worker` or `manager`
  * @param start brings the application up and answers with it once it does its work
  */
-export async function runProcess(start: (env: Env) => Promise<INestApplicationContext>): Promise<void> {
+export async function runProcess(
+  role: string,
+  start: (env: Env) => Promise<INestApplicationContext>,
+): Promise<void> {
   let app: INestApplicationContext | undefined;
+  let tracing: Tracing | undefined;
   let stopping = false;
   const stop = () => {
     if (stopping) return;
     stopping = true;
     setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
-    Promise.resolve(app?.close()).then(
-      () => process.exit(0),
-      (error: Error) => {
-        process.stderr.write(`The stop failed: ${error.stack ?? error.message}\n`);
-        process.exit(1);
-      },
-    );
+    Promise.resolve(app?.close())
+      .then(() => tracing?.stop())
+      .then(
+        () => process.exit(0),
+        (error: Error) => {
+          process.stderr.write(`The stop failed: ${error.stack ?? error.message}\n`);
+          process.exit(1);
+        },
+      );
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
@@ -36,7 +44,9 @@ export async function runProcess(start: (env: Env) => Promise<INestApplicationCo
     process.stderr.write(`While stopping: ${reason instanceof Error ? reason.message : String(reason)}\n`);
   });
   try {
-    app = await start(loadEnv());
+    const env = loadEnv();
+    tracing = await startTracing(env, role);
+    app = await start(env);
     process.send?.({ type: 'ready' });
   } catch (error) {
     const reason = error instanceof EnvError ? error.message : ((error as Error).stack ?? String(error));

@@ -25,6 +25,19 @@ describe('loadEnv', () => {
     ).toBe('postgres://o@localhost/x');
   });
 
+  it('exports spans only where there is an endpoint', () => {
+    const base = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/' };
+    const own = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://traces.example/in?x=1' };
+    expect(loadEnv({ OTEL_TRACES_SAMPLER: 'always_on' }).otlp).toBeUndefined();
+    expect(loadEnv(base).otlp).toEqual({
+      url: 'http://collector:4318/v1/traces',
+      sampler: 'parentbased_always_on',
+      samplerArg: 1,
+      delayMs: 5_000,
+    });
+    expect(loadEnv({ ...base, ...own }).otlp?.url).toBe(own.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT);
+  });
+
   it.each([
     ['PORT', '99999'],
     ['PORT', 'http'],
@@ -35,6 +48,9 @@ describe('loadEnv', () => {
     ['REDIS_URL', 'not a url'],
     ['ALLOW_BUNDLED_FFMPEG', 'perhaps'],
     ['NODE_ENV', 'prod'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'localhost:4318'],
+    ['OTEL_TRACES_SAMPLER', 'sometimes'],
+    ['OTEL_TRACES_SAMPLER_ARG', '1.5'],
   ])('stops on %s=%s and names it', (name, value) => {
     expect(() => loadEnv({ [name]: value })).toThrow(EnvError);
     expect(() => loadEnv({ [name]: value })).toThrow(new RegExp(`^${name} `));

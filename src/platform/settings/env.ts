@@ -30,7 +30,32 @@ const wholeNumber = (min: number, max: number) =>
     return value;
   });
 
+const fraction = makeValidator<number>((input) => {
+  const value = Number(input);
+  if (!(value >= 0 && value <= 1)) throw new Error('must be a number from 0 to 1');
+  return value;
+});
+
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+const SAMPLERS = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const;
+
+/** Where spans go, and which. */
+export interface OtlpEnv {
+  readonly url: string;
+  readonly sampler: (typeof SAMPLERS)[number];
+  /** The share of traces, for the samplers by ratio. */
+  readonly samplerArg: number;
+  /** Longest wait of a finished span for others to be sent with, in milliseconds. */
+  readonly delayMs: number;
+}
 
 /**
  * Everything that a process reads from its environment, with type, default and meaning.
@@ -89,6 +114,30 @@ export const ENV_SPEC = {
     devDefault: true,
     desc: 'allow the old bundled ffmpeg, which is for trying out only; default true except in production',
   }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: connectionUrl(['http', 'https'])({
+    default: '',
+    desc:
+      'where spans are exported to by OTLP over HTTP, as http://localhost:4318; empty = not at all. The exporter also ' +
+      'reads OTEL_EXPORTER_OTLP_HEADERS, _TIMEOUT, _COMPRESSION and _CERTIFICATE, OTEL_SERVICE_NAME and ' +
+      'OTEL_RESOURCE_ATTRIBUTES',
+  }),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: connectionUrl(['http', 'https'])({
+    default: '',
+    desc: 'the same as a whole URL; empty = /v1/traces below the endpoint',
+  }),
+  OTEL_TRACES_SAMPLER: str({
+    choices: SAMPLERS,
+    default: 'parentbased_always_on',
+    desc: 'which traces are exported; parentbased follows the traceparent of the client',
+  }),
+  OTEL_TRACES_SAMPLER_ARG: fraction({ default: 1, desc: 'the share of traces, for the samplers by ratio' }),
+  OTEL_BSP_SCHEDULE_DELAY: wholeNumber(
+    10,
+    60_000,
+  )({
+    default: 5_000,
+    desc: 'how long a finished span waits for others to be sent with, in milliseconds',
+  }),
   LAUNCHER_SOCKET: str({ default: '', desc: 'set by npm start: where its process control listens' }),
   OPERATIONS_CONCURRENCY: num({ default: 2, desc: 'admin operations that a manager process runs at a time' }),
 };
@@ -128,6 +177,14 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env) {
   });
   const home = resolve(env.AGENTOS_HOME);
   const production = env.NODE_ENV === 'production';
+  const collector = env.OTEL_EXPORTER_OTLP_ENDPOINT.replace(/\/+$/, '');
+  const tracesUrl = env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT || (collector && `${collector}/v1/traces`);
+  const otlp: OtlpEnv = {
+    url: tracesUrl,
+    sampler: env.OTEL_TRACES_SAMPLER,
+    samplerArg: env.OTEL_TRACES_SAMPLER_ARG,
+    delayMs: env.OTEL_BSP_SCHEDULE_DELAY,
+  };
   return {
     production,
     /** Only puts the application together and connects to nothing, to describe it. Not read from the environment. */
@@ -159,6 +216,8 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env) {
     allowBundledFfmpeg: env.ALLOW_BUNDLED_FFMPEG ?? !production,
     /** PATH, to look for tools in. */
     searchPath: source.PATH,
+    /** Undefined: spans are neither recorded nor exported. */
+    otlp: tracesUrl ? otlp : undefined,
     launcherSocket: env.LAUNCHER_SOCKET || undefined,
     operationsConcurrency: env.OPERATIONS_CONCURRENCY,
   };

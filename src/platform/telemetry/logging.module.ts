@@ -1,8 +1,9 @@
 import { Module } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
 import { ENV, type Env } from '../settings/env';
+import { traceFields } from './trace-scope';
 
-/** JSON log lines on stdout, one per event. Requests are counted in the metrics, not logged line by line. */
+/** JSON log lines on stdout, one per event, each with the trace that it is of. Requests are counted in the metrics, not logged line by line. */
 @Module({
   imports: [
     LoggerModule.forRootAsync({
@@ -12,6 +13,7 @@ import { ENV, type Env } from '../settings/env';
           level: env.logLevel,
           autoLogging: false,
           quietReqLogger: true,
+          mixin: traceFields,
           base: { pid: process.pid, instance: env.instanceId },
           redact: ['req.headers.authorization', 'req.headers.cookie', '*.password', '*.token'],
         },

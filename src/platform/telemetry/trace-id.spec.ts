@@ -1,25 +1,39 @@
-import { newTraceId, traceIdOf } from './trace-id';
+import { asW3cTraceId, isTraceId, newTraceId, spanTraceId } from './trace-id';
 
 const W3C = '4bf92f3577b34da6a3ce929d0e0e4736';
 
-describe('traceIdOf', () => {
-  it('takes a well-formed X-Trace-Id', () =>
-    expect(traceIdOf({ 'x-trace-id': 'order-2026-11' })).toBe('order-2026-11'));
-
-  it('takes the trace id of traceparent', () =>
-    expect(traceIdOf({ traceparent: `00-${W3C}-00f067aa0ba902b7-01` })).toBe(W3C));
+describe('isTraceId', () => {
+  it.each(['order-2026-11', W3C, 'a'.repeat(64)])('takes %s', (value) => expect(isTraceId(value)).toBe(true));
 
   it.each([
     ['line breaks', 'abcdefgh\r\nset-cookie: x'],
     ['10 KB', 'a'.repeat(10_240)],
     ['HTML', '<script>alert(1)</script>'],
     ['a short one', 'abc'],
-  ])('makes a new one instead of %s', (_name, value) =>
-    expect(traceIdOf({ 'x-trace-id': value })).toMatch(/^[0-9a-f]{32}$/),
-  );
+    ['a dash in front', '-abcdefgh'],
+    ['a list', ['abcdefgh']],
+  ])('refuses %s', (_name, value) => expect(isTraceId(value)).toBe(false));
+});
 
-  it('makes a new one instead of an all-zero trace', () =>
-    expect(traceIdOf({ traceparent: `00-${'0'.repeat(32)}-00f067aa0ba902b7-01` })).not.toMatch(/^0+$/));
+describe('the id of the spans', () => {
+  it.each([
+    ['32 digits', W3C, W3C],
+    ['capitals', W3C.toUpperCase(), W3C],
+    ['a UUID', '4bf92f35-77b3-4da6-a3ce-929d0e0e4736', W3C],
+    ['zeros', '0'.repeat(32), undefined],
+    ['a word', 'order-2026-11', undefined],
+  ])('of %s', (_name, visible, expected) => expect(asW3cTraceId(visible)).toBe(expected));
 
-  it('makes a new one each time', () => expect(newTraceId()).not.toBe(newTraceId()));
+  it('is the same in every process, and another one for another name', () => {
+    expect(spanTraceId('order-2026-11')).toBe('0a598e7958a3c568302e9d3c477d8e4e');
+    expect(spanTraceId('order-2026-12')).not.toBe(spanTraceId('order-2026-11'));
+    expect(spanTraceId(W3C)).toBe(W3C);
+  });
+});
+
+describe('newTraceId', () => {
+  it('is a W3C trace id, another one each time', () => {
+    expect(asW3cTraceId(newTraceId())).toMatch(/^[0-9a-f]{32}$/);
+    expect(newTraceId()).not.toBe(newTraceId());
+  });
 });

@@ -1,19 +1,29 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 
-const TRACE_ID = /^[A-Za-z0-9][A-Za-z0-9-]{7,63}$/;
-/** https://www.w3.org/TR/trace-context/#traceparent-header */
-const TRACEPARENT = /^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** What clients may call a trace; anything else could be meant for a log file or a page that shows it. */
+const VISIBLE = /^[A-Za-z0-9][A-Za-z0-9-]{7,63}$/;
+const W3C = /^(?!0{32})[0-9a-f]{32}$/;
 
 /** A new trace id: 32 hexadecimal digits, as W3C Trace Context has them. */
 export function newTraceId(): string {
   return randomBytes(16).toString('hex');
 }
 
-/** The trace id that a request brings along in X-Trace-Id or traceparent, if it is well formed, else a new one. */
-export function traceIdOf(headers: Record<string, string | string[] | undefined>): string {
-  const given = headers['x-trace-id'];
-  if (typeof given === 'string' && TRACE_ID.test(given)) return given;
-  const parent = headers.traceparent;
-  const match = typeof parent === 'string' ? TRACEPARENT.exec(parent) : null;
-  return match?.[1] ?? newTraceId();
+/** Whether a client's own name for a trace is taken over: 8 to 64 letters, digits and dashes. */
+export function isTraceId(value: unknown): value is string {
+  return typeof value === 'string' && VISIBLE.test(value);
+}
+
+/** The visible id as W3C Trace Context would write it: 32 digits are that already, a UUID without its dashes. */
+export function asW3cTraceId(visible: string): string | undefined {
+  const digits = visible.replaceAll('-', '').toLowerCase();
+  return W3C.test(digits) ? digits : undefined;
+}
+
+/**
+ * The id that the spans of a trace have. What W3C cannot write is hashed, so that every process that knows the
+ * visible id comes to the same one.
+ */
+export function spanTraceId(visible: string): string {
+  return asW3cTraceId(visible) ?? createHash('sha256').update(visible).digest('hex').slice(0, 32);
 }
