@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { traceFields } from '../platform/telemetry/trace-scope';
 import { ControlLoopRunner } from './control-loop';
 import type { ManagerRun } from './manager';
 
@@ -53,6 +54,15 @@ describe('ControlLoopRunner', () => {
     expect(most).toBe(1);
     // At 0, 250 and 500, not every 100 ms.
     expect(starts).toHaveLength(3);
+  });
+
+  it('gives each run a trace of its own', async () => {
+    const ids: (string | undefined)[] = [];
+    body = () => Promise.resolve(void ids.push(traceFields().trace_id));
+    loop.leadWith(1);
+    await jest.advanceTimersByTimeAsync(250);
+    expect(ids).toEqual(Array(3).fill(expect.stringMatching(/^[0-9a-f]{32}$/)));
+    expect(new Set(ids).size).toBe(3);
   });
 
   it('survives runs that throw, and counts them', async () => {

@@ -23,10 +23,9 @@ export function traceRequests(fastify: FastifyInstance): void {
     if (route !== undefined && UNTRACED.has(route)) request.trace = context;
     else request.trace = openScope(context, name(request), { kind: SpanKind.SERVER });
     if (request.trace.span) reply.raw.once('close', () => end(request, reply));
+    // Fastify itself keeps to it while it reads a body.
     runInTrace(request.trace, done);
   });
-  // A body is read in the context of the connection: what follows is the request's again.
-  fastify.addHook('preValidation', (request, _reply, done) => runInTrace(request.trace, done));
 }
 
 /** https://opentelemetry.io/docs/specs/semconv/http/http-spans/ */
