@@ -13,7 +13,7 @@ type Enter = (stage: Stage, next: () => Promise<number>) => Promise<number>;
 
 /** As a stage of the pipeline is: waits for the next one, and once for something else. */
 const stage: Stage = async (next) => {
-  await undefined;
+  await Promise.resolve();
   return (await next()) + 1;
 };
 

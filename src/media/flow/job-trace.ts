@@ -1,8 +1,7 @@
 import { SpanKind } from '@opentelemetry/api';
 import { continueTrace, recordSpan } from '../../platform/telemetry/spans';
 import { storedTrace, type TraceContext } from '../../platform/telemetry/trace-context';
-import type { Claim } from '../steps/step-claims';
-import type { JobRow } from '../steps/step';
+import type { JobRow, StepRow } from '../steps/step';
 import type { JobChange } from './flow-changes';
 
 /** The trace of the request that made the job; all its attempts belong to it. */
@@ -10,8 +9,16 @@ export function traceOfJob(job: Pick<JobRow, 'trace_id' | 'trace_context'>): Tra
   return storedTrace(job.trace_id, job.trace_context);
 }
 
+/** What a span says of an attempt of a step. */
+interface ClaimedStep {
+  job: JobRow;
+  step: StepRow;
+  workerId: string;
+  waitedMs: number;
+}
+
 /** Runs a claimed attempt of a step as a part of its job's trace. */
-export function traceStep(claim: Claim, work: () => Promise<void>): Promise<void> {
+export function traceStep(claim: ClaimedStep, work: () => Promise<void>): Promise<void> {
   const { job, step } = claim;
   return continueTrace(traceOfJob(job), `step ${step.agent}`, work, {
     kind: SpanKind.CONSUMER,

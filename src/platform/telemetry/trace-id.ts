@@ -1,12 +1,13 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 
 /** What clients may call a trace; anything else could be meant for a log file or a page that shows it. */
 const VISIBLE = /^[A-Za-z0-9][A-Za-z0-9-]{7,63}$/;
 const W3C = /^(?!0{32})[0-9a-f]{32}$/;
 
-/** A new trace id: 32 hexadecimal digits, as W3C Trace Context has them. */
+/** A new trace id: 32 hexadecimal digits, as W3C Trace Context has them, the last 14 of them random. */
 export function newTraceId(): string {
-  return randomBytes(16).toString('hex');
+  // Node keeps random bytes for UUIDs in stock; asking for as many each time takes several times as long.
+  return randomUUID().replaceAll('-', '');
 }
 
 /** Whether a client's own name for a trace is taken over: 8 to 64 letters, digits and dashes. */
