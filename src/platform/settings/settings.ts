@@ -64,6 +64,17 @@ export class RateLimitSettings {
   @IsInt() @Min(1) @Max(1_000_000) public_per_minute = 10;
 }
 
+/**
+ * How soon others go on with what a dead process was running. Shorter: a retry waits less; longer: a process that
+ * only stood still, such as a machine that was moved, is not taken for dead. Either way nothing is done twice.
+ */
+export class ExecutionSettings {
+  /** An action's process that was silent for so long counts as dead, in seconds. */
+  @IsInt() @Min(3) @Max(600) lease_s = 30;
+  /** The same for operations, in seconds. */
+  @IsInt() @Min(3) @Max(600) operation_lease_s = 10;
+}
+
 /** Sessions and lockout. */
 export class AuthSettings {
   /** Life of an access token, in seconds. */
@@ -111,6 +122,12 @@ export class Settings {
   @ValidateNested()
   @Type(() => AuthSettings)
   auth = new AuthSettings();
+
+  @IsDefined()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => ExecutionSettings)
+  executions = new ExecutionSettings();
 
   /** Settings of agents by their id; what is not given here keeps the agent's default. */
   @IsDefined()
