@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { DataSource, type QueryRunner } from 'typeorm';
+import { DataSource, type QueryRunner, QueryRunnerAlreadyReleasedError } from 'typeorm';
 import { inSpan } from '../telemetry/spans';
 import { inStatement } from './statement-span';
 
@@ -45,7 +45,10 @@ export class Db implements Tx {
     return this.withRunner((tx) => tx.execute(sql, params));
   }
 
-  /** Runs `work` in one transaction: committed when it resolves, rolled back when it throws. */
+  /**
+   * Runs `work` in one transaction: committed when it resolves, rolled back when it throws. When the connection is lost
+   * in between, this throws as it does when it is lost during a statement.
+   */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     return inSpan('transaction', () => this.committed(work));
   }
@@ -65,7 +68,7 @@ export class Db implements Tx {
     } catch (error) {
       // After a lost connection there is nothing left to roll back, and the first error is the one that tells.
       if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
-      throw error;
+      throw lossOf(error);
     } finally {
       await runner.release();
     }
@@ -79,4 +82,10 @@ export class Db implements Tx {
       await runner.release();
     }
   }
+}
+
+/** TypeORM lets go of a runner whose connection is lost, and only tells the next statement that it is gone. */
+function lossOf(error: unknown): unknown {
+  if (!(error instanceof QueryRunnerAlreadyReleasedError)) return error;
+  return new Error('Connection terminated during a transaction', { cause: error });
 }

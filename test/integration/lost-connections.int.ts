@@ -1,0 +1,35 @@
+import { unavailableServer } from '../../src/platform/errors/unavailable';
+import { Db } from '../../src/platform/postgres/db';
+import { bootModules, type TestApp } from '../support/app';
+import { eventually } from '../support/eventually';
+
+let app: TestApp;
+
+beforeAll(async () => {
+  app = await bootModules([]);
+}, 60_000);
+afterAll(() => app?.close());
+
+/** Cuts a connection, and waits until Postgres has ended it. */
+async function cut(pid: number | undefined): Promise<void> {
+  await app.database.query('SELECT pg_terminate_backend($1)', [pid]);
+  await eventually(async () =>
+    expect(await app.database.query('SELECT FROM pg_stat_activity WHERE pid = $1', [pid])).toEqual([]),
+  );
+}
+
+describe('a connection that is lost between two statements of a transaction', () => {
+  it('is told as what it is, so that nobody takes it for a fault of the work', async () => {
+    const lost = app.get(Db).transaction(async (tx) => {
+      const [own] = await tx.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+      await cut(own?.pid);
+      await tx.query('SELECT 1');
+    });
+    const error = await lost.then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    expect(unavailableServer(error)).toBe('postgres');
+    expect(await app.get(Db).query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  });
+});
