@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import CircuitBreaker from 'opossum';
 import { AppError } from '../../platform/errors/app-error';
 import type { Dependency } from '../catalogue/action.decorator';
@@ -15,12 +15,13 @@ type Work = () => Promise<unknown>;
  * state is in the circuit store.
  */
 @Injectable()
-export class Bulkheads implements OnModuleDestroy {
+export class Bulkheads implements OnApplicationShutdown {
   private readonly breakers = new Map<Dependency, CircuitBreaker<[Work], unknown>>();
 
   constructor(@Inject(ExecutionTiming) private readonly timing: ExecutionTiming) {}
 
-  onModuleDestroy(): void {
+  /** Not earlier: requests are served until the server has stopped, and after this nothing is let through. */
+  onApplicationShutdown(): void {
     for (const breaker of this.breakers.values()) breaker.shutdown();
   }
 
