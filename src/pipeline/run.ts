@@ -60,7 +60,9 @@ export class Run {
   errorCode?: string;
   /** The answer that has been recorded already, with its effect or its handover. */
   settled?: ActionAnswer;
-  /** A handler that goes on although its time is up. */
+  /** Set by `dispatch`: the handler has begun, and what it does is not in one transaction with the record. */
+  mayHaveActed = false;
+  /** A handler, or the record of what it came to, that goes on behind the answer. */
   late?: Promise<unknown>;
   /** Ends the handler's work when time is up or the claim is lost. */
   readonly abort = new AbortController();

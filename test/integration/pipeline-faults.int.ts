@@ -2,7 +2,7 @@ import { Inject, Logger, Module } from '@nestjs/common';
 import { CommandHandler } from '@nestjs/cqrs';
 import { IsIn, IsString } from 'class-validator';
 import { v7 as uuidv7 } from 'uuid';
-import { Action } from '../../src/pipeline/catalogue/action.decorator';
+import { Action, type ActionDeclaration } from '../../src/pipeline/catalogue/action.decorator';
 import { ActionCommand } from '../../src/pipeline/catalogue/action-command';
 import type { ActionHandler } from '../../src/pipeline/catalogue/action-handler';
 import { Category } from '../../src/pipeline/catalogue/category.decorator';
@@ -22,7 +22,7 @@ type Behaviour = () => Promise<void>;
 /** What the next run of the action does after its effect; the test sets it. */
 let behaviour: Behaviour = () => Promise.resolve();
 
-@Action({
+const MARKING: ActionDeclaration = {
   name: 'test.mark',
   views: ['dashboard'],
   risk: 'standard',
@@ -34,7 +34,9 @@ let behaviour: Behaviour = () => Promise.resolve();
   errors: [],
   example: { mark: 'x' },
   since: '1.0',
-})
+};
+
+@Action(MARKING)
 class Mark extends ActionCommand<{ mark: string }> {
   @IsString() mark!: string;
   @MayBeAbsent() @IsIn(['tx', 'plain']) way = 'tx';
@@ -60,8 +62,15 @@ class MarkHandler implements ActionHandler<Mark> {
   }
 }
 
+/** The same, but its failures open no circuit. */
+@Action({ ...MARKING, name: 'test.mark_alone', dependsOn: [] })
+class MarkAlone extends Mark {}
+
+@CommandHandler(MarkAlone)
+class MarkAloneHandler extends MarkHandler {}
+
 @Category('system')
-@Module({ imports: [PipelineModule], providers: [MarkHandler] })
+@Module({ imports: [PipelineModule], providers: [MarkHandler, MarkAloneHandler] })
 class TestCategory {}
 
 let app: TestApp;
@@ -95,9 +104,9 @@ interface Result {
   text: string;
 }
 
-async function run(payload: object, key: string = uuidv7()): Promise<Result> {
+async function run(payload: object, key: string = uuidv7(), action = 'test.mark'): Promise<Result> {
   const traceId = uuidv7();
-  const answer = await app.get(ActionRunner).run('test.mark', payload, {
+  const answer = await app.get(ActionRunner).run(action, payload, {
     actor,
     origin: { traceId, ip: '127.0.0.1', userAgent: 'test' },
     rawHeaders: ['X-Idempotency-Key', key],
@@ -173,6 +182,66 @@ describe('a handler that takes its time', () => {
     expect(replay.replayed).toBe(true);
     expect(await marks('late')).toBe(1);
   }, 30_000);
+});
+
+describe('an effect that is not in one transaction with its record', () => {
+  /** Makes Postgres take no outcome, as if it were away whenever one is written. */
+  const refuseOutcomes = () =>
+    app.database.query(
+      `CREATE FUNCTION refuse_outcome() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN RAISE EXCEPTION 'away' USING ERRCODE = '57P01'; END $$;
+       CREATE TRIGGER refuse_outcome BEFORE INSERT ON audit_entries FOR EACH ROW
+         WHEN (NEW.phase = 'outcome') EXECUTE FUNCTION refuse_outcome()`,
+    );
+  const takeOutcomes = () => app.database.query('DROP FUNCTION refuse_outcome CASCADE');
+
+  it('is recorded as soon as Postgres is back, and was not undone by its absence', async () => {
+    const key = uuidv7();
+    await refuseOutcomes();
+    const first = await run({ mark: 'unrecorded', way: 'plain' }, key, 'test.mark_alone').finally(
+      takeOutcomes,
+    );
+    expect(first).toMatchObject({ status: 503, code: 'SERVICE_UNAVAILABLE' });
+    const replay = await eventually(async () => {
+      const again = await run({ mark: 'unrecorded', way: 'plain' }, key, 'test.mark_alone');
+      expect(again.status).toBe(200);
+      return again;
+    });
+    expect(replay.replayed).toBe(true);
+    expect(await outcomes(first.traceId)).toEqual(['pending', 'succeeded']);
+    expect(await marks('unrecorded')).toBe(1);
+  });
+
+  it('is on record as unknown if what the handler needs goes away after it', async () => {
+    behaviour = () => Promise.reject(new Error('Connection terminated unexpectedly'));
+    const key = uuidv7();
+    const first = await run({ mark: 'ambiguous', way: 'plain' }, key, 'test.mark_alone');
+    expect(first).toMatchObject({ status: 503, code: 'SERVICE_UNAVAILABLE' });
+    expect(await outcomes(first.traceId)).toEqual(['pending', 'unknown']);
+    behaviour = () => Promise.resolve();
+    // Run again as the same execution, and not as if nothing had been.
+    expect(await run({ mark: 'ambiguous', way: 'plain' }, key, 'test.mark_alone')).toMatchObject({
+      status: 200,
+      replayed: false,
+    });
+    expect(
+      await app.database.query('SELECT status FROM executions WHERE trace_id = $1', [first.traceId]),
+    ).toEqual([{ status: 'succeeded' }]);
+  });
+
+  it('is on record as failed, with the key free, if the transaction was undone with it', async () => {
+    behaviour = () => Promise.reject(new Error('Connection terminated unexpectedly'));
+    const key = uuidv7();
+    const first = await run({ mark: 'undone' }, key, 'test.mark_alone');
+    expect(first.status).toBe(503);
+    expect(await outcomes(first.traceId)).toEqual(['pending', 'failed']);
+    behaviour = () => Promise.resolve();
+    expect(await run({ mark: 'undone' }, key, 'test.mark_alone')).toMatchObject({
+      status: 200,
+      replayed: false,
+    });
+    expect(await marks('undone')).toBe(1);
+  });
 });
 
 describe('a process that was taken for dead', () => {

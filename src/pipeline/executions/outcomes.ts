@@ -110,7 +110,7 @@ export class Outcomes {
   /** Another process has taken the execution over, or settled it: its word counts. */
   private async answerOfSuccessor(run: Run, claim: Claim): Promise<ActionAnswer> {
     const [row] = await this.db.query<{ response_status: number | null; response_body: Buffer | null }>(
-      'SELECT response_status, response_body FROM executions WHERE id = $1',
+      `SELECT response_status, response_body FROM executions WHERE id = $1 AND status <> 'unknown'`,
       [claim.executionId],
     );
     if (row?.response_body && row.response_status !== null)

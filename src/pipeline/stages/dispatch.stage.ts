@@ -48,6 +48,7 @@ export class DispatchStage implements Stage {
 
   private async execute(run: Run): Promise<ActionAnswer> {
     Object.assign(run.command, { context: this.contextOf(run) });
+    run.mayHaveActed = run.entry.risk !== 'read';
     run.result = await inSpan(`handler ${run.entry.name}`, () => this.bus.execute<unknown>(run.command));
     return run.settled ?? successAnswer(run, 200, run.result);
   }
@@ -68,6 +69,7 @@ export class DispatchStage implements Stage {
 
   private async transaction<T>(run: Run, work: (tx: Tx) => Promise<T>): Promise<T> {
     if (run.settled) throw new Error(`${run.entry.name} used a second transaction: it has room for one`);
+    run.mayHaveActed = false;
     const done = await this.db.transaction(async (tx) => {
       const data = await work(tx);
       return { data, answer: await this.outcomes.settleIn(tx, run, data) };
