@@ -1,9 +1,11 @@
+import { Client } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { ExecutionSweeper } from '../../src/pipeline/executions/execution-sweeper.manager';
 import { ExecutionStore, KEY_LIFE_S } from '../../src/pipeline/executions/execution-store';
 import { OperationQueue } from '../../src/pipeline/operations/operation-queue';
 import { Db } from '../../src/platform/postgres/db';
 import { fingerprint } from '../../src/platform/security/canonical-json';
+import { eventually } from '../support/eventually';
 import type { HttpClient } from '../support/http-client';
 import { startInstallation, type TestInstallation } from '../support/installation';
 import { auditOf, failedJob, newKey } from '../support/pipeline';
@@ -197,6 +199,45 @@ describe('an execution whose process died', () => {
     expect(await store.settle({ executionId: id, fence: 1 }, outcome)).toBe(false);
     expect(await store.settle({ executionId: id, fence: 2 }, outcome)).toBe(true);
   });
+});
+
+describe('a process that was only slow', () => {
+  it('cannot pause a queue any more once its execution was taken over', async () => {
+    const queue = 'packager';
+    await operator.action('queue.pause', { queue }, { headers: newKey() });
+    await operator.action('queue.resume', { queue }, { headers: newKey() });
+    const headers = newKey();
+    const slow = await holding(`SELECT FROM queues WHERE name = '${queue}' FOR UPDATE`, async (release) => {
+      const answer = operator.action('queue.pause', { queue }, { headers });
+      await eventually(async () =>
+        expect(
+          await installation.database.query(
+            `UPDATE executions SET fence = fence + 1 WHERE idempotency_key = $1 RETURNING id`,
+            [headers['x-idempotency-key']],
+          ),
+        ).toHaveLength(1),
+      );
+      await release();
+      return answer;
+    });
+    expect(slow.body.error_code).toBe('IDEMPOTENCY_IN_PROGRESS');
+    expect(await installation.database.query('SELECT paused FROM queues WHERE name = $1', [queue])).toEqual([
+      { paused: false },
+    ]);
+  });
+
+  /** Runs `work` while a transaction holds what `lock` locks, until `work` releases it. */
+  async function holding<T>(lock: string, work: (release: () => Promise<unknown>) => Promise<T>): Promise<T> {
+    const client = new Client({ connectionString: installation.database.ownerUrl });
+    await client.connect();
+    try {
+      await client.query('BEGIN');
+      await client.query(lock);
+      return await work(() => client.query('COMMIT'));
+    } finally {
+      await client.end();
+    }
+  }
 });
 
 describe('an action that cannot be put on record', () => {

@@ -32,7 +32,11 @@ export class PauseQueue extends ActionCommand<QueuesPaused> {
 export class PauseQueueHandler implements ActionHandler<PauseQueue> {
   constructor(@Inject(QueueAdmin) private readonly queues: QueueAdmin) {}
 
-  async execute({ queue }: PauseQueue): Promise<QueuesPaused> {
-    return queuesPaused(queue, true, await this.queues.pause(queue));
+  async execute({ queue, context }: PauseQueue): Promise<QueuesPaused> {
+    const paused = await context.transaction(async (tx) =>
+      queuesPaused(queue, true, await this.queues.pause(queue, tx)),
+    );
+    await this.queues.follow(paused.queues);
+    return paused;
   }
 }

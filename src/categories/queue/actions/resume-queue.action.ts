@@ -32,7 +32,11 @@ export class ResumeQueue extends ActionCommand<QueuesPaused> {
 export class ResumeQueueHandler implements ActionHandler<ResumeQueue> {
   constructor(@Inject(QueueAdmin) private readonly queues: QueueAdmin) {}
 
-  async execute({ queue }: ResumeQueue): Promise<QueuesPaused> {
-    return queuesPaused(queue, false, await this.queues.resume(queue));
+  async execute({ queue, context }: ResumeQueue): Promise<QueuesPaused> {
+    const paused = await context.transaction(async (tx) =>
+      queuesPaused(queue, false, await this.queues.resume(queue, tx)),
+    );
+    await this.queues.follow(paused.queues);
+    return paused;
   }
 }

@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { AppError } from '../../../platform/errors/app-error';
 import { LiveFeed } from '../../../platform/feed/live-feed';
 import { MessageBus } from '../../../platform/messages/message-bus';
-import { Db } from '../../../platform/postgres/db';
+import { Db, type Tx } from '../../../platform/postgres/db';
 import { JobCancellation } from '../../jobs/job-cancellation';
 import type { MovedStep } from '../transitions';
 import { QueueState } from './queue-state';
@@ -52,14 +52,35 @@ export class QueueAdmin {
     return this.queues.names.includes(name);
   }
 
-  /** Workers take nothing more from it; what runs goes on. @throws AppError QUEUE_NOT_FOUND */
-  pause(name: string): Promise<PauseResult[]> {
-    return this.setPaused(name, true);
+  /**
+   * Workers take nothing more from it; what runs goes on. Within a transaction (`tx`), call {@link follow} after the
+   * commit.
+   *
+   * @throws AppError QUEUE_NOT_FOUND
+   */
+  pause(name: string, tx?: Tx): Promise<PauseResult[]> {
+    return this.setPaused(name, true, tx);
   }
 
-  /** The reverse of {@link pause}. @throws AppError QUEUE_NOT_FOUND */
-  resume(name: string): Promise<PauseResult[]> {
-    return this.setPaused(name, false);
+  /** The reverse of {@link pause}, and like it. @throws AppError QUEUE_NOT_FOUND */
+  resume(name: string, tx?: Tx): Promise<PauseResult[]> {
+    return this.setPaused(name, false, tx);
+  }
+
+  /** Makes Bull do as Postgres says by now, and tells those who watch what has changed. */
+  async follow(results: readonly PauseResult[]): Promise<void> {
+    const paused = await this.state.paused();
+    await Promise.all(
+      results.map(async ({ queue, changed }) => {
+        try {
+          await this.queues.setPaused(queue, paused.has(queue));
+        } catch (error) {
+          // Claims look at Postgres, and the dispatcher makes Bull follow when Redis is back.
+          this.log.warn(`Bull will follow later with queue ${queue}: ${(error as Error).message}`);
+        }
+        if (changed) await this.announce(queue);
+      }),
+    );
   }
 
   /** The state of every queue: one round trip to Redis and two statements over indexes. */
@@ -129,22 +150,14 @@ export class QueueAdmin {
     return { cancelled_jobs: cancelled, removed_entries: removed };
   }
 
-  private async setPaused(name: string, paused: boolean): Promise<PauseResult[]> {
+  private async setPaused(name: string, paused: boolean, tx?: Tx): Promise<PauseResult[]> {
     if (name !== 'all') this.assertExists(name);
-    const names = name === 'all' ? this.queues.names : [name];
-    return Promise.all(
-      names.map(async (queue) => {
-        const changed = await this.state.set(queue, paused);
-        try {
-          await this.queues.setPaused(queue, paused);
-        } catch (error) {
-          // Claims look at Postgres, and the dispatcher makes Bull follow when Redis is back.
-          this.log.warn(`Bull will follow later: ${queue} paused=${paused}: ${(error as Error).message}`);
-        }
-        if (changed) await this.announce(queue);
-        return { queue, changed, paused };
-      }),
-    );
+    const results: PauseResult[] = [];
+    // In the order of the graph, so that two who pause all never wait for each other.
+    for (const queue of name === 'all' ? this.queues.names : [name])
+      results.push({ queue, changed: await this.state.set(queue, paused, tx), paused });
+    if (!tx) await this.follow(results);
+    return results;
   }
 
   private async removeEntries(steps: readonly MovedStep[]): Promise<number> {

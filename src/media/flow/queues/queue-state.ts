@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Db } from '../../../platform/postgres/db';
+import { Db, type Tx } from '../../../platform/postgres/db';
 
 /** Which queues are paused, as Postgres has it: the truth that Bull is made to follow. */
 @Injectable()
@@ -7,17 +7,16 @@ export class QueueState {
   constructor(private readonly db: Db) {}
 
   /** Records the wish; true if it was not so before. A queue that nobody spoke of is not paused. */
-  async set(queue: string, paused: boolean): Promise<boolean> {
+  async set(queue: string, paused: boolean, tx: Tx = this.db): Promise<boolean> {
     const changed = paused
-      ? await this.db.execute(
+      ? await tx.execute(
           `INSERT INTO queues (name, paused) VALUES ($1, true)
            ON CONFLICT (name) DO UPDATE SET paused = true, updated_at = now() WHERE NOT queues.paused`,
           [queue],
         )
-      : await this.db.execute(
-          'UPDATE queues SET paused = false, updated_at = now() WHERE name = $1 AND paused',
-          [queue],
-        );
+      : await tx.execute('UPDATE queues SET paused = false, updated_at = now() WHERE name = $1 AND paused', [
+          queue,
+        ]);
     return changed > 0;
   }
 
