@@ -182,6 +182,12 @@ describe('an execution whose process died', () => {
       (answer) => answer.status === 200 && !answer.headers.has('idempotent-replayed'),
     );
     expect(fresh.map((answer) => answer.body.execution_id)).toEqual([id]);
+    // What was abandoned is closed before it begins anew, whoever did that.
+    const entries = await installation.database.query<{ outcome: string }>(
+      'SELECT outcome FROM audit_entries WHERE execution_id = $1 ORDER BY seq',
+      [id],
+    );
+    expect(entries.map(({ outcome }) => outcome)).toEqual(['unknown', 'pending', 'succeeded']);
   });
 
   it('cannot write an outcome any more once it was taken over', async () => {

@@ -7,6 +7,7 @@ import type { Claim, EarlierExecution, Intent, Outcome } from './execution';
 export const KEY_LIFE_S = 3_600;
 
 const COLUMNS = AUDIT_COLUMNS.join(', ');
+const ENTRY_COLUMNS = AUDIT_COLUMNS.map((column) => `entry.${column}`).join(', ');
 
 /**
  * The execution and the audit's intent, in one statement: there is never one without the other, and of two
@@ -32,19 +33,25 @@ SELECT id, action, status, fingerprint, fence, response_status, response_body, r
        progress IS NOT NULL AS queued
   FROM executions WHERE actor_id = $1 AND idempotency_key = $2`;
 
-/** Of all who try, one gets the row: the others find the fence or the lease changed. */
+/**
+ * Of all who try, one gets the row: the others find the fence or the lease changed. What nobody has closed yet is
+ * closed as unknown before the new intent, as the sweeper would have done.
+ */
 const TAKE_OVER = `
-WITH taken AS (
-  UPDATE executions
-     SET fence = fence + 1, status = 'running', lease_until = now() + make_interval(secs => $3),
+WITH earlier AS (
+  SELECT id, status FROM executions
+   WHERE id = $1 AND fence = $2 AND ((status = 'running' AND lease_until < now()) OR status = 'unknown')
+     FOR UPDATE
+), taken AS (
+  UPDATE executions e
+     SET fence = e.fence + 1, status = 'running', lease_until = now() + make_interval(secs => $3),
          finished_at = NULL, error_code = NULL, response_status = NULL, response_body = NULL, result = NULL
-   WHERE id = $1 AND fence = $2
-     AND ((status = 'running' AND lease_until < now()) OR status = 'unknown')
-  RETURNING id, fence
+    FROM earlier WHERE e.id = earlier.id
+  RETURNING e.id, e.fence, earlier.status AS was
 ), recorded AS (
   INSERT INTO audit_entries (${COLUMNS})
-  SELECT ${COLUMNS} FROM jsonb_to_recordset($4::jsonb) AS entry (${AUDIT_RECORD})
-   WHERE EXISTS (SELECT FROM taken)
+  SELECT ${ENTRY_COLUMNS} FROM taken, jsonb_to_recordset($4::jsonb) AS entry (${AUDIT_RECORD})
+   WHERE entry.phase = 'intent' OR taken.was = 'running'
 )
 SELECT id, fence FROM taken`;
 
@@ -105,7 +112,7 @@ export class ExecutionStore {
       earlier.id,
       earlier.fence,
       intent.leaseS,
-      JSON.stringify([intentEntry(intent, earlier.id)]),
+      JSON.stringify([abandonedEntry(intent, earlier.id), intentEntry(intent, earlier.id)]),
     ]);
     return row && { executionId: row.id, fence: row.fence };
   }
@@ -167,5 +174,18 @@ function intentEntry(intent: Intent, executionId: string): AuditEntry {
     trace_id: intent.origin.traceId,
     ip: intent.origin.ip,
     user_agent: storableText(intent.origin.userAgent),
+  });
+}
+
+/** The end of an execution whose runner died: by nobody in particular, like the sweeper's. */
+function abandonedEntry({ kind, action, actor, origin }: Intent, executionId: string): AuditEntry {
+  return auditEntry({
+    phase: 'outcome',
+    kind,
+    outcome: 'unknown',
+    execution_id: executionId,
+    actor_id: actor.userId,
+    action,
+    trace_id: origin.traceId,
   });
 }
