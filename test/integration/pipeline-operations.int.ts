@@ -38,6 +38,53 @@ const statusOf = async (jobId: string) =>
   (await installation.database.query<{ status: string }>('SELECT status FROM jobs WHERE id = $1', [jobId]))[0]
     ?.status;
 
+/** The execution of a key, once it has been handed over. */
+const handedOver = (headers: Record<string, string>): Promise<string> =>
+  eventually(async () => {
+    const [row] = await installation.database.query<{ id: string }>(
+      'SELECT id FROM executions WHERE idempotency_key = $1 AND progress IS NOT NULL',
+      [headers['x-idempotency-key']],
+    );
+    if (!row) throw new Error('nothing was handed over yet');
+    return row.id;
+  });
+
+describe('a caller who waits for an operation', () => {
+  const ask = (headers: Record<string, string>) =>
+    admin.action('job.export', { filter: {} }, { headers, options: { wait_ms: 20_000 } });
+
+  it('is answered as a retry was that came first', async () => {
+    const headers = newKey();
+    const waiting = ask(headers);
+    const id = await handedOver(headers);
+    await installation.database.query(
+      `UPDATE executions SET status = 'succeeded', result = '{}', finished_at = now() WHERE id = $1`,
+      [id],
+    );
+    const retry = await installation.at(admin, 1).action('job.export', { filter: {} }, { headers });
+    expect(retry.status).toBe(200);
+    expect((await waiting).bytes.equals(retry.bytes)).toBe(true);
+  }, 30_000);
+
+  it('is not told that it was accepted if that cannot be kept as the answer', async () => {
+    const headers = newKey();
+    const waiting = ask(headers);
+    const id = await handedOver(headers);
+    await installation.database.query(
+      `ALTER TABLE executions ADD CONSTRAINT no_answer CHECK (response_body IS NULL) NOT VALID`,
+    );
+    await installation.database.query(
+      `UPDATE executions SET status = 'succeeded', result = '{}', finished_at = now() WHERE id = $1`,
+      [id],
+    );
+    const answer = await waiting.finally(() =>
+      installation.database.query('ALTER TABLE executions DROP CONSTRAINT no_answer'),
+    );
+    expect([answer.status, answer.body.error_code]).toEqual([409, 'IDEMPOTENCY_IN_PROGRESS']);
+    expect((await admin.action('job.export', { filter: {} }, { headers })).status).toBe(200);
+  }, 30_000);
+});
+
 describe('an operation', () => {
   it('is not run for somebody who has lost the permission meanwhile', async () => {
     const { user, client } = await installation.user('operator');

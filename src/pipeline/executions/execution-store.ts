@@ -125,6 +125,24 @@ export class ExecutionStore {
     );
   }
 
+  /**
+   * Keeps the answer to a key that has none yet.
+   *
+   * @returns the answer that is kept, which is another one if somebody was faster; undefined if there is no such execution
+   */
+  async keepAnswer(
+    executionId: string,
+    answer: { status: number; body: Buffer },
+  ): Promise<{ status: number; body: Buffer } | undefined> {
+    const [kept] = await this.db.query<{ status: number; body: Buffer }>(
+      `UPDATE executions
+          SET response_status = coalesce(response_status, $2), response_body = coalesce(response_body, $3)
+        WHERE id = $1 RETURNING response_status AS status, response_body AS body`,
+      [executionId, answer.status, answer.body],
+    );
+    return kept;
+  }
+
   /** Keeps a claim for longer. @returns false if it was lost, or the execution has ended */
   async renew(claim: Claim, leaseS: number): Promise<boolean> {
     const rows = await this.db.execute(

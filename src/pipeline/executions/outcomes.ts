@@ -77,15 +77,8 @@ export class Outcomes {
   /** The answer of an execution that has ended without one, made now and kept. */
   async answerOnce(run: Run, earlier: EarlierExecution): Promise<ActionAnswer> {
     const answer = answerOf(run, earlier);
-    await this.db.execute(
-      'UPDATE executions SET response_status = $2, response_body = $3 WHERE id = $1 AND response_body IS NULL',
-      [earlier.id, answer.status, answer.body],
-    );
-    const [stored] = await this.db.query<{ response_status: number; response_body: Buffer }>(
-      'SELECT response_status, response_body FROM executions WHERE id = $1',
-      [earlier.id],
-    );
-    return stored ? replayedAnswer(run, stored.response_status, stored.response_body) : answer;
+    const kept = await this.store.keepAnswer(earlier.id, answer);
+    return kept ? replayedAnswer(run, kept.status, kept.body) : answer;
   }
 
   private async persist(claim: Claim, outcome: Outcome, origin: OutcomeOrigin): Promise<boolean> {

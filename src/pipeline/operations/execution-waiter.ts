@@ -4,6 +4,7 @@ import { ERROR_CODES, type ErrorCode } from '../../platform/errors/error-codes';
 import { MessageBus } from '../../platform/messages/message-bus';
 import { Db } from '../../platform/postgres/db';
 import { errorAnswer, successAnswer } from '../answers';
+import { ExecutionStore } from '../executions/execution-store';
 import type { ExecutionStatus } from '../executions/execution';
 import type { ActionAnswer, Run } from '../run';
 
@@ -24,6 +25,7 @@ export class ExecutionWaiter implements OnModuleInit {
   constructor(
     @Inject(MessageBus) private readonly bus: MessageBus,
     @Inject(Db) private readonly db: Db,
+    @Inject(ExecutionStore) private readonly store: ExecutionStore,
   ) {}
 
   onModuleInit(): void {
@@ -41,11 +43,9 @@ export class ExecutionWaiter implements OnModuleInit {
       row = await this.read(run.answeringId);
     }
     const answer = row && row.status !== 'running' ? finalAnswer(run, row) : accepted;
-    await this.db.execute(
-      'UPDATE executions SET response_status = $2, response_body = $3 WHERE id = $1 AND response_body IS NULL',
-      [run.answeringId, answer.status, answer.body],
-    );
-    return answer;
+    // A retry may have been answered meanwhile, and all are to be answered alike.
+    const kept = await this.store.keepAnswer(run.answeringId, answer);
+    return { ...answer, ...kept };
   }
 
   private async read(executionId: string): Promise<Row | undefined> {

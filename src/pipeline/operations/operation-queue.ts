@@ -51,7 +51,7 @@ export class OperationQueue {
       ],
     );
     if (held !== 1) throw new ClaimLost();
-    run.settled = answer;
+    if (stored) run.settled = stored;
     await this.outcomes.announce(run, 'running');
     await this.add(run.answeringId);
     return answer;
