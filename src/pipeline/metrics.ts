@@ -18,11 +18,19 @@ export const actionDuration = new Histogram({
   registers: [registry],
 });
 
-/** Circuits as this process met them last: 0 closed, 1 probing, 2 open. */
+/** Circuits as they stand for this process: 0 closed, 1 probing, 2 open. */
 export const circuitState = new Gauge({
   name: 'agentos_circuit_state',
-  help: 'Circuit of a dependency as this process met it last: 0 closed, 1 probing, 2 open',
+  help: 'Circuit of a dependency as it stands for this process: 0 closed, 1 probing, 2 open',
   labelNames: ['dependency'],
+  registers: [registry],
+});
+
+/** Changes of the shared circuits; each is counted by the process whose call made it. */
+export const circuitTransitions = new Counter({
+  name: 'agentos_circuit_transitions_total',
+  help: 'Changes of the circuit of a dependency that this process caused, by what it became',
+  labelNames: ['dependency', 'to'],
   registers: [registry],
 });
 

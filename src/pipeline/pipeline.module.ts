@@ -8,7 +8,9 @@ import { AuditLog } from './audit/audit-log';
 import { PayloadScrubber } from './audit/payload-scrubber';
 import { SecurityEvents } from './audit/security-events';
 import { Bulkheads } from './breaker/bulkheads';
-import { CircuitStore } from './breaker/circuit-store';
+import { CircuitEvents } from './breaker/circuit-events';
+import { Circuits } from './breaker/circuits';
+import { CircuitsModule } from './breaker/circuits.module';
 import { Catalogue } from './catalogue/catalogue';
 import { Claims } from './executions/claims';
 import { ExecutionStore } from './executions/execution-store';
@@ -26,6 +28,7 @@ import { PreviewTokens } from './preview/preview-tokens';
   imports: [
     CqrsModule,
     DiscoveryModule,
+    CircuitsModule,
     BullModule.registerQueueAsync({
       name: OPERATIONS,
       inject: [RedisService],
@@ -43,7 +46,8 @@ import { PreviewTokens } from './preview/preview-tokens';
     SecurityEvents,
     PayloadScrubber,
     RateLimiter,
-    CircuitStore,
+    CircuitEvents,
+    Circuits,
     Bulkheads,
     ExecutionTiming,
     ExecutionStore,
@@ -59,13 +63,13 @@ import { PreviewTokens } from './preview/preview-tokens';
   exports: [
     CqrsModule,
     BullModule,
+    CircuitsModule,
     ActionRunner,
     Catalogue,
     PermissionsService,
     AuditLog,
     SecurityEvents,
     RateLimiter,
-    CircuitStore,
     ExecutionTiming,
     ExecutionStore,
     LeaseKeeper,

@@ -198,6 +198,18 @@ export class RedisFactsDto {
   clients!: number;
 }
 
+/** A dependency's circuit breaker, shared by all processes. */
+export class CircuitDto {
+  dependency!: 'postgres' | 'redis' | 'queue' | 'storage';
+  state!: 'closed' | 'open' | 'probing';
+  /** Whether an operator holds it so, by settings.circuit_breaker.forced. */
+  forced!: boolean;
+  /** How often it has opened in a row. */
+  trips!: number;
+  /** When it may be tried again; null unless it is open. */
+  open_until!: Date | null;
+}
+
 /** The space for files. */
 export class StorageFactsDto {
   total_bytes!: number;
@@ -211,6 +223,8 @@ export class SystemDto {
   postgres!: { version: string; size_bytes: number; connections: number; max_connections: number };
   /** Null while Redis is away. */
   redis!: RedisFactsDto | null;
+  /** Of each dependency of actions; null while Redis is away. */
+  circuits!: CircuitDto[] | null;
   /** Of the folder for files; null where the answering process has none. */
   storage!: StorageFactsDto | null;
 }

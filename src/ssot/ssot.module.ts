@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { WorkersModule } from '../fleet/workers/workers.module';
+import { CircuitsModule } from '../pipeline/breaker/circuits.module';
 import { CacheWarmer } from './cache-warmer.manager';
 import { AnalyticsCollector } from './sections/analytics.collector';
 import { JobsCollector } from './sections/jobs.collector';
@@ -26,7 +27,7 @@ const COLLECTORS = [
 
 /** The read model and its warmer, without HTTP; the manager process imports it as it is. */
 @Module({
-  imports: [WorkersModule],
+  imports: [WorkersModule, CircuitsModule],
   providers: [...COLLECTORS, SnapshotBuilder, SnapshotStore, SnapshotBuilds, CacheWarmer],
   exports: [SnapshotStore, SnapshotBuilds],
 })

@@ -1,153 +1,191 @@
+import { PROBE_WAIT_MS } from './circuit';
+
 /**
  * The state of a dependency's circuit, shared by all processes. Kept in a hash:
  *
  *   state      closed | open | probing
- *   epoch      raised by every change of state: a result that began in an earlier one decides nothing
+ *   epoch      raised by every change: a result that began in an earlier one decides nothing
  *   opened_at  by Redis' clock, in ms; with open_ms it is the deadline, for processes that start later too
  *   trips      how often it opened in a row, for the back-off
  *   probe      who is trying it out, and until when (probe_until) the others wait for that
+ *   forced     open | closed: what an operator holds it at, by the version forced_version of the settings
  *
- * and the results of the last seconds in a second hash, one field per second and kind (`17:bad`).
+ * and the calls of the window in a second hash: one field per tenth of the window, process and kind, as
+ * `1700000000000|a1b2|bad`; kinds are all, bad and slow.
+ *
+ * circuit-machine.ts is the same machine in TypeScript; a test runs both through the same histories.
  */
 const COMMON = `
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local KEEP_S = 86400
 
-local function read(key)
-  local values = redis.call('HMGET', key, 'state', 'epoch', 'opened_at', 'open_ms', 'trips', 'probe', 'probe_until')
+local function whole(number) return string.format('%.0f', number) end
+
+local function read(key, results)
+  local v = redis.call('HMGET', key, 'state', 'epoch', 'opened_at', 'open_ms', 'trips', 'probe', 'probe_until',
+    'forced', 'forced_version')
   return {
-    state = values[1] or 'closed', epoch = tonumber(values[2] or '0'),
-    opened_at = tonumber(values[3] or '0'), open_ms = tonumber(values[4] or '0'),
-    trips = tonumber(values[5] or '0'), probe = values[6] or '', probe_until = tonumber(values[7] or '0'),
+    key = key, results = results, state = v[1] or 'closed', epoch = tonumber(v[2] or '0'),
+    opened_at = tonumber(v[3] or '0'), open_ms = tonumber(v[4] or '0'), trips = tonumber(v[5] or '0'),
+    probe = v[6] or '', probe_until = tonumber(v[7] or '0'),
+    forced = v[8] or '', forced_version = tonumber(v[9] or '0'), change = '',
   }
 end
 
-local function write(key, circuit)
-  redis.call('HSET', key, 'state', circuit.state, 'epoch', circuit.epoch,
-    'opened_at', string.format('%.0f', circuit.opened_at), 'open_ms', string.format('%.0f', circuit.open_ms),
-    'trips', circuit.trips, 'probe', circuit.probe, 'probe_until', string.format('%.0f', circuit.probe_until))
-  redis.call('EXPIRE', key, KEEP_S)
+local function write(c)
+  redis.call('HSET', c.key, 'state', c.state, 'epoch', whole(c.epoch), 'opened_at', whole(c.opened_at),
+    'open_ms', whole(c.open_ms), 'trips', whole(c.trips), 'probe', c.probe, 'probe_until', whole(c.probe_until),
+    'forced', c.forced, 'forced_version', whole(c.forced_version))
+  redis.call('EXPIRE', c.key, KEEP_S)
 end
 
-local function open(key, circuit, base_ms, max_ms)
-  circuit.state = 'open'
-  circuit.epoch = circuit.epoch + 1
-  circuit.opened_at = now
-  circuit.open_ms = math.min(max_ms, base_ms * 2 ^ circuit.trips)
-  circuit.trips = circuit.trips + 1
-  circuit.probe = ''
-  circuit.probe_until = 0
-  write(key, circuit)
+local function open(c, rules)
+  c.state, c.epoch, c.opened_at, c.change = 'open', c.epoch + 1, now, 'opened'
+  c.open_ms = math.min(rules.max_open_ms, rules.open_ms * 2 ^ c.trips)
+  c.trips, c.probe, c.probe_until = c.trips + 1, '', 0
+  redis.call('DEL', c.results)
+  write(c)
+end
+
+local function close(c, change)
+  c.state, c.epoch, c.trips, c.probe, c.probe_until, c.change = 'closed', c.epoch + 1, 0, '', 0, change
+  redis.call('DEL', c.results)
+  write(c)
+end
+
+local function rest(c)
+  if c.state == 'open' then return math.max(0, c.opened_at + c.open_ms - now) end
+  if c.probe ~= '' then return math.max(0, math.min(${PROBE_WAIT_MS}, c.probe_until - now)) end
+  return 0
+end
+
+local function describe(answer, c)
+  local until_ms = 0
+  if c.state == 'open' then until_ms = c.opened_at + c.open_ms end
+  for _, value in ipairs({ c.state, whole(c.epoch), whole(rest(c)), whole(c.trips), c.forced, whole(until_ms), c.change }) do
+    answer[#answer + 1] = value
+  end
 end
 `;
 
+/** How many values describe one circuit in an answer. */
+export const DESCRIBED = 7;
+
 /**
- * May a call go ahead? KEYS: the circuits it needs. ARGV: an id for the call, how long a probe may take,
- * base and longest open time (all ms). Answers: the number of the circuit that refuses (0 = go ahead), the
- * wait in ms, then per circuit its epoch and 1 if this call is its probe.
+ * May a call go ahead? KEYS: circuit and results of each dependency. ARGV: an id for the call, then the rules
+ * of each as JSON. Answers: the number of the circuit that refuses (0 = go ahead), then per circuit 1 if the
+ * call is its probe, and its description.
  */
 export const ADMIT_LUA = `${COMMON}
-local id, probe_ms = ARGV[1], tonumber(ARGV[2])
-local circuits, refused, wait = {}, 0, 0
-for i, key in ipairs(KEYS) do
-  local circuit = read(key)
+local id, circuits, refused = ARGV[1], {}, 0
+for i = 1, #KEYS / 2 do
+  local c = read(KEYS[i * 2 - 1], KEYS[i * 2])
   -- A probe that never came back is a failed one.
-  if circuit.state == 'probing' and circuit.probe ~= '' and now >= circuit.probe_until then
-    open(key, circuit, tonumber(ARGV[3]), tonumber(ARGV[4]))
-  end
-  local rest = 0
-  if circuit.state == 'open' then rest = circuit.opened_at + circuit.open_ms - now end
-  if circuit.state == 'probing' and circuit.probe ~= '' then rest = circuit.probe_until - now end
-  if rest > 0 and refused == 0 then refused, wait = i, rest end
-  circuits[i] = circuit
+  if c.state == 'probing' and c.probe ~= '' and now >= c.probe_until then open(c, cjson.decode(ARGV[i + 1])) end
+  if rest(c) > 0 and refused == 0 then refused = i end
+  circuits[i] = c
 end
-local answer = { refused, math.ceil(wait) }
-for i, key in ipairs(KEYS) do
-  local circuit = circuits[i]
+local answer = { refused }
+for i, c in ipairs(circuits) do
   local probes = 0
-  if refused == 0 and circuit.state ~= 'closed' then
-    if circuit.state == 'open' then
-      circuit.state = 'probing'
-      circuit.epoch = circuit.epoch + 1
-    end
-    circuit.probe = id
-    circuit.probe_until = now + probe_ms
-    write(key, circuit)
+  if refused == 0 and c.state ~= 'closed' then
+    if c.state == 'open' then c.state, c.epoch, c.change = 'probing', c.epoch + 1, 'probing' end
+    c.probe, c.probe_until = id, now + cjson.decode(ARGV[i + 1]).probe_ms
+    write(c)
     probes = 1
   end
-  answer[#answer + 1] = circuit.epoch
   answer[#answer + 1] = probes
+  describe(answer, c)
 end
 return answer
 `;
 
 /**
- * What came of a call. KEYS: the circuit and its results. ARGV: the call's id, the epoch it began in, `good`,
- * `bad` or `none` (it says nothing about the dependency), the window in s, the volume from which on a share
- * counts, that share in percent, base and longest open time in ms. Answers the state after it.
+ * What a probe came to. KEYS: circuit and results. ARGV: the call's id, the epoch it began in, `good`, `bad` or
+ * `none` (it says nothing: the next call is the probe), the rules as JSON. Answers the circuit's description.
+ */
+export const SETTLE_LUA = `${COMMON}
+local c, answer = read(KEYS[1], KEYS[2]), {}
+if c.state == 'probing' and c.probe == ARGV[1] and c.epoch == tonumber(ARGV[2]) then
+  if ARGV[3] == 'bad' then
+    open(c, cjson.decode(ARGV[4]))
+  elseif ARGV[3] == 'good' then
+    close(c, 'closed')
+  else
+    c.probe, c.probe_until = '', 0
+    write(c)
+  end
+end
+describe(answer, c)
+return answer
+`;
+
+/**
+ * Counts calls that ended while the circuit was closed, and opens it if they are enough. One process alone
+ * cannot: where others call too, failures of two are needed. KEYS: circuit and results. ARGV: the process, the
+ * epoch in which the calls began, how many there were, failed and were slow, the rules as JSON. Answers the
+ * circuit's description.
  */
 export const RECORD_LUA = `${COMMON}
-local circuit = read(KEYS[1])
-local id, epoch, result = ARGV[1], tonumber(ARGV[2]), ARGV[3]
-local window, volume, share = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local base_ms, max_ms = tonumber(ARGV[7]), tonumber(ARGV[8])
-if epoch ~= circuit.epoch then return circuit.state end
-
-if circuit.state == 'probing' then
-  if circuit.probe ~= id then return circuit.state end
-  if result == 'bad' then
-    open(KEYS[1], circuit, base_ms, max_ms)
-  elseif result == 'good' then
-    circuit.state, circuit.epoch, circuit.trips, circuit.probe, circuit.probe_until = 'closed', circuit.epoch + 1, 0, '', 0
-    redis.call('DEL', KEYS[2])
-    write(KEYS[1], circuit)
-  else
-    circuit.probe, circuit.probe_until = '', 0
-    write(KEYS[1], circuit)
-  end
-  return circuit.state
+local c, answer, rules = read(KEYS[1], KEYS[2]), {}, cjson.decode(ARGV[6])
+if c.state ~= 'closed' or c.epoch ~= tonumber(ARGV[2]) or c.forced ~= '' then
+  describe(answer, c)
+  return answer
 end
+local tenth = math.max(1, math.floor(rules.window_ms / 10))
+local field = whole(now - now % tenth) .. '|' .. ARGV[1] .. '|'
+for i, kind in ipairs({ 'all', 'bad', 'slow' }) do
+  if ARGV[i + 2] ~= '0' then redis.call('HINCRBY', c.results, field .. kind, ARGV[i + 2]) end
+end
+redis.call('PEXPIRE', c.results, whole(rules.window_ms + tenth))
 
-if circuit.state ~= 'closed' or result == 'none' then return circuit.state end
-local second = math.floor(now / 1000)
-redis.call('HINCRBY', KEYS[2], second .. ':' .. result, 1)
-redis.call('EXPIRE', KEYS[2], window + 1)
-if result == 'good' then return 'closed' end
-
-local good, bad = 0, 0
-local results = redis.call('HGETALL', KEYS[2])
-for i = 1, #results, 2 do
-  local at, kind = string.match(results[i], '^(%d+):(%a+)$')
-  if tonumber(at) <= second - window then
-    redis.call('HDEL', KEYS[2], results[i])
-  elseif kind == 'good' then
-    good = good + tonumber(results[i + 1])
+local sums, who, seen = { all = 0, bad = 0, slow = 0 }, { all = 0, bad = 0, slow = 0 }, {}
+local fields = redis.call('HGETALL', c.results)
+for i = 1, #fields, 2 do
+  local at, process, kind = string.match(fields[i], '^(%d+)|([^|]*)|(%a+)$')
+  if tonumber(at) <= now - rules.window_ms then
+    redis.call('HDEL', c.results, fields[i])
   else
-    bad = bad + tonumber(results[i + 1])
+    sums[kind] = sums[kind] + tonumber(fields[i + 1])
+    if not seen[process .. kind] then who[kind] = who[kind] + 1 end
+    seen[process .. kind] = true
   end
 end
-if good + bad >= volume and bad * 100 >= share * (good + bad) then
-  redis.call('DEL', KEYS[2])
-  open(KEYS[1], circuit, base_ms, max_ms)
+local function reached(kind, percent)
+  return sums[kind] > 0 and sums[kind] * 100 >= percent * sums.all and (who.all < 2 or who[kind] >= 2)
 end
-return circuit.state
+if sums.all >= rules.volume and (reached('bad', rules.failure_percent) or reached('slow', rules.slow_percent)) then
+  open(c, rules)
+end
+describe(answer, c)
+return answer
 `;
 
-/** Opens a circuit by hand. KEYS: the circuit and its results. ARGV: for how long, in ms. */
-export const OPEN_LUA = `${COMMON}
-local circuit = read(KEYS[1])
-circuit.trips = 0
-redis.call('DEL', KEYS[2])
-open(KEYS[1], circuit, tonumber(ARGV[1]), tonumber(ARGV[1]))
-return circuit.epoch
+/**
+ * Makes the circuits what the settings force them to be; any change of that begins anew. KEYS: circuit and
+ * results of each dependency. ARGV: the version of the settings, then `open`, `closed` or nothing for each. A
+ * version older than what is there changes nothing. Answers the description of each circuit.
+ */
+export const SYNC_LUA = `${COMMON}
+local version, answer = tonumber(ARGV[1]), {}
+for i = 1, #KEYS / 2 do
+  local c, forced = read(KEYS[i * 2 - 1], KEYS[i * 2]), ARGV[i + 1]
+  if version >= c.forced_version and forced ~= c.forced then
+    c.forced, c.forced_version = forced, version
+    close(c, forced == '' and 'released' or 'forced_' .. forced)
+  elseif c.forced ~= '' then
+    c.forced_version = math.max(version, c.forced_version)
+    write(c)
+  end
+  describe(answer, c)
+end
+return answer
 `;
 
-/** Closes a circuit by hand. KEYS: the circuit and its results. */
-export const RESET_LUA = `${COMMON}
-local circuit = read(KEYS[1])
-circuit.state, circuit.epoch, circuit.trips, circuit.probe, circuit.probe_until = 'closed', circuit.epoch + 1, 0, '', 0
-redis.call('DEL', KEYS[2])
-write(KEYS[1], circuit)
-return circuit.epoch
+/** Answers the description of each circuit and changes nothing. KEYS: circuit and results of each. */
+export const READ_LUA = `${COMMON}
+local answer = {}
+for i = 1, #KEYS / 2 do describe(answer, read(KEYS[i * 2 - 1], KEYS[i * 2])) end
+return answer
 `;

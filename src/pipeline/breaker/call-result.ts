@@ -1,23 +1,32 @@
 import { AppError } from '../../platform/errors/app-error';
 import { unavailableServer } from '../../platform/errors/unavailable';
 import type { Dependency } from '../catalogue/action.decorator';
-import type { CallResult } from './circuit-store';
+import type { CallResult } from './circuit';
 
 /** Which dependencies a server that is away stands for. */
 const BEHIND: Record<'postgres' | 'redis', readonly Dependency[]> = {
   postgres: ['postgres'],
   redis: ['redis', 'queue'],
 };
+/** What the operating system says when files cannot be kept, whoever asked for what. */
+const STORAGE_CODES = new Set(['EIO', 'ENOSPC', 'EROFS', 'EDQUOT', 'ESTALE', 'EMFILE', 'ENFILE']);
 
 /**
  * What an error says about a dependency. That a job does not exist, or a bug of ours, says nothing about
  * Postgres; only that it was away, or did not answer in time, does.
  */
-export function resultOf(error: unknown, dependency: Dependency): CallResult {
+export function resultOf(error: unknown, dependency: Dependency): Exclude<CallResult, 'good'> {
   if (error instanceof AppError && error.code === 'TIMEOUT') return 'bad';
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    if (isStorageFault(cause)) return dependency === 'storage' ? 'bad' : 'none';
     const server = unavailableServer(cause);
     if (server) return BEHIND[server].includes(dependency) ? 'bad' : 'none';
   }
-  return error instanceof AppError && error.status < 500 ? 'good' : 'none';
+  return 'none';
+}
+
+function isStorageFault(error: Error): boolean {
+  if (error instanceof AppError) return error.code === 'STORAGE_FULL';
+  const { code } = error as NodeJS.ErrnoException;
+  return code !== undefined && STORAGE_CODES.has(code);
 }

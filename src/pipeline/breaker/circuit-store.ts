@@ -1,53 +1,27 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { randomUUID } from 'node:crypto';
 import { RedisService } from '../../platform/redis/redis.service';
-import { circuitState } from '../metrics';
 import type { Dependency } from '../catalogue/action.decorator';
-import { ADMIT_LUA, OPEN_LUA, RECORD_LUA, RESET_LUA } from './breaker.lua';
+import { ADMIT_LUA, DESCRIBED, READ_LUA, RECORD_LUA, SETTLE_LUA, SYNC_LUA } from './breaker.lua';
+import type { CallResult, CircuitChange, CircuitPhase, CircuitView, Counts } from './circuit';
+import type { CircuitRules } from './circuit-rules';
 
-/** When a circuit opens, and for how long. Times in milliseconds but for the window. */
-export interface CircuitRules {
-  /** Over how many seconds failures are counted. */
-  windowS: number;
-  /** Fewer calls than this in the window decide nothing. */
-  volume: number;
-  /** From this share of failures on it opens, in percent. */
-  failurePercent: number;
-  /** How long it stays open at first; twice as long each time that a probe fails. */
-  openMs: number;
-  maxOpenMs: number;
-  /** A probe that takes longer has failed. */
-  probeMs: number;
+/** A circuit as Redis answered, and how that answer changed it. */
+export interface SharedCircuit extends CircuitView {
+  readonly dependency: Dependency;
+  readonly change?: CircuitChange;
 }
 
-/** The rules in force. */
-export const CIRCUIT_RULES: CircuitRules = {
-  windowS: 10,
-  volume: 10,
-  failurePercent: 50,
-  openMs: 5_000,
-  maxOpenMs: 60_000,
-  probeMs: 20_000,
-};
-
-/** The permission to call a dependency once. */
-export interface Permit {
-  readonly id: string;
+/** A dependency with the rules of its circuit. */
+export interface Ruled {
   readonly dependency: Dependency;
-  readonly epoch: number;
-  readonly probe: boolean;
+  readonly rules: CircuitRules;
 }
 
-/** What a call says about its dependency; `none`: nothing. */
-export type CallResult = 'good' | 'bad' | 'none';
-
-/** How a circuit stands. */
-export interface CircuitState {
-  readonly dependency: Dependency;
-  readonly state: 'closed' | 'open' | 'probing';
-  readonly epoch: number;
-  /** Until it may be tried, in milliseconds; 0 unless it is open. */
-  readonly retryInMs: number;
+/** What Redis says to a call that needs these dependencies. */
+export interface SharedVerdict {
+  /** The first that refuses; undefined: go ahead. */
+  readonly refusedBy?: SharedCircuit;
+  readonly circuits: readonly (SharedCircuit & { probe: boolean })[];
 }
 
 /** The circuits of all dependencies, one state for all processes, in Redis and by its clock. */
@@ -55,93 +29,80 @@ export interface CircuitState {
 export class CircuitStore {
   constructor(@Inject(RedisService) private readonly redis: RedisService) {}
 
-  /** Asks for all of these at once. @returns permits for all, or which one refuses, and for how long */
-  async admit(
-    dependencies: readonly Dependency[],
-    rules: CircuitRules = CIRCUIT_RULES,
-  ): Promise<{ permits: Permit[] } | { refusedBy: Dependency; retryInMs: number }> {
-    if (dependencies.length === 0) return { permits: [] };
-    const id = randomUUID();
-    const [refused = 0, retryInMs = 0, ...rest] = (await this.redis.client.eval(
+  /** Asks for all of these at once; at most one call at a time is the probe of a circuit that had opened. */
+  async admit(id: string, needed: readonly Ruled[]): Promise<SharedVerdict> {
+    const answer = await this.run(
       ADMIT_LUA,
-      dependencies.length,
-      ...dependencies.map((dependency) => this.stateKey(dependency)),
-      id,
-      rules.probeMs,
-      rules.openMs,
-      rules.maxOpenMs,
-    )) as number[];
-    const refusedBy = dependencies[refused - 1];
-    if (refusedBy) {
-      circuitState.set({ dependency: refusedBy }, 2);
-      return { refusedBy, retryInMs };
-    }
-    const permits = dependencies.map((dependency, i) => ({
-      id,
-      dependency,
-      epoch: rest[i * 2] ?? 0,
-      probe: rest[i * 2 + 1] === 1,
-    }));
-    for (const { dependency, probe } of permits) circuitState.set({ dependency }, probe ? 1 : 0);
-    return { permits };
-  }
-
-  /** Reports what came of a call. A result from before a change of state is ignored. @returns the state after it */
-  async record(permit: Permit, result: CallResult, rules: CircuitRules = CIRCUIT_RULES): Promise<string> {
-    return (await this.redis.client.eval(
-      RECORD_LUA,
-      2,
-      ...this.keys(permit.dependency),
-      permit.id,
-      permit.epoch,
-      result,
-      rules.windowS,
-      rules.volume,
-      rules.failurePercent,
-      rules.openMs,
-      rules.maxOpenMs,
-    )) as string;
-  }
-
-  /** Opens a circuit for so long, whatever was counted. */
-  async open(dependency: Dependency, forMs: number): Promise<void> {
-    await this.redis.client.eval(OPEN_LUA, 2, ...this.keys(dependency), forMs);
-  }
-
-  /** Closes a circuit, whatever was counted. */
-  async reset(dependency: Dependency): Promise<void> {
-    await this.redis.client.eval(RESET_LUA, 2, ...this.keys(dependency));
-  }
-
-  /** How the circuits stand. */
-  async states(dependencies: readonly Dependency[]): Promise<CircuitState[]> {
-    const now = await this.redis.client.time();
-    const nowMs = Number(now[0]) * 1000 + Number(now[1]) / 1000;
-    return Promise.all(
-      dependencies.map(async (dependency) => {
-        const [state, epoch, openedAt, openMs] = await this.redis.client.hmget(
-          this.stateKey(dependency),
-          'state',
-          'epoch',
-          'opened_at',
-          'open_ms',
-        );
-        const left = state === 'open' ? Number(openedAt) + Number(openMs) - nowMs : 0;
-        return {
-          dependency,
-          state: (state ?? 'closed') as CircuitState['state'],
-          epoch: Number(epoch ?? 0),
-          retryInMs: Math.max(0, Math.ceil(left)),
-        };
-      }),
+      needed.map(({ dependency }) => dependency),
+      [id, ...needed.map(({ rules }) => JSON.stringify(rules))],
     );
+    const [refused, ...rest] = answer;
+    const circuits = needed.map(({ dependency }, i) => ({
+      ...described(dependency, rest.slice(i * (DESCRIBED + 1) + 1)),
+      probe: Number(rest[i * (DESCRIBED + 1)]) === 1,
+    }));
+    return { refusedBy: circuits[Number(refused) - 1], circuits };
   }
 
-  private keys(dependency: Dependency): [string, string] {
-    return [this.stateKey(dependency), this.redis.key('circuit', dependency, 'results')];
+  /** Reports what a probe came to. One that is not the circuit's probe any more changes nothing. */
+  async settle(
+    { dependency, rules }: Ruled,
+    probe: { id: string; epoch: number },
+    result: CallResult,
+  ): Promise<SharedCircuit> {
+    const args = [probe.id, String(probe.epoch), result, JSON.stringify(rules)];
+    return described(dependency, await this.run(SETTLE_LUA, [dependency], args));
   }
 
-  private stateKey(dependency: Dependency): string {
-    return this.redis.key('circuit', dependency);
+  /** Counts calls of a process that began in `epoch`; those of an earlier one are ignored. */
+  async record(
+    { dependency, rules }: Ruled,
+    process: string,
+    epoch: number,
+    { all, bad, slow }: Counts,
+  ): Promise<SharedCircuit> {
+    const args = [process, epoch, all, bad, slow].map(String);
+    return described(dependency, await this.run(RECORD_LUA, [dependency], [...args, JSON.stringify(rules)]));
   }
+
+  /** Makes circuits what a version of the settings forces them to be. @returns how they stand */
+  async sync(
+    version: number,
+    forced: readonly { dependency: Dependency; forced: 'open' | 'closed' | null }[],
+  ): Promise<SharedCircuit[]> {
+    const dependencies = forced.map(({ dependency }) => dependency);
+    const args = [String(version), ...forced.map((one) => one.forced ?? '')];
+    return this.all(dependencies, await this.run(SYNC_LUA, dependencies, args));
+  }
+
+  /** How circuits stand. */
+  async states(dependencies: readonly Dependency[]): Promise<SharedCircuit[]> {
+    return this.all(dependencies, await this.run(READ_LUA, dependencies, []));
+  }
+
+  private async run(script: string, dependencies: readonly Dependency[], args: string[]): Promise<unknown[]> {
+    const keys = dependencies.flatMap((dependency) => [
+      this.redis.key('circuit', dependency),
+      this.redis.key('circuit', dependency, 'results'),
+    ]);
+    return (await this.redis.client.eval(script, keys.length, ...keys, ...args)) as unknown[];
+  }
+
+  private all(dependencies: readonly Dependency[], answer: readonly unknown[]): SharedCircuit[] {
+    return dependencies.map((dependency, i) => described(dependency, answer.slice(i * DESCRIBED)));
+  }
+}
+
+function described(dependency: Dependency, values: readonly unknown[]): SharedCircuit {
+  const [state, epoch, restMs, trips, forced, openUntil, change] = values as string[];
+  return {
+    dependency,
+    state: state as CircuitPhase,
+    epoch: Number(epoch),
+    restMs: Number(restMs),
+    trips: Number(trips),
+    forced: forced === 'open' || forced === 'closed' ? forced : null,
+    openUntil: Number(openUntil),
+    change: change ? (change as CircuitChange) : undefined,
+  };
 }

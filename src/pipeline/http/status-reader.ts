@@ -70,7 +70,13 @@ export class StatusReader {
 
   private async circuitViews(): Promise<CircuitView[]> {
     const states = await this.circuits.states(DEPENDENCIES);
-    return states.map(({ retryInMs, ...state }) => ({ ...state, retry_in_ms: retryInMs }));
+    return states.map(({ dependency, state, epoch, restMs, forced }) => ({
+      dependency,
+      state: forced ?? state,
+      forced: forced !== null,
+      epoch,
+      retry_in_ms: restMs,
+    }));
   }
 
   private async limitViews(actor: Actor): Promise<LimitView[]> {

@@ -51,6 +51,8 @@ export class CircuitView {
   dependency!: string;
   @ApiProperty({ enum: ['closed', 'open', 'probing'] })
   state!: string;
+  @ApiProperty({ description: 'Whether an operator holds it so, by settings.circuit_breaker.forced.' })
+  forced!: boolean;
   @ApiProperty({ description: 'Raised by each change of state.' })
   epoch!: number;
   @ApiProperty({ description: 'Until it is tried again, in milliseconds.' })

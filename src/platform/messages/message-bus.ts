@@ -27,6 +27,10 @@ export interface Messages {
   'job.settled': { job_id: string; status: string };
   /** To whoever waits for an execution to end. Else they look. */
   'execution.settled': { execution_id: string; status: string };
+  /** To all: a circuit changed. Else each process sees it within a quarter of a second. */
+  'circuit.changed': { dependency: string };
+  /** To the manager that runs the operation: end it. Else its next heartbeat tells. */
+  'operation.abort': { execution_id: string };
   /** To all: a queue was paused or resumed. Else the dispatcher applies it. */
   'queue.changed': { queue: string };
 }

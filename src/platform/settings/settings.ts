@@ -12,6 +12,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
+import { CircuitBreakerSettings } from './circuit-breaker';
 
 /** Maintenance mode. */
 export class MaintenanceSettings {
@@ -128,6 +129,12 @@ export class Settings {
   @ValidateNested()
   @Type(() => ExecutionSettings)
   executions = new ExecutionSettings();
+
+  @IsDefined()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => CircuitBreakerSettings)
+  circuit_breaker = new CircuitBreakerSettings();
 
   /** Settings of agents by their id; what is not given here keeps the agent's default. */
   @IsDefined()

@@ -71,12 +71,21 @@ export class FlowChecks {
 
   private async checkCircuits(): Promise<Finding> {
     const states = await this.circuits.states(DEPENDENCIES);
-    const open = states.filter((one) => one.state !== 'closed').map((one) => one.dependency);
-    const detail = Object.fromEntries(states.map((one) => [one.dependency, one.state]));
-    return open.length > 0
-      ? failing(
-          `Calls are held back from ${open.join(', ')}.`,
-          'See why it fails; the circuit closes by itself.',
+    const held = states.filter((one) => one.forced !== null).map((one) => one.dependency);
+    const open = states
+      .filter((one) => one.forced === null && one.state !== 'closed')
+      .map((one) => one.dependency);
+    const detail = Object.fromEntries(states.map((one) => [one.dependency, one.forced ?? one.state]));
+    if (open.length > 0)
+      return failing(
+        `Calls are held back from ${open.join(', ')}.`,
+        'See why it fails; the circuit closes by itself.',
+        detail,
+      );
+    return held.length > 0
+      ? warning(
+          `Circuits are held by hand: ${held.join(', ')}.`,
+          'Take them out of settings.circuit_breaker.forced when that is not needed any more.',
           detail,
         )
       : ok('All circuits are closed.', detail);
