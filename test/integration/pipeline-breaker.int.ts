@@ -1,136 +1,501 @@
+import { Inject, Injectable, Logger, Module } from '@nestjs/common';
+import { CommandHandler } from '@nestjs/cqrs';
+import { v7 as uuidv7 } from 'uuid';
+import { Circuits } from '../../src/pipeline/breaker/circuits';
+import { CircuitStore } from '../../src/pipeline/breaker/circuit-store';
+import { Action, type Dependency } from '../../src/pipeline/catalogue/action.decorator';
+import { type ActionContext, ActionCommand } from '../../src/pipeline/catalogue/action-command';
+import type { ActionHandler } from '../../src/pipeline/catalogue/action-handler';
+import { Category } from '../../src/pipeline/catalogue/category.decorator';
+import { ExecutionTiming } from '../../src/pipeline/executions/timing';
+import { PipelineHttpModule } from '../../src/pipeline/http/pipeline-http.module';
+import { StatusReader } from '../../src/pipeline/http/status-reader';
+import { ActionRunner } from '../../src/pipeline/pipeline';
+import { PipelineModule } from '../../src/pipeline/pipeline.module';
 import { AppError } from '../../src/platform/errors/app-error';
-import type { RedisService } from '../../src/platform/redis/redis.service';
-import { CIRCUIT_RULES, CircuitStore, type Permit } from '../../src/pipeline/breaker/circuit-store';
+import { LiveFeed } from '../../src/platform/feed/live-feed';
+import type { Actor } from '../../src/platform/security/roles';
+import { RuntimeSettings } from '../../src/platform/settings/runtime-settings';
+import { registry } from '../../src/platform/telemetry/metrics';
+import { SystemCollector } from '../../src/ssot/sections/system.collector';
+import { SsotModule } from '../../src/ssot/ssot.module';
+import { CutableWay } from '../support/cutable-way';
 import { eventually } from '../support/eventually';
-import { redisForTest, type TestRedis } from '../support/redis';
+import { auditOf } from '../support/pipeline';
+import { type TestProcess, type TestProcesses, processesOf } from '../support/processes';
+import { makeUser } from '../support/users';
 
-const RULES = { ...CIRCUIT_RULES, volume: 4, openMs: 300, maxOpenMs: 2_000, probeMs: 400 };
+/** What stands behind the circuits: the test's own, which counts who really got through. */
+@Injectable()
+class Stub {
+  calls = 0;
+  answer: (context: ActionContext) => Promise<void> = () => Promise.resolve();
 
-describe('a shared circuit', () => {
-  let redis: TestRedis;
-  let one: CircuitStore;
-  let other: CircuitStore;
-  let turn = 0;
+  call(context: ActionContext): Promise<void> {
+    this.calls += 1;
+    return this.answer(context);
+  }
+}
 
-  const storeOf = (prefix: string): CircuitStore =>
-    new CircuitStore({
-      client: redis.client,
-      key: (...parts: string[]) => [prefix, ...parts].join(':'),
-    } as unknown as RedisService);
+const declaration = (name: string, dependency: Dependency) => ({
+  name,
+  views: ['dashboard' as const],
+  risk: 'standard' as const,
+  mode: 'sync' as const,
+  roles: [],
+  dependsOn: [dependency],
+  summary: 'Call',
+  description: 'Calls what the test stands behind it.',
+  errors: [],
+  example: {},
+  since: '1.0',
+});
 
-  beforeAll(() => {
-    redis = redisForTest();
+@Action(declaration('test.store', 'storage'))
+class StoreSomething extends ActionCommand<object> {}
+@Action(declaration('test.queue', 'queue'))
+class QueueSomething extends ActionCommand<object> {}
+
+@CommandHandler(StoreSomething)
+class StoreHandler implements ActionHandler<StoreSomething> {
+  constructor(@Inject(Stub) private readonly stub: Stub) {}
+
+  async execute({ context }: StoreSomething): Promise<object> {
+    await this.stub.call(context);
+    return {};
+  }
+}
+
+@CommandHandler(QueueSomething)
+class QueueHandler implements ActionHandler<QueueSomething> {
+  execute(): Promise<object> {
+    return Promise.resolve({});
+  }
+}
+
+@Category('system')
+@Module({ imports: [PipelineModule], providers: [Stub, StoreHandler, QueueHandler] })
+class TestCategory {}
+
+const RULES = {
+  volume: 4,
+  slow_call_ms: 300,
+  slow_percent: 50,
+  open_ms: 600,
+  max_open_ms: 5_000,
+  probe_ms: 1_000,
+};
+const CALL_TIMEOUT_MS = 900;
+
+let processes: TestProcesses;
+let one: TestProcess;
+let other: TestProcess;
+let actor: Actor;
+
+const start = async (variables = {}): Promise<TestProcess> => {
+  const process = await processes.start(variables);
+  Object.assign(process.get(ExecutionTiming), { callTimeoutMs: CALL_TIMEOUT_MS });
+  // The failures of these tests are meant.
+  Logger.overrideLogger(false);
+  return process;
+};
+
+beforeAll(async () => {
+  const modules = [TestCategory, PipelineHttpModule, SsotModule];
+  processes = await processesOf(modules, { settings: { circuit_breaker: RULES } });
+  [one, other] = [await start(), await start()];
+  const user = await makeUser(processes.database, 'admin');
+  actor = { userId: user.id, email: user.email, role: 'admin', sessionId: uuidv7() };
+}, 60_000);
+afterAll(() => processes?.close());
+
+const broken = () => Promise.reject(Object.assign(new Error('input/output error'), { code: 'EIO' }));
+const fine = () => Promise.resolve();
+const after = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+const stubOf = (process: TestProcess): Stub => process.get(Stub);
+function behave(answer: Stub['answer'], ...which: TestProcess[]): void {
+  for (const process of which.length > 0 ? which : [one, other])
+    Object.assign(stubOf(process), { answer, calls: 0 });
+}
+
+interface Outcome {
+  status: number;
+  code: string;
+  retryAfter: number;
+  traceId: string;
+}
+async function run(process: TestProcess, name = 'test.store', key = uuidv7()): Promise<Outcome> {
+  const traceId = uuidv7();
+  const { status, body, headers } = await process.get(ActionRunner).run(
+    name,
+    {},
+    {
+      actor,
+      origin: { traceId, ip: '127.0.0.1', userAgent: 'test' },
+      rawHeaders: ['X-Idempotency-Key', key],
+      bodyErrors: [],
+      scope: 'any',
+      startedAt: performance.now(),
+    },
+  );
+  const { error_code = 'success' } = JSON.parse(body.toString('utf8')) as { error_code?: string };
+  return { status, code: error_code, retryAfter: Number(headers['Retry-After'] ?? 0), traceId };
+}
+const codes = (outcomes: Outcome[]): string[] => outcomes.map(({ code }) => code);
+const many = (count: number, process: TestProcess): Promise<Outcome[]> =>
+  Promise.all(Array.from({ length: count }, () => run(process)));
+
+const shared = async (process = one) => {
+  const [circuit] = await process.get(CircuitStore).states(['storage']);
+  if (!circuit) throw new Error('There is no circuit');
+  return circuit;
+};
+const stateIs = (state: string) =>
+  eventually(async () => expect((await shared()).state).toBe(state), { intervalMs: 10 });
+const restIsOver = () => eventually(async () => expect((await shared()).restMs).toBe(0), { intervalMs: 5 });
+/** Waits until Redis knows of so many failures. */
+const counted = (failures: number) =>
+  eventually(async () => {
+    const results = await processes.redis.client.hgetall(`${processes.redis.prefix}:circuit:storage:results`);
+    const bad = Object.entries(results).filter(([field]) => field.endsWith('|bad'));
+    expect(bad.reduce((sum, [, count]) => sum + Number(count), 0)).toBe(failures);
+  });
+/** Whether the process would refuse a call; asks without calling. */
+const refuses = async (process: TestProcess) =>
+  'refusedBy' in (await process.get(Circuits).admit(['storage']));
+const refusing = (process: TestProcess) =>
+  eventually(async () => expect(await refuses(process)).toBe(true), { intervalMs: 10 });
+
+/** Fails calls of both processes until the circuit is open, and both know. */
+async function trip(): Promise<void> {
+  behave(broken);
+  for (let i = 0; i < RULES.volume / 2; i++) await Promise.all([run(one), run(other)]);
+  await stateIs('open');
+  await Promise.all([refusing(one), refusing(other)]);
+}
+async function force(state: 'open' | 'closed' | null): Promise<void> {
+  const patch = { circuit_breaker: { forced: { storage: state } } };
+  await one.get(RuntimeSettings).update(patch, { authorId: actor.userId });
+}
+
+// An operator's reset; what a test left behind is not there for the next one.
+beforeEach(async () => {
+  await force('closed');
+  await eventually(async () => expect((await shared()).forced).toBe('closed'), { intervalMs: 10 });
+  await force(null);
+  await eventually(async () => {
+    for (const process of [one, other])
+      expect(process.get(RuntimeSettings).current().circuit_breaker.forced.storage).toBeNull();
+    expect((await shared()).forced).toBeNull();
+    expect([await refuses(one), await refuses(other)]).toEqual([false, false]);
+  });
+  behave(fine);
+});
+
+describe('a dependency that fails', () => {
+  it('is called by no process any more, and says so with nothing done', async () => {
+    behave(broken, one);
+    const failures = await many(RULES.volume - 1, one);
+    expect(new Set(codes(failures))).toEqual(new Set(['INTERNAL_ERROR']));
+    await counted(RULES.volume - 1);
+    expect((await shared()).state).toBe('closed');
+    await run(one);
+    await refusing(other);
+
+    const key = uuidv7();
+    const answers = [...(await many(20, other)), await run(other, 'test.store', key)];
+    expect(new Set(codes(answers))).toEqual(new Set(['CIRCUIT_OPEN']));
+    expect(stubOf(other).calls).toBe(0);
+    const last = answers.at(-1);
+    expect(last).toMatchObject({ status: 503, retryAfter: 1 });
+    expect(await auditOf(processes.database, last?.traceId ?? '', 2)).toMatchObject([
+      { phase: 'intent' },
+      { phase: 'outcome', outcome: 'failed', error_code: 'CIRCUIT_OPEN' },
+    ]);
+    expect(
+      await processes.database.query('SELECT FROM executions WHERE idempotency_key = $1', [key]),
+    ).toEqual([]);
+    // What it does not need goes on.
+    expect((await run(other, 'test.queue')).status).toBe(200);
+    expect(await one.get(Circuits).admit(['queue', 'storage'])).toMatchObject({ refusedBy: 'storage' });
+  });
+
+  it('is tried by one call over all processes, and left alone for longer if that fails', async () => {
+    await trip();
+    const first = await shared();
+    behave(() => after(100).then(broken));
+    await restIsOver();
+    const answers = (await Promise.all([many(50, one), many(50, other)])).flat();
+    expect(stubOf(one).calls + stubOf(other).calls).toBe(1);
+    expect(codes(answers).filter((code) => code !== 'CIRCUIT_OPEN')).toEqual(['INTERNAL_ERROR']);
+    await stateIs('open');
+    const second = await shared();
+    expect([first.trips, second.trips]).toEqual([1, 2]);
+    expect(second.restMs).toBeGreaterThan(RULES.open_ms);
+  });
+
+  it('is called by all again after a probe that succeeds, with nothing remembered', async () => {
+    await trip();
+    behave(fine);
+    await restIsOver();
+    expect((await run(other)).status).toBe(200);
+    await stateIs('closed');
+    await eventually(async () => expect(await refuses(one)).toBe(false));
+    behave(broken);
+    await many(RULES.volume - 1, one);
+    await counted(RULES.volume - 1);
+    expect((await shared()).state).toBe('closed');
+  });
+
+  it('is left alone again when a probe does not come back', async () => {
+    await trip();
+    behave(() => after(CALL_TIMEOUT_MS * 3));
+    await restIsOver();
+    // Asked for and never reported, as by a process that died.
+    const lost = await one.get(Circuits).admit(['storage']);
+    expect(lost).toMatchObject({ permits: [{ shared: { probe: true } }] });
+    expect((await run(other)).code).toBe('CIRCUIT_OPEN');
+    await eventually(async () => {
+      expect((await run(other)).code).toBe('CIRCUIT_OPEN');
+      expect(await shared()).toMatchObject({ state: 'open', trips: 2 });
+    });
+    if ('permits' in lost) one.get(Circuits).report(lost.permits, 1, () => 'good');
+    await after(50);
+    expect((await shared()).state).toBe('open');
+  });
+
+  it('is tried when its rest ends, also by a process that starts meanwhile', async () => {
+    await trip();
+    const before = await shared();
+    const third = await start();
+    const late = await shared(third);
+    expect(late.epoch).toBe(before.epoch);
+    expect(late.openUntil).toBe(before.openUntil);
+    behave(fine, third);
+    await eventually(async () => expect((await run(third)).status).toBe(200), { intervalMs: 10 });
+    expect((await third.get(CircuitStore).states(['storage']))[0]?.state).toBe('closed');
+    await third.app.close();
+  });
+
+  it('is not brought back by a call that began before', async () => {
+    let finish: () => void = () => undefined;
+    behave(() => new Promise((resolve) => (finish = resolve)), one);
+    const early = run(one);
+    await eventually(() => expect(stubOf(one).calls).toBe(1));
+    const kept = finish;
+    await trip();
+    const { epoch } = await shared();
+    kept();
+    expect((await early).status).toBe(200);
+    await after(100);
+    expect(await shared()).toMatchObject({ state: 'open', epoch });
+  });
+
+  it('counts as such when it is only slow', async () => {
+    behave(() => after(RULES.slow_call_ms + 20));
+    const answers = (await Promise.all([many(2, one), many(2, other)])).flat();
+    expect(new Set(codes(answers))).toEqual(new Set(['success']));
+    await stateIs('open');
+    await restIsOver();
+    // Still slow: the probe says so.
+    await run(one);
+    expect(await shared()).toMatchObject({ state: 'open', trips: 2 });
+  });
+});
+
+describe('errors of callers', () => {
+  const wrong = () => Promise.reject(new AppError('JOB_NOT_FOUND'));
+
+  it('never open it', async () => {
+    behave(wrong);
+    const answers = (await Promise.all([many(40, one), many(40, other)])).flat();
+    expect(new Set(codes(answers))).toEqual(new Set(['JOB_NOT_FOUND']));
+    expect(await shared()).toMatchObject({ state: 'closed' });
+  });
+
+  it('decide nothing while it is tried, and leave the trying to the next call', async () => {
+    await trip();
+    behave(wrong);
+    await restIsOver();
+    expect((await run(one)).code).toBe('JOB_NOT_FOUND');
+    await stateIs('probing');
+    behave(fine);
+    expect((await run(other)).code).toBe('success');
+    await stateIs('closed');
+  });
+});
+
+describe('a process that fails alone', () => {
+  it('opens it for itself, and not for those for whom all is well', async () => {
+    behave(broken, one);
+    for (let i = 0; i < 20; i++) await Promise.all([run(one), run(other)]);
+    expect(stubOf(one).calls).toBe(RULES.volume);
+    expect((await run(one)).code).toBe('CIRCUIT_OPEN');
+    expect(stubOf(other).calls).toBe(20);
+    expect(await shared()).toMatchObject({ state: 'closed' });
+    behave(fine, one);
+    await eventually(async () => expect((await run(one)).status).toBe(200));
+  });
+});
+
+describe('without Redis', () => {
+  let way: CutableWay;
+  let lonely: TestProcess;
+  const call = async (result: 'good' | 'bad') => {
+    const verdict = await lonely.get(Circuits).admit(['storage']);
+    if ('permits' in verdict) lonely.get(Circuits).report(verdict.permits, 1, () => result);
+    return 'permits' in verdict;
+  };
+
+  beforeAll(async () => {
+    const url = new URL(processes.redis.url);
+    way = await CutableWay.to(Number(url.port));
+    url.port = String(way.port);
+    lonely = await start({ REDIS_URL: url.toString() });
+  });
+  afterAll(async () => {
+    await lonely?.app.close();
+    way?.close();
   });
   beforeEach(() => {
-    // Two processes, and a circuit of its own for each test.
-    const prefix = `${redis.prefix}:${++turn}`;
-    one = storeOf(prefix);
-    other = storeOf(prefix);
-  });
-  afterAll(() => redis.close());
-
-  async function permit(store: CircuitStore): Promise<Permit> {
-    const verdict = await store.admit(['postgres'], RULES);
-    const [first] = 'permits' in verdict ? verdict.permits : [];
-    if (!first) throw new AppError('CIRCUIT_OPEN');
-    return first;
-  }
-  const isOpen = async (store: CircuitStore) => 'refusedBy' in (await store.admit(['postgres'], RULES));
-  async function trip(): Promise<void> {
-    for (let i = 0; i < RULES.volume; i++) await one.record(await permit(one), 'bad', RULES);
-  }
-  const state = async () => (await one.states(['postgres']))[0];
-  const becomesReady = () =>
-    eventually(async () => expect((await state())?.retryInMs).toBe(0), { intervalMs: 10 });
-
-  it('opens for all processes with the volume reached, and not one before', async () => {
-    for (let i = 0; i < RULES.volume - 1; i++) await one.record(await permit(one), 'bad', RULES);
-    expect(await isOpen(other)).toBe(false);
-    await one.record(await permit(other), 'bad', RULES);
-    expect(await isOpen(other)).toBe(true);
-    const refused = await other.admit(['postgres'], RULES);
-    expect(refused).toMatchObject({ refusedBy: 'postgres' });
+    way.open = true;
   });
 
-  it('opens at the share exactly, over what all processes saw', async () => {
-    for (const result of ['good', 'bad', 'good'] as const) await one.record(await permit(one), result, RULES);
-    expect(await isOpen(one)).toBe(false);
-    await other.record(await permit(other), 'bad', RULES);
-    expect(await isOpen(one)).toBe(true);
-  });
-
-  it('is not opened by what says nothing about the dependency', async () => {
-    for (let i = 0; i < 50; i++) await one.record(await permit(one), 'none', RULES);
-    expect(await isOpen(one)).toBe(false);
-  });
-
-  it('lets one probe through over all processes', async () => {
-    await trip();
-    await becomesReady();
-    const verdicts = await Promise.all(
-      Array.from({ length: 100 }, (_, i) => (i % 2 ? one : other).admit(['postgres'], RULES)),
-    );
-    const admitted = verdicts.filter((verdict) => 'permits' in verdict);
-    expect(admitted).toHaveLength(1);
-    expect(admitted[0]).toMatchObject({ permits: [{ probe: true }] });
-  });
-
-  it('closes after a probe that succeeds, with nothing remembered', async () => {
-    await trip();
-    await becomesReady();
-    await other.record(await permit(other), 'good', RULES);
-    expect((await state())?.state).toBe('closed');
-    for (let i = 0; i < RULES.volume - 1; i++) await one.record(await permit(one), 'bad', RULES);
-    expect(await isOpen(one)).toBe(false);
-  });
-
-  it('opens again after a probe that fails, for longer', async () => {
-    await trip();
-    const first = (await state())?.retryInMs ?? 0;
-    await becomesReady();
-    await one.record(await permit(one), 'bad', RULES);
-    const second = (await state())?.retryInMs ?? 0;
-    expect(first).toBeLessThanOrEqual(RULES.openMs);
-    expect(second).toBeGreaterThan(RULES.openMs);
-    expect(second).toBeLessThanOrEqual(RULES.openMs * 2);
-  });
-
-  it('opens again after a probe that never comes back', async () => {
-    await trip();
-    await becomesReady();
-    const lost = await permit(one);
-    await eventually(async () =>
-      expect((await other.admit(['postgres'], RULES)) as object).toHaveProperty('retryInMs'),
-    );
+  it('a process protects itself, and goes by the others when Redis is back', async () => {
+    way.open = false;
     await eventually(async () => {
-      await other.admit(['postgres'], RULES);
-      expect((await state())?.state).toBe('open');
+      await call('bad');
+      expect(await call('bad')).toBe(false);
     });
-    expect(await one.record(lost, 'good', RULES)).toBe('open');
+    expect(await shared()).toMatchObject({ state: 'closed' });
+    await eventually(async () => expect(await call('good')).toBe(true));
+    way.open = true;
+    await eventually(async () => {
+      await trip();
+      expect(await refuses(lonely)).toBe(true);
+    });
+  }, 30_000);
+
+  it('what was open stays open until its time, and is then tried by one call at a time', async () => {
+    await eventually(async () => expect(await refuses(lonely)).toBe(false));
+    await trip();
+    await refusing(lonely);
+    const until = performance.now() + (await shared()).restMs;
+    way.open = false;
+    let verdict = await lonely.get(Circuits).admit(['storage']);
+    while (!('permits' in verdict)) {
+      await after(5);
+      verdict = await lonely.get(Circuits).admit(['storage']);
+    }
+    expect(performance.now()).toBeGreaterThan(until - 20);
+    const stampede = await Promise.all(Array.from({ length: 50 }, () => refuses(lonely)));
+    expect(new Set(stampede)).toEqual(new Set([true]));
+    lonely.get(Circuits).report(verdict.permits, 1, () => 'good');
+    expect(await call('good')).toBe(true);
+    way.open = true;
+  }, 30_000);
+});
+
+describe('a call that takes too long', () => {
+  it('is told to stop, counts as a failure, and what it did is not known', async () => {
+    let told: unknown;
+    behave(
+      ({ signal }) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => {
+            told = signal.reason;
+            reject(new Error('stopped'));
+          });
+        }),
+    );
+    const answer = await run(one);
+    expect(answer).toMatchObject({ status: 504, code: 'TIMEOUT' });
+    expect(told).toMatchObject({ code: 'TIMEOUT' });
+    expect(await auditOf(processes.database, answer.traceId, 2)).toMatchObject([
+      { phase: 'intent' },
+      { phase: 'outcome', outcome: 'unknown', error_code: 'TIMEOUT' },
+    ]);
+    await many(RULES.volume - 1, one);
+    await stateIs('open');
+  });
+});
+
+describe('an operator', () => {
+  it('holds it open over all processes, until that is taken away', async () => {
+    await force('open');
+    const answers = await Promise.all([
+      run(one),
+      eventually(async () => {
+        const answer = await run(other);
+        expect(answer.code).toBe('CIRCUIT_OPEN');
+        return answer;
+      }),
+    ]);
+    for (const answer of answers) expect(answer).toMatchObject({ status: 503, retryAfter: 30 });
+    // Neither a restart nor an empty Redis lets a call through.
+    const keys = await processes.redis.client.keys(`${processes.redis.prefix}:circuit:*`);
+    await processes.redis.client.del(keys);
+    const third = await start();
+    behave(fine, third);
+    expect((await run(third)).code).toBe('CIRCUIT_OPEN');
+    expect(stubOf(third).calls).toBe(0);
+    await third.app.close();
+    await eventually(async () => expect((await shared()).forced).toBe('open'));
+    await force(null);
+    await eventually(async () => expect((await run(other)).status).toBe(200));
   });
 
-  it('gives the probe back when that decided nothing', async () => {
-    await trip();
-    await becomesReady();
-    await one.record(await permit(one), 'none', RULES);
-    expect((await permit(other)).probe).toBe(true);
+  it('holds it closed, whatever calls come to', async () => {
+    await force('closed');
+    await eventually(() =>
+      expect(other.get(RuntimeSettings).current().circuit_breaker.forced.storage).toBe('closed'),
+    );
+    behave(broken);
+    await Promise.all([many(20, one), many(20, other)]);
+    expect(stubOf(one).calls + stubOf(other).calls).toBe(40);
+    expect(await shared()).toMatchObject({ state: 'closed', forced: 'closed' });
   });
+});
 
-  it('ignores what began before it opened', async () => {
-    const early = await permit(one);
+describe('what happens to a circuit', () => {
+  it('is told once: in the log of events, as an alert, in the read model, status and metrics', async () => {
+    const begun = new Date();
+    const feed = one.get(LiveFeed);
+    const { offset } = await feed.position('alerts');
     await trip();
-    await becomesReady();
-    const probe = await permit(other);
-    expect(await one.record(early, 'good', RULES)).toBe('probing');
-    expect(await other.record(probe, 'bad', RULES)).toBe('open');
-    expect(await one.record(early, 'good', RULES)).toBe('open');
-  });
-
-  it('does not touch others', async () => {
-    await trip();
-    expect(await one.admit(['queue'], RULES)).toHaveProperty('permits');
-    expect(await one.admit(['queue', 'postgres'], RULES)).toMatchObject({ refusedBy: 'postgres' });
-    // The refused call took no probe of the other one.
-    expect((await one.states(['queue']))[0]).toMatchObject({ state: 'closed', epoch: 0 });
+    const system = await other.get(SystemCollector).collect();
+    const storage = system.circuits?.find(({ dependency }) => dependency === 'storage');
+    expect(storage).toMatchObject({ state: 'open', forced: false, trips: 1 });
+    expect(storage?.open_until?.getTime()).toBe((await shared()).openUntil);
+    const { pipeline } = await other.get(StatusReader).overview(actor);
+    expect(pipeline?.circuits).toContainEqual(
+      expect.objectContaining({ dependency: 'storage', state: 'open', forced: false }),
+    );
+    const metrics = await registry.metrics();
+    expect(metrics).toContain('agentos_circuit_state{dependency="storage"} 2');
+    expect(metrics).toMatch(/agentos_circuit_transitions_total\{dependency="redis",to="opened"\} 0/);
+    behave(fine);
+    await restIsOver();
+    await run(one);
+    await force('open');
+    const story = ['opened', 'closed', 'forced_open'];
+    await eventually(
+      async () => {
+        const events = await processes.database.query<{ event: string }>(
+          `SELECT event, source FROM system_events WHERE at >= $1 ORDER BY at`,
+          [begun],
+        );
+        expect(events).toEqual(story.map((change) => ({ event: `circuit.${change}`, source: 'breaker' })));
+      },
+      { timeoutMs: 3_000 },
+    );
+    const { events } = await feed.read('alerts', offset, 100);
+    const alerts = events.map(({ data }) => data as { at: string });
+    expect(alerts.filter((alert) => alert.at >= begun.toISOString())).toMatchObject([
+      { kind: 'circuit_opened', severity: 'critical', dependency: 'storage' },
+      { kind: 'circuit_closed', severity: 'info' },
+      { kind: 'circuit_forced_open', severity: 'warning' },
+    ]);
   });
 });

@@ -1,9 +1,9 @@
 import '../../src/apps/api.module';
 import { v7 as uuidv7 } from 'uuid';
-import { CircuitStore } from '../../src/pipeline/breaker/circuit-store';
 import { declaredCommands } from '../../src/pipeline/catalogue/action.decorator';
 import { Catalogue } from '../../src/pipeline/catalogue/catalogue';
 import { fingerprint } from '../../src/platform/security/canonical-json';
+import { RuntimeSettings } from '../../src/platform/settings/runtime-settings';
 import type { HttpClient } from '../support/http-client';
 import { startInstallation, type TestInstallation } from '../support/installation';
 import {
@@ -113,12 +113,13 @@ describe.each(ACTIONS.map((action) => [action.name, action] as const))(
       it.each(action.dependsOn)(
         'is refused while the circuit of %s is open, and its key stays free',
         async (dependency) => {
-          const circuits = installation.get(CircuitStore);
+          const force = (state: 'open' | null) =>
+            installation
+              .get(RuntimeSettings)
+              .update({ circuit_breaker: { forced: { [dependency]: state } } }, { authorId: adminId });
           const headers = newKey();
-          await circuits.open(dependency, 60_000);
-          const refused = await run(installation.at(admin, 1), headers).finally(() =>
-            circuits.reset(dependency),
-          );
+          await force('open');
+          const refused = await run(admin, headers).finally(() => force(null));
           expect([refused.status, refused.body.error_code]).toEqual([503, 'CIRCUIT_OPEN']);
           expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
           const accepted = await run(admin, headers);

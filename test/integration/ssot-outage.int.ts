@@ -1,59 +1,13 @@
-import { createServer, connect, type Server, type Socket } from 'node:net';
 import { MessageBus } from '../../src/platform/messages/message-bus';
 import { SnapshotBuilder } from '../../src/ssot/snapshot-builder';
 import type { SnapshotDto } from '../../src/ssot/snapshot.dto';
+import { CutableWay } from '../support/cutable-way';
 import { eventually } from '../support/eventually';
 import { serverAddresses } from '../support/database';
 import { RedisServer } from '../support/servers';
 import { ReadsideTest, type Person, type ReadProcess } from './readside-support';
 
 const PATH = '/api/admin/ssot';
-
-/** A way to Postgres that can be cut without stopping it for the other tests. */
-class CutableWay {
-  private readonly sockets = new Set<Socket>();
-  private cut = false;
-
-  private constructor(private readonly server: Server) {}
-
-  static async to(port: number): Promise<CutableWay> {
-    const server = createServer((inner) => way.join(inner, port));
-    const way = new CutableWay(server);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return way;
-  }
-
-  get port(): number {
-    return (this.server.address() as { port: number }).port;
-  }
-
-  set open(open: boolean) {
-    this.cut = !open;
-    if (this.cut) for (const socket of this.sockets) socket.destroy();
-  }
-
-  close(): void {
-    this.open = false;
-    this.server.close();
-  }
-
-  private join(inner: Socket, port: number): void {
-    if (this.cut) return void inner.destroy();
-    const outer = connect(port, '127.0.0.1');
-    for (const [one, other] of [
-      [inner, outer],
-      [outer, inner],
-    ] as const) {
-      this.sockets.add(one);
-      one.on('error', () => undefined);
-      one.on('close', () => {
-        this.sockets.delete(one);
-        other.destroy();
-      });
-      one.pipe(other);
-    }
-  }
-}
 
 describe('the read model without Redis', () => {
   let test: ReadsideTest;

@@ -137,9 +137,10 @@ export class Circuits implements OnModuleInit, OnApplicationShutdown {
   }
 
   private async ask(id: string, watched: readonly Ruled[]): Promise<{ permits: Permit[] } | Refusal> {
+    const askedAt = performance.now();
     try {
       const { refusedBy, circuits } = await this.store.admit(id, watched);
-      circuits.forEach((circuit) => this.saw(circuit));
+      circuits.forEach((circuit) => this.saw(circuit, askedAt));
       if (refusedBy) return { refusedBy: refusedBy.dependency, retryInMs: refusedBy.restMs, forced: false };
       const now = performance.now();
       return { permits: watched.map((ruled, i) => this.permit(id, ruled, now, circuits[i]?.probe === true)) };
@@ -154,15 +155,16 @@ export class Circuits implements OnModuleInit, OnApplicationShutdown {
 
   /** In the background: nobody need wait for it, and a lost report only delays a decision. */
   private learn({ dependency }: Ruled, answer: Promise<SharedCircuit>): void {
+    const askedAt = performance.now();
     answer.then(
-      (circuit) => this.saw(circuit),
+      (circuit) => this.saw(circuit, askedAt),
       (error: Error) => this.log.warn(`A result for ${dependency} was lost: ${error.message}`),
     );
   }
 
-  private saw(circuit: SharedCircuit): void {
+  private saw(circuit: SharedCircuit, askedAt: number): void {
     const { dependency, forced } = circuit;
-    this.circuit(dependency).saw(circuit, performance.now());
+    this.circuit(dependency).saw(circuit, askedAt);
     circuitState.set({ dependency }, GAUGE[forced ?? this.circuit(dependency).state]);
     if (circuit.change) this.events.changed(circuit, circuit.change);
   }
@@ -179,9 +181,12 @@ export class Circuits implements OnModuleInit, OnApplicationShutdown {
 
   private async lookOnce(): Promise<void> {
     const { forced } = this.settings.current().circuit_breaker;
+    const askedAt = performance.now();
     try {
       const wanted = DEPENDENCIES.map((dependency) => ({ dependency, forced: forced[dependency] ?? null }));
-      (await this.store.sync(this.settings.version(), wanted)).forEach((circuit) => this.saw(circuit));
+      (await this.store.sync(this.settings.version(), wanted)).forEach((circuit) =>
+        this.saw(circuit, askedAt),
+      );
       this.away = false;
     } catch (error) {
       if (!this.away)

@@ -23,6 +23,7 @@ export interface Part {
 export class LocalCircuit {
   private readonly machine = new CircuitMachine();
   private seen?: { circuit: SharedCircuit; at: number; restUntil: number };
+  private epoch?: number;
 
   /** How it stands for this process: open, if it is so here or for all. */
   get state(): CircuitPhase {
@@ -30,10 +31,16 @@ export class LocalCircuit {
     return phases.includes('open') ? 'open' : phases.includes('probing') ? 'probing' : 'closed';
   }
 
-  /** Takes note of what Redis said. */
+  /**
+   * Takes note of what Redis said. Where that changed, what this process thought by itself is over.
+   *
+   * @param now when it was asked: better to ask once too often than to wait longer than one must
+   */
   saw(circuit: SharedCircuit, now: number): void {
+    const changed = this.epoch !== undefined && this.epoch !== circuit.epoch;
+    if (changed || circuit.state !== 'closed') this.machine.reset();
     this.seen = { circuit, at: now, restUntil: now + circuit.restMs };
-    if (circuit.state !== 'closed') this.machine.reset();
+    this.epoch = circuit.epoch;
   }
 
   /** Redis does not answer: goes on alone from what it said last, so that what is open stays so until its time. */
