@@ -3,7 +3,7 @@ import type { OpenAPIObject } from '@nestjs/swagger';
 import { ERROR_CODES, type ErrorCode } from '../platform/errors/error-codes';
 import type { CommandClass } from './catalogue/action.decorator';
 import type { Catalogue } from './catalogue/catalogue';
-import type { CatalogueEntry } from './catalogue/catalogue-entry';
+import { type CatalogueEntry, isAbortable } from './catalogue/catalogue-entry';
 import { errorsByStatus, errorsOf, exampleRequest, limitOf } from './docs/action-facts';
 import { type PayloadSchema, payloadSchema } from './docs/payload-schema';
 import { ActionOptions } from './options.dto';
@@ -75,6 +75,8 @@ function requestSchema(entry: CatalogueEntry) {
       mode: entry.mode,
       permission: entry.name,
       roles: ['admin', ...entry.roles],
+      anyone_on_own: entry.anyoneOnOwn === true,
+      abortable: isAbortable(entry),
       confirm: critical,
       preview: entry.previews,
       rate_limit: limitOf(entry),

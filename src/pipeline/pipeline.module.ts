@@ -19,7 +19,10 @@ import { Outcomes } from './executions/outcomes';
 import { ExecutionTiming } from './executions/timing';
 import { RateLimiter } from './limits/rate-limiter';
 import { ExecutionWaiter } from './operations/execution-waiter';
+import { OperationAborts } from './operations/operation-aborts';
+import { OperationEnd } from './operations/operation-end';
 import { OperationQueue, OPERATIONS } from './operations/operation-queue';
+import { OperationStore } from './operations/operation-store';
 import { ActionRunner, STAGES } from './pipeline';
 import { PreviewTokens } from './preview/preview-tokens';
 
@@ -55,7 +58,10 @@ import { PreviewTokens } from './preview/preview-tokens';
     Outcomes,
     Claims,
     PreviewTokens,
+    OperationStore,
+    OperationEnd,
     OperationQueue,
+    OperationAborts,
     ExecutionWaiter,
     ...STAGES,
     ActionRunner,
@@ -75,7 +81,10 @@ import { PreviewTokens } from './preview/preview-tokens';
     LeaseKeeper,
     Outcomes,
     PreviewTokens,
+    OperationStore,
+    OperationEnd,
     OperationQueue,
+    OperationAborts,
   ],
 })
 export class PipelineModule {}

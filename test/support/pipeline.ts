@@ -27,7 +27,7 @@ export function optionsOf(action: DeclaredAction): { options?: object } {
   return action.risk === 'critical' ? { options: { confirm: action.name, reason: 'for a test' } } : {};
 }
 
-/** The roles that may not run it. */
+/** The roles that do not hold it. */
 export function strangers(action: DeclaredAction): Role[] {
   return ROLES.filter((role) => role !== 'admin' && !(action.roles as readonly Role[]).includes(role));
 }

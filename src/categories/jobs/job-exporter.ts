@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { v7 as uuidv7 } from 'uuid';
 import { DownloadLinks } from '../../media/clips/download-links';
 import type { ActionContext } from '../../pipeline/catalogue/action-command';
+import { mayStop } from '../../pipeline/catalogue/stopped-early';
+import { ClaimLost } from '../../pipeline/executions/lease-keeper';
 import { Db } from '../../platform/postgres/db';
 import { BlobStore, type StoredBlob } from '../../platform/storage/blob-store';
 import { CONTENT_TYPES, type ExportFormat, header, lines } from './export-format';
@@ -21,14 +23,18 @@ export interface ExportOrder {
   includeSteps: boolean;
 }
 
-/** A finished export. */
-export interface JobExport {
+/** An export that can be downloaded. */
+interface PublishedExport {
   artifact_id: string;
   name: string;
   /** Jobs. */
   rows: number;
   bytes: number;
   sha256: string;
+}
+
+/** A finished export, with where it is for now. */
+export interface JobExport extends PublishedExport {
   download_url: string;
   /** Of the URL. */
   expires_at: string;
@@ -44,25 +50,32 @@ export class JobExporter {
     @Inject(Db) private readonly db: Db,
   ) {}
 
-  /** Exports; run again for the same execution it replaces what it made before. Stops when aborted. */
+  /**
+   * Exports. What an earlier run had published already is the export; one that had not begins anew, since what
+   * it wrote was in no use yet. Stops after a page when aborted.
+   */
   async export(order: ExportOrder, context: ActionContext): Promise<JobExport> {
+    const published = context.checkpoint.resume<PublishedExport>() ?? (await this.publish(order, context));
+    const link = this.links.to(published.artifact_id);
+    return { ...published, download_url: link.url, expires_at: link.expiresAt.toISOString() };
+  }
+
+  private async publish(order: ExportOrder, context: ActionContext): Promise<PublishedExport> {
     const name = `jobs.${order.format}`;
-    const path = join(await this.blobs.tempDir(), `${context.executionId}-${uuidv7()}`);
+    const id = uuidv7();
+    const path = join(await this.blobs.tempDir(), `${context.executionId}-${id}`);
+    // Of its own: a run that was only slow must not write over what its successor published.
+    const key = `exports/${context.executionId}/${id}/${name}`;
     try {
-      const { rows, ...blob } = await this.write(path, order, context);
-      const key = `exports/${context.executionId}/${name}`;
-      await this.blobs.put(key, path, blob);
-      const artifactId = await this.record(key, name, order.format, blob, context);
-      const link = this.links.to(artifactId);
-      return {
-        artifact_id: artifactId,
-        name,
-        rows,
-        bytes: blob.size,
-        sha256: blob.sha256,
-        download_url: link.url,
-        expires_at: link.expiresAt.toISOString(),
-      };
+      const { rows, size, sha256 } = await this.write(path, order, context);
+      await this.blobs.put(key, path, { size, sha256 });
+      const published = { artifact_id: id, name, rows, bytes: size, sha256 };
+      await this.record(key, order.format, published, context);
+      return published;
+    } catch (error) {
+      // Only then is it sure that nothing refers to the file.
+      if (error instanceof ClaimLost) await this.blobs.delete(key);
+      throw error;
     } finally {
       await rm(path, { force: true });
     }
@@ -87,7 +100,7 @@ export class JobExporter {
     try {
       await append(header(format, includeSteps));
       for await (const page of this.jobs.pages(filter, includeSteps)) {
-        context.signal.throwIfAborted();
+        mayStop(context.signal, () => ({ done: rows, not_done: Math.max(0, total - rows) }));
         await append(lines(format, page));
         rows += page.length;
         context.progress({ done: rows, total: Math.max(total, rows) });
@@ -98,31 +111,21 @@ export class JobExporter {
     return { size, rows, sha256: hash.digest('hex') };
   }
 
+  /** The artifact and the checkpoint together: a run that was taken for dead publishes nothing. */
   private async record(
     key: string,
-    name: string,
     format: ExportFormat,
-    blob: StoredBlob,
-    context: ActionContext,
-  ): Promise<string> {
-    const [row] = await this.db.query<{ id: string }>(
-      `INSERT INTO artifacts (id, execution_id, user_id, kind, name, content_type, storage_key, size_bytes, sha256, expires_at)
-       VALUES ($1, $2, $3, 'export', $4, $5, $6, $7, $8, now() + make_interval(days => $9))
-       ON CONFLICT (storage_key) DO UPDATE SET size_bytes = excluded.size_bytes, sha256 = excluded.sha256
-       RETURNING id`,
-      [
-        uuidv7(),
-        context.executionId,
-        context.actor.userId,
-        name,
-        CONTENT_TYPES[format],
-        key,
-        blob.size,
-        blob.sha256,
-        KEEP_DAYS,
-      ],
-    );
-    if (!row) throw new Error('The export was not recorded');
-    return row.id;
+    published: PublishedExport,
+    { executionId, actor, checkpoint }: ActionContext,
+  ): Promise<void> {
+    const { artifact_id, name, bytes, sha256 } = published;
+    await this.db.transaction(async (tx) => {
+      await tx.execute(
+        `INSERT INTO artifacts (id, execution_id, user_id, kind, name, content_type, storage_key, size_bytes, sha256, expires_at)
+         VALUES ($1, $2, $3, 'export', $4, $5, $6, $7, $8, now() + make_interval(days => $9))`,
+        [artifact_id, executionId, actor.userId, name, CONTENT_TYPES[format], key, bytes, sha256, KEEP_DAYS],
+      );
+      await checkpoint.save(published, tx);
+    });
   }
 }

@@ -3,6 +3,7 @@ import { WorkersModule } from '../../fleet/workers/workers.module';
 import { FlowModule } from '../../media/flow/flow.module';
 import { Category } from '../../pipeline/catalogue/category.decorator';
 import { PipelineModule } from '../../pipeline/pipeline.module';
+import { AbortOperationHandler } from './actions/abort-operation.action';
 import { CheckHealthHandler } from './actions/check-health.action';
 import { ToggleMaintenanceHandler } from './actions/toggle-maintenance.action';
 import { FlowChecks } from './health/flow-checks';
@@ -10,7 +11,7 @@ import { HealthCheck } from './health/health-check';
 import { ServerChecks } from './health/server-checks';
 
 /** The actions of this category, sorted by name; a new one is added here. */
-const ACTIONS = [CheckHealthHandler, ToggleMaintenanceHandler];
+const ACTIONS = [AbortOperationHandler, CheckHealthHandler, ToggleMaintenanceHandler];
 
 /** Actions on the whole system. */
 @Category('system')

@@ -16,6 +16,7 @@ import { FlowEvents } from './flow-events';
 import { MediaToolset } from './media-toolset';
 import { bullOptions } from './queues/bull-options';
 import { QueueAdmin } from './queues/queue-admin.service';
+import { QueueClearing } from './queues/queue-clearing';
 import { QueueMaintenance } from './queues/queue-maintenance';
 import { QueueState } from './queues/queue-state';
 import { StepQueues } from './queues/step-queues';
@@ -45,6 +46,7 @@ import { StepSweep } from './step-sweep';
     LostSteps,
     MediaToolset,
     QueueAdmin,
+    QueueClearing,
     QueueMaintenance,
     QueueState,
     StepClaims,

@@ -63,8 +63,15 @@ export class JobCancellation {
     return result;
   }
 
-  /** Cancels the job of a waiting step, unless the step has stopped waiting. Whether it did. */
-  async cancelWaiting(step: { id: string; job_id: string }, reason: string): Promise<boolean> {
+  /**
+   * Cancels the job of a waiting step, unless the step has stopped waiting. Whether it did; if so, `alongside`
+   * is run in the same transaction.
+   */
+  async cancelWaiting(
+    step: { id: string; job_id: string },
+    reason: string,
+    alongside: (tx: Tx) => Promise<void> = () => Promise.resolve(),
+  ): Promise<boolean> {
     const changes = new FlowChanges();
     const did = await this.db.transaction(async (tx) => {
       const job = await lockJob(tx, step.job_id);
@@ -72,6 +79,7 @@ export class JobCancellation {
       const steps = await readSteps(tx, job.id);
       if (steps.find((row) => row.id === step.id)?.status !== 'queued') return false;
       await this.cancelIn(tx, job, reason, changes);
+      await alongside(tx);
       return true;
     });
     await this.events.committed(changes);

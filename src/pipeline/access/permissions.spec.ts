@@ -6,29 +6,31 @@ const PERMISSIONS = new Permissions([
   { name: 'job.export', roles: ['operator', 'supervisor', 'readonly'] },
   { name: 'queue.pause', roles: ['operator'] },
   { name: 'queue.clear', roles: [] },
+  { name: 'system.stop', roles: ['operator'], anyoneOnOwn: true },
 ]);
 
 /** Written by hand: who may run what on everything. */
 const ANY: Record<Role, string[]> = {
-  admin: ['job.cancel', 'job.export', 'queue.pause', 'queue.clear'],
-  operator: ['job.cancel', 'job.export', 'queue.pause'],
+  admin: ['job.cancel', 'job.export', 'queue.pause', 'queue.clear', 'system.stop'],
+  operator: ['job.cancel', 'job.export', 'queue.pause', 'system.stop'],
   supervisor: ['job.cancel', 'job.export'],
   readonly: ['job.export'],
   user: [],
 };
 /** And on what is theirs. */
 const OWN: Record<Role, string[]> = {
-  admin: ['job.cancel'],
-  operator: ['job.cancel'],
-  supervisor: ['job.cancel'],
-  readonly: [],
-  user: ['job.cancel'],
+  admin: ['job.cancel', 'system.stop'],
+  operator: ['job.cancel', 'system.stop'],
+  supervisor: ['job.cancel', 'system.stop'],
+  readonly: ['system.stop'],
+  user: ['job.cancel', 'system.stop'],
 };
 const ACTIONS = [
   'job.cancel',
   'job.export',
   'queue.pause',
   'queue.clear',
+  'system.stop',
   'nothing.at_all',
   'all',
   '*',
@@ -46,10 +48,8 @@ const actor = (role: string) => ({
 describe('permissions', () => {
   it.each(ROLES)('of %s are those written here', (role) => {
     for (const action of ACTIONS) {
-      expect([action, PERMISSIONS.decide(actor(role), action, 'any').allowed]).toEqual([
-        action,
-        ANY[role].includes(action),
-      ]);
+      const { allowed, ownerId } = PERMISSIONS.decide(actor(role), action, 'any');
+      expect([action, allowed && ownerId === undefined]).toEqual([action, ANY[role].includes(action)]);
       expect([action, PERMISSIONS.decide(actor(role), action, 'own').allowed]).toEqual([
         action,
         OWN[role].includes(action),
@@ -62,6 +62,15 @@ describe('permissions', () => {
     expect(PERMISSIONS.decide(actor('user'), 'job.cancel', 'own').ownerId).toBe('u1');
     expect(PERMISSIONS.decide(actor('admin'), 'job.cancel', 'own').ownerId).toBe('u1');
     expect(PERMISSIONS.decide(actor('operator'), 'job.cancel', 'any').ownerId).toBeUndefined();
+  });
+
+  it('are for anybody on what is theirs where an action is open to that, and for the holders on all', () => {
+    expect(PERMISSIONS.decide(actor('readonly'), 'system.stop', 'any')).toEqual({
+      allowed: true,
+      rule: 'readonly may run system.stop on what is theirs',
+      ownerId: 'u1',
+    });
+    expect(PERMISSIONS.decide(actor('operator'), 'system.stop', 'any').ownerId).toBeUndefined();
   });
 
   it.each(['', 'ADMIN', 'admin ', 'root', '__proto__'])(

@@ -1,5 +1,5 @@
 import { createMongoAbility, type MongoAbility } from '@casl/ability';
-import type { Actor, Role } from '../../platform/security/roles';
+import { type Actor, type Role, ROLES } from '../../platform/security/roles';
 import type { ActionDeclaration } from '../catalogue/action.decorator';
 
 /** All that belongs to somebody, or only what belongs to the actor. */
@@ -16,22 +16,25 @@ export interface AccessDecision {
 /** Roles that may change what is theirs. `readonly` changes nothing. */
 const OWNERS: readonly Role[] = ['admin', 'operator', 'supervisor', 'user'];
 
+type Ruled = Pick<ActionDeclaration, 'name' | 'roles' | 'ownScope' | 'anyoneOnOwn'>;
+
 type Ability = MongoAbility<[string, string]>;
 
 /**
  * What the roles may do, from the declarations alone: a role holds the actions that name it, `admin` holds
- * all of them, and everything else is denied. A permission has the name of its action.
+ * all of them, and everything else is denied. A permission has the name of its action. Where an action is open to
+ * anybody on what is theirs, those who do not hold it get that instead.
  */
 export class Permissions {
-  constructor(private readonly actions: readonly Pick<ActionDeclaration, 'name' | 'roles' | 'ownScope'>[]) {}
+  constructor(private readonly actions: readonly Ruled[]) {}
 
   /** Whether the actor may run the action, and on whose objects. */
   decide(actor: Actor, action: string, scope: Scope): AccessDecision {
     const ability = this.abilityOf(actor);
-    if (scope === 'any') {
-      const allowed = ability.can(action, 'all');
-      return { allowed, rule: `${actor.role} ${allowed ? 'holds' : 'does not hold'} ${action}` };
-    }
+    const holds = ability.can(action, 'all');
+    const opened = this.actions.some(({ name, anyoneOnOwn }) => name === action && anyoneOnOwn);
+    if (scope === 'any' && (holds || !opened))
+      return { allowed: holds, rule: `${actor.role} ${holds ? 'holds' : 'does not hold'} ${action}` };
     const rule = ability.relevantRuleFor(action, 'own');
     const ownerId = rule?.conditions?.['user_id'] as string | undefined;
     if (rule?.inverted !== false || ownerId === undefined)
@@ -48,11 +51,11 @@ export class Permissions {
 
   private abilityOf(actor: Actor): Ability {
     const all = this.held(actor.role).map((action) => ({ action, subject: 'all' }));
-    const own = OWNERS.includes(actor.role)
-      ? this.actions
-          .filter((action) => action.ownScope)
-          .map(({ name }) => ({ action: name, subject: 'own', conditions: { user_id: actor.userId } }))
-      : [];
+    const own = this.actions
+      .filter(({ ownScope, anyoneOnOwn }) =>
+        anyoneOnOwn ? ROLES.includes(actor.role) : ownScope && OWNERS.includes(actor.role),
+      )
+      .map(({ name }) => ({ action: name, subject: 'own', conditions: { user_id: actor.userId } }));
     // Decisions ask for `all` and `own` by name, so the two must not cover each other.
     return createMongoAbility<[string, string]>([...all, ...own], { anySubjectType: '*' });
   }

@@ -2,6 +2,7 @@ import { Command } from '@nestjs/cqrs';
 import type { Tx } from '../../platform/postgres/db';
 import type { Actor } from '../../platform/security/roles';
 import type { FrozenItem } from '../preview/preview';
+import type { Checkpoint } from './checkpoint';
 
 /** How far an operation has got. */
 export interface Progress {
@@ -20,7 +21,10 @@ export interface ActionContext {
   readonly ownerId?: string;
   /** Why, in the caller's words. */
   readonly reason?: string;
-  /** Aborted when time is up, the operation is to be stopped, or another process has taken it over. */
+  /**
+   * Aborted when time is up, the operation is to be stopped, or another process has taken it over. An operation
+   * then ends at its next safe point (see `mayStop`).
+   */
   readonly signal: AbortSignal;
   /** Act on these only: what a preview had frozen. */
   readonly selection?: readonly FrozenItem[];
@@ -32,6 +36,8 @@ export interface ActionContext {
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /** Tells subscribers how far an operation is; throttled. Does nothing in sync actions. */
   progress(progress: Progress): void;
+  /** How far an operation is, for whoever goes on with it. Keeps nothing in sync actions. */
+  readonly checkpoint: Checkpoint;
 }
 
 /**

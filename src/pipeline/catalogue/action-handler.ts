@@ -3,7 +3,10 @@ import type { Preview } from '../preview/preview';
 
 type ResultOf<C> = C extends ActionCommand<infer R> ? R : never;
 
-/** Runs one action. Idempotent: after a crash it may be run again with the same command. */
+/**
+ * Runs one action. Idempotent: after a crash it may be run again with the same command; an operation then finds
+ * in `context.checkpoint` what it had kept.
+ */
 export interface ActionHandler<C extends ActionCommand<unknown>> {
   /** @returns what the caller is answered with, as JSON */
   execute(command: C): Promise<ResultOf<C>>;

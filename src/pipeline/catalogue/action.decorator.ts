@@ -53,6 +53,13 @@ export interface ActionDeclaration {
    * `context.ownerId`.
    */
   readonly ownScope?: boolean;
+  /**
+   * Whether anybody may run it on what they have started themselves, also without the permission. The handler
+   * must then honour `context.ownerId`.
+   */
+  readonly anyoneOnOwn?: boolean;
+  /** Whether an operation can be stopped before its end; yes, unless it says no. */
+  readonly abortable?: boolean;
   /** Whether it takes many targets at once; it then needs an idempotency key. */
   readonly bulk?: boolean;
 }

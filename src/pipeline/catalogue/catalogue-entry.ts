@@ -19,3 +19,8 @@ export interface FoundHandler {
   /** Of the module that provides it; undefined if that is not a category. */
   readonly category: CategoryName | undefined;
 }
+
+/** Whether it is an operation that can be stopped before its end. */
+export function isAbortable(entry: CatalogueEntry): boolean {
+  return entry.mode === 'operation' && entry.abortable !== false;
+}

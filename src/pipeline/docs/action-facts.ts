@@ -1,5 +1,5 @@
 import { ERROR_CODES, type ErrorCode } from '../../platform/errors/error-codes';
-import type { CatalogueEntry } from '../catalogue/catalogue-entry';
+import { type CatalogueEntry, isAbortable } from '../catalogue/catalogue-entry';
 
 /** Codes that any action may answer with. */
 export const COMMON_ERRORS: readonly ErrorCode[] = [
@@ -23,6 +23,7 @@ export function errorsOf(entry: CatalogueEntry): ErrorCode[] {
   if (entry.risk === 'critical') codes.add('CONFIRMATION_REQUIRED');
   if (entry.risk === 'critical' || entry.bulk) codes.add('IDEMPOTENCY_KEY_REQUIRED');
   if (entry.previews) codes.add('PREVIEW_INVALID');
+  if (isAbortable(entry)) codes.add('OPERATION_ABORTED');
   return [...codes].sort();
 }
 

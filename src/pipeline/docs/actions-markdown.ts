@@ -1,5 +1,5 @@
 import type { Catalogue } from '../catalogue/catalogue';
-import type { CatalogueEntry } from '../catalogue/catalogue-entry';
+import { type CatalogueEntry, isAbortable } from '../catalogue/catalogue-entry';
 import { CATEGORIES } from '../catalogue/category.decorator';
 import { fieldNames } from '../catalogue/payload-validator';
 import { COMMON_ERRORS, errorsOf, exampleRequest, limitOf } from './action-facts';
@@ -46,7 +46,9 @@ function section(entry: CatalogueEntry): string[] {
       ? ['Needs an idempotency key, `options.confirm` (its name) and `options.reason`.']
       : []),
     ...(entry.ownScope ? ['Users may run it on what is theirs, through the user API.'] : []),
+    ...(entry.anyoneOnOwn ? ['Anybody may run it on what they have started themselves.'] : []),
     ...(entry.mode === 'operation' ? ['Goes on in the background: answers 202, see `options.wait_ms`.'] : []),
+    ...(isAbortable(entry) ? ['Can be stopped with `system.abort_operation`.'] : []),
   ];
   return [
     `### ${entry.name}`,

@@ -43,15 +43,15 @@ export class ExecutionSweeper implements Manager {
   }
 
   private async requeueOperations(signal: AbortSignal): Promise<number> {
-    const rows = await this.db.query<{ id: string }>(
-      `SELECT id FROM executions
+    const rows = await this.db.query<{ id: string; fence: number }>(
+      `SELECT id, fence FROM executions
         WHERE status = 'running' AND progress IS NOT NULL AND lease_until < now() - interval '1 second'
         ORDER BY lease_until LIMIT $1`,
       [BATCH],
     );
-    for (const { id } of rows) {
+    for (const { id, fence } of rows) {
       if (signal.aborted) break;
-      await this.queue.add(id);
+      await this.queue.add(id, fence);
     }
     return rows.length;
   }

@@ -14,7 +14,7 @@ import type { CircuitView, ExecutionView, LimitView, PipelineView, StatusView } 
 const RECENT = 20;
 
 /** A preview's result is its frozen selection, which may be long and is of no use to a reader. */
-const COLUMNS = `id AS execution_id, action, kind, status, actor_id, progress,
+const COLUMNS = `id AS execution_id, action, kind, status, actor_id, progress, attempts, abort_requested_at,
   CASE WHEN kind = 'act' THEN result END AS result, error_code, trace_id, created_at, finished_at`;
 
 /** What became of executions, and how the pipeline is. */

@@ -33,7 +33,23 @@ export class ExecutionView {
     description: 'How far an operation is: done, total, message.',
   })
   progress!: object | null;
-  @ApiProperty({ type: Object, nullable: true, description: 'What the action returned.' })
+  @ApiProperty({
+    description:
+      'How often a process has begun to run an operation and neither ended it nor gave it back; over 1, one has died.',
+  })
+  attempts!: number;
+  @ApiProperty({
+    type: String,
+    format: 'date-time',
+    nullable: true,
+    description: 'When it was asked to stop.',
+  })
+  abort_requested_at!: string | null;
+  @ApiProperty({
+    type: Object,
+    nullable: true,
+    description: 'What the action returned; of an aborted operation, what was done and what not.',
+  })
   result!: unknown;
   @ApiProperty({ type: String, nullable: true })
   error_code!: string | null;

@@ -11,10 +11,11 @@ import type { ActionAnswer, Run } from '../run';
 /** How often a waiter looks by itself, should the message be lost, in milliseconds. */
 const LOOK_MS = 1_000;
 
-interface Row {
-  status: ExecutionStatus;
-  result: unknown;
-  error_code: string | null;
+/** What an execution has come to. */
+export interface EndedRow {
+  readonly status: ExecutionStatus;
+  readonly result: unknown;
+  readonly error_code: string | null;
 }
 
 /** Waits for operations that other processes run. */
@@ -36,20 +37,26 @@ export class ExecutionWaiter implements OnModuleInit {
 
   /** The final answer if the operation ends within `options.wait_ms`, else `accepted`; whichever it is, is kept. */
   async wait(run: Run, accepted: ActionAnswer): Promise<ActionAnswer> {
-    const deadline = performance.now() + run.options.wait_ms;
-    let row = await this.read(run.answeringId);
-    while (row?.status === 'running' && performance.now() < deadline) {
-      await this.pause(run.answeringId, Math.min(LOOK_MS, deadline - performance.now()));
-      row = await this.read(run.answeringId);
-    }
+    const row = await this.ended(run.answeringId, run.options.wait_ms);
     const answer = row && row.status !== 'running' ? finalAnswer(run, row) : accepted;
     // A retry may have been answered meanwhile, and all are to be answered alike.
     const kept = await this.store.keepAnswer(run.answeringId, answer);
     return { ...answer, ...kept };
   }
 
-  private async read(executionId: string): Promise<Row | undefined> {
-    const [row] = await this.db.query<Row>(
+  /** How the execution stands when it has ended, or after `withinMs`; undefined if there is none. */
+  async ended(executionId: string, withinMs: number): Promise<EndedRow | undefined> {
+    const deadline = performance.now() + withinMs;
+    let row = await this.read(executionId);
+    while (row?.status === 'running' && performance.now() < deadline) {
+      await this.pause(executionId, Math.min(LOOK_MS, deadline - performance.now()));
+      row = await this.read(executionId);
+    }
+    return row;
+  }
+
+  private async read(executionId: string): Promise<EndedRow | undefined> {
+    const [row] = await this.db.query<EndedRow>(
       'SELECT status, result, error_code FROM executions WHERE id = $1',
       [executionId],
     );
@@ -72,7 +79,7 @@ export class ExecutionWaiter implements OnModuleInit {
   }
 }
 
-function finalAnswer(run: Run, row: Row): ActionAnswer {
+function finalAnswer(run: Run, row: EndedRow): ActionAnswer {
   if (row.status === 'succeeded') return successAnswer(run, 200, row.result);
   const code = row.error_code !== null && row.error_code in ERROR_CODES ? row.error_code : 'INTERNAL_ERROR';
   return errorAnswer(run, new AppError(code as ErrorCode));

@@ -53,19 +53,21 @@ export class OperationQueue {
     if (held !== 1) throw new ClaimLost();
     if (stored) run.settled = stored;
     await this.outcomes.announce(run, 'running');
-    await this.add(run.answeringId);
+    await this.add(run.answeringId, run.claim.fence + 1);
     return answer;
   }
 
   /**
    * Puts an execution into the queue; putting it there twice is harmless. If Redis is away, the sweeper
    * does it later: the execution in Postgres is what counts.
+   *
+   * @param fence as it stands: an entry that a dead runner still holds must not stand in the way of another
    */
-  async add(executionId: string): Promise<void> {
+  async add(executionId: string, fence: number): Promise<void> {
     try {
       await this.queue.add(
         { execution_id: executionId },
-        { jobId: executionId, removeOnComplete: true, removeOnFail: true },
+        { jobId: `${executionId}-${fence}`, removeOnComplete: true, removeOnFail: true },
       );
     } catch (error) {
       this.log.warn(`Operation ${executionId} could not be queued yet: ${(error as Error).message}`);

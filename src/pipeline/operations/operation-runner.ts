@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { AppError } from '../../platform/errors/app-error';
 import { LiveFeed } from '../../platform/feed/live-feed';
@@ -7,34 +7,40 @@ import { MessageBus } from '../../platform/messages/message-bus';
 import type { Actor } from '../../platform/security/roles';
 import { failSpan, inSpan } from '../../platform/telemetry/spans';
 import { PermissionsService } from '../access/permissions.service';
+import type { ActionContext } from '../catalogue/action-command';
 import { Catalogue } from '../catalogue/catalogue';
 import type { CatalogueEntry } from '../catalogue/catalogue-entry';
-import type { ActionContext } from '../catalogue/action-command';
+import type { Checkpoint } from '../catalogue/checkpoint';
 import { validatePayload } from '../catalogue/payload-validator';
-import type { Outcome } from '../executions/execution';
-import { ExecutionStore } from '../executions/execution-store';
-import { LeaseKeeper } from '../executions/lease-keeper';
+import { StoppedEarly, type StopReport } from '../catalogue/stopped-early';
+import { ClaimLost } from '../executions/lease-keeper';
 import { ExecutionTiming } from '../executions/timing';
 import { PreviewTokens } from '../preview/preview-tokens';
 import { traceOperation } from '../tracing';
-import { OperationStore, type TakenOperation } from './operation-store';
-import { ProgressReporter } from './progress-reporter';
+import { OperationEnd } from './operation-end';
+import { OperationPulse } from './operation-pulse';
+import { OperationStore, reportFrom, type TakenOperation } from './operation-store';
+import { AbortRequested, ProcessStops } from './stop-reasons';
 
-/** Why work was ended when the process stops: the operation is given back, not failed. */
-export class ProcessStops extends Error {
-  override name = 'ProcessStops';
+/** An operation whose process died so often will not be begun again: it may be what kills them. */
+const MAX_ATTEMPTS = 5;
+/** How long a stop waits for operations to come to a safe point, in milliseconds. */
+const STOP_WAIT_MS = 8_000;
+
+interface Running {
+  readonly abort: AbortController;
+  readonly ended: Promise<void>;
 }
 
-/** Runs operations in a manager process. After a crash another process runs the same one again. */
+/** Runs operations in a manager process. When that dies, another one goes on with them. */
 @Injectable()
-export class OperationRunner {
+export class OperationRunner implements OnModuleInit {
   private readonly log = new Logger(OperationRunner.name);
-  private readonly running = new Set<AbortController>();
+  private readonly running = new Map<string, Running>();
 
   constructor(
     @Inject(OperationStore) private readonly operations: OperationStore,
-    @Inject(ExecutionStore) private readonly executions: ExecutionStore,
-    @Inject(LeaseKeeper) private readonly leases: LeaseKeeper,
+    @Inject(OperationEnd) private readonly end: OperationEnd,
     @Inject(ExecutionTiming) private readonly timing: ExecutionTiming,
     @Inject(Catalogue) private readonly catalogue: Catalogue,
     @Inject(PermissionsService) private readonly permissions: PermissionsService,
@@ -44,55 +50,85 @@ export class OperationRunner {
     @Inject(MessageBus) private readonly messages: MessageBus,
   ) {}
 
-  /** Runs an operation to its end, unless another process does. */
-  async run(executionId: string): Promise<void> {
-    const leaseS = this.timing.operationLeaseS;
-    const operation = await this.operations.take(executionId, leaseS);
-    if (!operation) return;
-    await traceOperation(operation, () => this.runTaken(operation, leaseS));
+  onModuleInit(): void {
+    this.messages.on('operation.abort', ({ execution_id }) =>
+      this.running.get(execution_id)?.abort.abort(new AbortRequested()),
+    );
   }
 
-  private async runTaken(operation: TakenOperation, leaseS: number): Promise<void> {
+  /** Runs an operation to its end, unless another process does. */
+  async run(executionId: string): Promise<void> {
+    const operation = await this.operations.take(executionId, this.timing.operationLeaseS);
+    if (!operation) return;
+    await traceOperation(operation, () => this.runTaken(operation));
+  }
+
+  private async runTaken(operation: TakenOperation): Promise<void> {
+    const { executionId } = operation.claim;
+    if (operation.abortRequested) return this.end.aborted(operation, reportFrom(operation.progress));
     const abort = new AbortController();
-    const release = this.leases.keep(operation.claim, leaseS, abort);
-    this.running.add(abort);
+    const ended = this.work(operation, abort);
+    this.running.set(executionId, { abort, ended });
     try {
-      await this.settle(operation, await this.work(operation, abort));
+      await ended;
+    } catch (error) {
+      // Nothing is on record: when the claim runs out another process goes on with it.
+      this.log.error(`What ${executionId} came to could not be recorded: ${(error as Error).message}`);
     } finally {
-      release();
-      this.running.delete(abort);
+      this.running.delete(executionId);
     }
   }
 
-  /** Gives all running operations back. */
-  stop(): void {
-    for (const abort of this.running) abort.abort(new ProcessStops());
+  /** Gives all running operations back; resolves when they have ended, or after 8 s. */
+  async stop(): Promise<void> {
+    const all = [...this.running.values()];
+    for (const { abort } of all) abort.abort(new ProcessStops());
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, STOP_WAIT_MS)));
+    await Promise.race([Promise.allSettled(all.map(({ ended }) => ended)), late]);
+    clearTimeout(timer);
   }
 
-  /** @returns what it came to; undefined if it was given back or is another's now */
-  private async work(operation: TakenOperation, abort: AbortController): Promise<Outcome | undefined> {
-    const progress = new ProgressReporter(operation, this.operations, this.feed);
+  private async work(operation: TakenOperation, abort: AbortController): Promise<void> {
+    const { operationLeaseS } = this.timing;
+    const pulse = new OperationPulse(operation, operationLeaseS, abort, this.operations, this.feed);
+    let result: unknown;
     try {
-      const result = await this.execute(operation, abort, progress);
-      return { ...NO_ANSWER, status: 'succeeded', result, errorCode: null };
+      result = await this.execute(operation, abort, pulse);
     } catch (thrown) {
-      if (abort.signal.aborted) {
-        if (abort.signal.reason instanceof ProcessStops) await this.operations.release(operation.claim);
-        return undefined;
-      }
+      await pulse.end();
+      return this.endedEarly(operation, thrown, abort.signal, pulse);
+    }
+    await pulse.end();
+    // Whatever was asked of it meanwhile: all of it is done.
+    await this.end.succeeded(operation, result);
+  }
+
+  private async endedEarly(
+    operation: TakenOperation,
+    thrown: unknown,
+    { aborted, reason }: AbortSignal,
+    pulse: OperationPulse,
+  ): Promise<void> {
+    if (thrown instanceof ClaimLost || reason instanceof ClaimLost) {
+      this.log.warn(`${operation.action} is run by another process now (${operation.claim.executionId})`);
+    } else if (!aborted) {
       const error = toAppError(thrown);
       failSpan(error.code);
       if (error.status >= 500) this.log.error(`${operation.action} failed`, (thrown as Error).stack);
-      return { ...NO_ANSWER, status: 'failed', result: { error: error.message }, errorCode: error.code };
-    } finally {
-      await progress.end();
+      await this.end.failed(operation, error);
+    } else if (reason instanceof AbortRequested) {
+      const report: StopReport = thrown instanceof StoppedEarly ? thrown.report : reportFrom(pulse.current);
+      await this.end.aborted(operation, report);
+    } else {
+      await this.operations.release(operation.claim);
     }
   }
 
   private async execute(
     operation: TakenOperation,
     abort: AbortController,
-    progress: ProgressReporter,
+    pulse: OperationPulse,
   ): Promise<unknown> {
     const entry = this.admit(operation);
     const { request } = operation;
@@ -108,14 +144,31 @@ export class OperationRunner {
       signal: abort.signal,
       selection: request.preview_id ? await this.previews.selection(request.preview_id) : undefined,
       transaction: () => Promise.reject(new Error('An operation has no single transaction: work in batches')),
-      progress: (step) => progress.report(step),
+      progress: (step) => pulse.report(step),
+      checkpoint: this.checkpointOf(operation, abort),
     };
     Object.assign(validated.command, { context });
     return inSpan(`handler ${entry.name}`, () => this.bus.execute<unknown>(validated.command));
   }
 
+  private checkpointOf({ claim, checkpoint }: TakenOperation, abort: AbortController): Checkpoint {
+    return {
+      resume: <T extends object>() => (checkpoint ?? undefined) as T | undefined,
+      save: async (state, tx) => {
+        try {
+          await this.operations.saveCheckpoint(claim, state, tx);
+        } catch (error) {
+          if (error instanceof ClaimLost) abort.abort(error);
+          throw error;
+        }
+      },
+    };
+  }
+
   /** Asks again whether the actor may: what was allowed when it was asked for may not be any more. */
   private admit(operation: TakenOperation): CatalogueEntry {
+    if (operation.attempts > MAX_ATTEMPTS)
+      throw new AppError('INTERNAL_ERROR', `${MAX_ATTEMPTS} processes died while they ran this.`);
     const entry = this.catalogue.find(operation.action);
     if (!entry) throw new AppError('VALIDATION_ERROR', 'There is no such action any more.');
     const scope = operation.request.owner_id === null ? 'any' : 'own';
@@ -124,27 +177,7 @@ export class OperationRunner {
       throw new AppError('FORBIDDEN', 'The permission for this action was withdrawn before it was run.');
     return entry;
   }
-
-  private async settle(operation: TakenOperation, outcome: Outcome | undefined): Promise<void> {
-    if (!outcome) return;
-    const origin = { role: operation.actor.role, ip: null, userAgent: null };
-    if (!(await this.executions.settle(operation.claim, outcome, origin))) return;
-    const { executionId } = operation.claim;
-    await this.feed.publish('executions', {
-      execution_id: executionId,
-      action: operation.action,
-      kind: 'act',
-      actor_id: operation.actor.userId,
-      status: outcome.status,
-      error_code: outcome.errorCode,
-    });
-    await this.messages.publish('execution.settled', { execution_id: executionId, status: outcome.status });
-    await this.messages.publish('ssot.invalidate', { reason: operation.action });
-  }
 }
-
-/** An operation's caller was answered when it was handed over. */
-const NO_ANSWER = { httpStatus: null, body: null, freesKey: false };
 
 function actorOf({ actor }: TakenOperation): Actor {
   return { userId: actor.userId, email: actor.email, role: actor.role, sessionId: '' };

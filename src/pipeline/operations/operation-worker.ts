@@ -35,6 +35,6 @@ export class OperationWorker implements OnApplicationBootstrap, BeforeApplicatio
   /** Takes nothing more and gives back what is running. */
   async beforeApplicationShutdown(): Promise<void> {
     await this.queue.pause(true, true);
-    this.runner.stop();
+    await this.runner.stop();
   }
 }

@@ -2,12 +2,11 @@ import { Module } from '@nestjs/common';
 import { ExecutionSweeper } from '../executions/execution-sweeper.manager';
 import { PipelineModule } from '../pipeline.module';
 import { OperationRunner } from './operation-runner';
-import { OperationStore } from './operation-store';
 import { OperationWorker } from './operation-worker';
 
 /** What runs operations; for manager processes, which also import the categories. */
 @Module({
   imports: [PipelineModule],
-  providers: [OperationStore, OperationRunner, OperationWorker, ExecutionSweeper],
+  providers: [OperationRunner, OperationWorker, ExecutionSweeper],
 })
 export class OperationsModule {}

@@ -5,6 +5,7 @@ import { inSpan } from '../../platform/telemetry/spans';
 import { successAnswer } from '../answers';
 import type { ActionContext } from '../catalogue/action-command';
 import { canPreview } from '../catalogue/action-handler';
+import { NO_CHECKPOINT } from '../catalogue/checkpoint';
 import { Outcomes } from '../executions/outcomes';
 import { OperationQueue } from '../operations/operation-queue';
 import { PreviewTokens } from '../preview/preview-tokens';
@@ -64,6 +65,7 @@ export class DispatchStage implements Stage {
       selection: run.selection,
       transaction: (work) => this.transaction(run, work),
       progress: () => undefined,
+      checkpoint: NO_CHECKPOINT,
     };
   }
 

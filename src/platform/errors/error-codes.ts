@@ -38,6 +38,11 @@ export const ERROR_CODES = {
     'Send both.',
   ),
   CONFLICT: info(409, 'The state has changed meanwhile.', 'Read it again and decide anew.'),
+  EXECUTION_FINISHED: info(
+    409,
+    'The execution has ended already.',
+    'Read what it came to with GET /api/admin/action/status.',
+  ),
   EXECUTION_NOT_FOUND: info(404, 'There is no such execution, or it is not yours to see.', 'Check the id.'),
   FORBIDDEN: info(403, 'Your role does not allow this.', 'Ask an administrator.'),
   IDEMPOTENCY_IN_PROGRESS: info(
@@ -76,7 +81,17 @@ export const ERROR_CODES = {
   LINK_EXPIRED: info(403, 'The link has expired or was changed.', 'Ask for a new link.'),
   MAINTENANCE: info(503, 'The system is in maintenance.', 'Try again later, as Retry-After says.'),
   METHOD_NOT_ALLOWED: info(405, 'This path does not answer this method.', 'See the Allow header.'),
+  NOT_ABORTABLE: info(
+    409,
+    'Only operations can be stopped, and not every one of them.',
+    'Wait for its end.',
+  ),
   NOT_FOUND: info(404, 'There is nothing at this path.', 'Check the path against /docs.'),
+  OPERATION_ABORTED: info(
+    409,
+    'The operation was stopped on request before all was done.',
+    'Read with GET /api/admin/action/status what was done and what was not.',
+  ),
   PAYLOAD_TOO_LARGE: info(413, 'The body is larger than this endpoint takes.', 'Send less, or in chunks.'),
   PREVIEW_INVALID: info(
     400,

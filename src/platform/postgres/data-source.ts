@@ -3,12 +3,13 @@ import type { DataSourceOptions } from 'typeorm';
 import { types } from 'pg';
 import { InitialSchema1763700000000 } from './migrations/1763700000000-initial-schema';
 import { TraceParents1764070300000 } from './migrations/1764070300000-trace-parents';
+import { Operations1764086400000 } from './migrations/1764086400000-operations';
 
 // Every bigint of the schema (sizes, sequence numbers) stays far below 2^53, and a number is what callers want.
 types.setTypeParser(types.builtins.INT8, Number);
 
 /** All migrations, oldest first. A new one is added here. */
-export const MIGRATIONS = [InitialSchema1763700000000, TraceParents1764070300000];
+export const MIGRATIONS = [InitialSchema1763700000000, TraceParents1764070300000, Operations1764086400000];
 
 /** How to connect to Postgres at `url`, with at most `poolSize` connections. */
 export function dataSourceOptions(url: string, poolSize = 10): DataSourceOptions {

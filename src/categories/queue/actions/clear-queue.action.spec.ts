@@ -1,5 +1,6 @@
 import type { QueueAdmin } from '../../../media/flow/queues/queue-admin.service';
 import type { ActionContext } from '../../../pipeline/catalogue/action-command';
+import { NO_CHECKPOINT } from '../../../pipeline/catalogue/checkpoint';
 import type { FrozenItem } from '../../../pipeline/preview/preview';
 import type { QueueContents } from '../queue-contents';
 import { ClearQueue, ClearQueueHandler } from './clear-queue.action';
@@ -18,6 +19,7 @@ function handlerWith(waiting: FrozenItem[], active = 0) {
       return Promise.resolve({
         cancelled_jobs: options.jobIds?.length ?? waiting.length,
         removed_entries: 0,
+        left: options.signal?.aborted ? 1 : 0,
       });
     },
   } as unknown as QueueAdmin;
@@ -28,7 +30,7 @@ function handlerWith(waiting: FrozenItem[], active = 0) {
 const command = (context: Partial<ActionContext> = {}) =>
   Object.assign(new ClearQueue(), {
     queue: 'packager',
-    context: { progress: () => undefined, ...context } as ActionContext,
+    context: { progress: () => undefined, checkpoint: NO_CHECKPOINT, ...context } as ActionContext,
   });
 const A = { id: 'a', state: '1:0' };
 const B = { id: 'b', state: '1:0' };
@@ -61,5 +63,22 @@ describe('queue.clear', () => {
     const result = await handler.execute(command({ selection: [A, B, { id: 'd', state: '1:0' }] }));
     expect(cleared).toMatchObject([{ jobIds: ['a'] }]);
     expect(result.since_preview).toEqual({ added: 1, changed: 1, gone: 1 });
+  });
+
+  it('goes on where an earlier run was, with what that had found', async () => {
+    const clearing = { cancelled_jobs: 4, removed_entries: 4, until: 'now', after: 'a', total: 9 };
+    const since_preview = { added: 0, changed: 0, gone: 2 };
+    const checkpoint = { ...NO_CHECKPOINT, resume: () => ({ clearing, since_preview }) as never };
+    const { handler, cleared } = handlerWith([B]);
+    const result = await handler.execute(command({ selection: [A, B], checkpoint }));
+    expect(cleared).toMatchObject([{ from: clearing, jobIds: ['b'] }]);
+    expect(result.since_preview).toEqual(since_preview);
+  });
+
+  it('says what is done and what is not when it is stopped', async () => {
+    const { handler } = handlerWith([A, B]);
+    await expect(handler.execute(command({ signal: AbortSignal.abort() }))).rejects.toMatchObject({
+      report: { done: 2, not_done: 1, queue: 'packager' },
+    });
   });
 });

@@ -2,11 +2,19 @@ import { Inject } from '@nestjs/common';
 import { CommandHandler } from '@nestjs/cqrs';
 import { IsString, Length } from 'class-validator';
 import { QueueAdmin } from '../../../media/flow/queues/queue-admin.service';
+import type { Clearing } from '../../../media/flow/queues/queue-clearing';
 import { Action } from '../../../pipeline/catalogue/action.decorator';
 import { ActionCommand } from '../../../pipeline/catalogue/action-command';
 import type { PreviewingHandler } from '../../../pipeline/catalogue/action-handler';
+import { mayStop } from '../../../pipeline/catalogue/stopped-early';
 import type { Preview } from '../../../pipeline/preview/preview';
 import { type Drift, driftOf, QueueContents } from '../queue-contents';
+
+/** What a clearing keeps of how far it is. */
+interface ClearQueueState {
+  clearing: Clearing;
+  since_preview?: QueueCleared['since_preview'];
+}
 
 /** What a clearing did. */
 export interface QueueCleared {
@@ -56,16 +64,21 @@ export class ClearQueueHandler implements PreviewingHandler<ClearQueue> {
   }
 
   async execute({ queue, context }: ClearQueue): Promise<QueueCleared> {
-    const now = await this.contents.waiting(queue);
-    const drift = context.selection && driftOf(context.selection, now);
-    const cleared = await this.queues.clear(queue, {
+    const begun = context.checkpoint.resume<ClearQueueState>();
+    const drift = context.selection && driftOf(context.selection, await this.contents.waiting(queue));
+    // What is gone because an earlier run cancelled it was not gone when that began.
+    const { added = 0, gone = 0, changed = 0 } = drift ?? {};
+    const since_preview = begun ? begun.since_preview : drift && { added, gone, changed };
+    const { cancelled_jobs, removed_entries, left } = await this.queues.clear(queue, {
       reason: context.reason ?? `The queue ${queue} was cleared`,
       jobIds: drift?.unchanged,
+      from: begun?.clearing,
+      onCancelled: (clearing, tx) => context.checkpoint.save({ clearing, since_preview }, tx),
       onProgress: (done, total) => context.progress({ done, total }),
       signal: context.signal,
     });
-    if (!drift) return { queue, ...cleared };
-    const { added, gone, changed } = drift;
-    return { queue, ...cleared, since_preview: { added, gone, changed } };
+    const cleared = { queue, cancelled_jobs, removed_entries, ...(since_preview ? { since_preview } : {}) };
+    if (left > 0) mayStop(context.signal, () => ({ done: cancelled_jobs, not_done: left, ...cleared }));
+    return cleared;
   }
 }

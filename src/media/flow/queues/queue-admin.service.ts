@@ -3,13 +3,9 @@ import { AppError } from '../../../platform/errors/app-error';
 import { LiveFeed } from '../../../platform/feed/live-feed';
 import { MessageBus } from '../../../platform/messages/message-bus';
 import { Db, type Tx } from '../../../platform/postgres/db';
-import { JobCancellation } from '../../jobs/job-cancellation';
-import type { MovedStep } from '../transitions';
+import { type Clearing, type ClearOptions, QueueClearing } from './queue-clearing';
 import { QueueState } from './queue-state';
 import { StepQueues } from './step-queues';
-
-/** Steps that are dealt with in one go. */
-const CHUNK = 200;
 
 /** What pausing or resuming did to one queue. */
 export interface PauseResult {
@@ -37,7 +33,7 @@ export class QueueAdmin {
     private readonly db: Db,
     private readonly queues: StepQueues,
     private readonly state: QueueState,
-    private readonly cancellation: JobCancellation,
+    private readonly clearing: QueueClearing,
     private readonly feed: LiveFeed,
     private readonly bus: MessageBus,
   ) {}
@@ -104,50 +100,15 @@ export class QueueAdmin {
 
   /**
    * Takes out all that waits for this queue, in Bull and in Postgres; the jobs concerned become cancelled with
-   * `reason`. Steps of this queue that run go on to their end. Stops between two chunks when aborted.
+   * the reason. Steps of this queue that run go on to their end. Stops after a job when aborted.
    *
-   * @param options.jobIds only these jobs (frozen by a preview)
    * @throws AppError QUEUE_NOT_FOUND
    */
-  async clear(
-    name: string,
-    options: {
-      reason?: string;
-      jobIds?: readonly string[];
-      onProgress?: (done: number, total: number) => void | Promise<void>;
-      signal?: AbortSignal;
-    } = {},
-  ): Promise<{ cancelled_jobs: number; removed_entries: number }> {
+  async clear(name: string, options: ClearOptions = {}): Promise<Clearing & { left: number }> {
     this.assertExists(name);
-    const jobIds = options.jobIds ?? null;
-    const [now] = await this.db.query<{ total: number; until: string }>(
-      `SELECT count(*)::int AS total, now()::text AS until FROM steps
-       WHERE agent = $1 AND status = 'queued' AND ($2::uuid[] IS NULL OR job_id = ANY($2))`,
-      [name, jobIds],
-    );
-    const { total, until } = now ?? { total: 0, until: '-infinity' };
-    const reason = options.reason ?? `The queue ${name} was cleared`;
-    let cancelled = 0;
-    let removed = 0;
-    let after = '00000000-0000-0000-0000-000000000000';
-    while (!options.signal?.aborted) {
-      // What comes to the queue while it is being cleared stays.
-      const steps = await this.db.query<MovedStep>(
-        `SELECT id, job_id, agent, status, attempt, priority, progress, not_before FROM steps
-         WHERE agent = $1 AND status = 'queued' AND ($2::uuid[] IS NULL OR job_id = ANY($2))
-           AND queued_at <= $3::timestamptz AND job_id > $4 ORDER BY job_id LIMIT $5`,
-        [name, jobIds, until, after, CHUNK],
-      );
-      if (steps.length === 0) break;
-      const taken: MovedStep[] = [];
-      for (const step of steps) if (await this.cancellation.cancelWaiting(step, reason)) taken.push(step);
-      cancelled += taken.length;
-      removed += await this.removeEntries(taken);
-      after = steps.at(-1)?.job_id ?? after;
-      await options.onProgress?.(cancelled, total);
-    }
+    const cleared = await this.clearing.run(name, options);
     await this.announce(name);
-    return { cancelled_jobs: cancelled, removed_entries: removed };
+    return cleared;
   }
 
   private async setPaused(name: string, paused: boolean, tx?: Tx): Promise<PauseResult[]> {
@@ -158,16 +119,6 @@ export class QueueAdmin {
       results.push({ queue, changed: await this.state.set(queue, paused, tx), paused });
     if (!tx) await this.follow(results);
     return results;
-  }
-
-  private async removeEntries(steps: readonly MovedStep[]): Promise<number> {
-    try {
-      return await this.queues.remove(steps);
-    } catch (error) {
-      // What stays behind in Bull is refused when a worker wants to claim it.
-      this.log.warn(`Entries of cancelled steps stay in Redis for now: ${(error as Error).message}`);
-      return 0;
-    }
   }
 
   private async announce(queue: string): Promise<void> {
