@@ -93,7 +93,7 @@ let other: TestProcess;
 let actor: Actor;
 
 const start = async (variables = {}): Promise<TestProcess> => {
-  const process = await processes.start(variables);
+  const process = await processes.start({ variables });
   Object.assign(process.get(ExecutionTiming), { callTimeoutMs: CALL_TIMEOUT_MS });
   // The failures of these tests are meant.
   Logger.overrideLogger(false);

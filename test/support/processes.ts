@@ -4,7 +4,7 @@ import type { DynamicModule, INestApplicationContext, Type } from '@nestjs/commo
 import { Test } from '@nestjs/testing';
 import { PlatformModule } from '../../src/platform/platform.module';
 import { createTestDatabase, type TestDatabase } from './database';
-import { testEnv, type Variables } from './env';
+import { testEnv, testVariables, type Variables } from './env';
 import { redisForTest, type TestRedis } from './redis';
 import { saveSettings, TEST_SETTINGS } from './users';
 
@@ -19,8 +19,10 @@ export interface TestProcess {
 export interface TestProcesses {
   database: TestDatabase;
   redis: TestRedis;
-  /** Starts another one; `variables` are for it alone. */
-  start(variables?: Variables): Promise<TestProcess>;
+  /** What a real process is started with, to be one of them. */
+  variables: Variables;
+  /** Starts another one; with `variables`, or further `modules`, for it alone. */
+  start(own?: { variables?: Variables; modules?: Type[] }): Promise<TestProcess>;
   close(): Promise<void>;
 }
 
@@ -43,10 +45,11 @@ export async function processesOf(
   return {
     database,
     redis,
+    variables: testVariables(installation, { ...variables, AGENTOS_HOME: home }),
     async start(own = {}) {
-      const env = await testEnv(installation, { ...variables, AGENTOS_HOME: home, ...own });
+      const env = await testEnv(installation, { ...variables, AGENTOS_HOME: home, ...own.variables });
       const module = await Test.createTestingModule({
-        imports: [PlatformModule.forRoot(env), ...modules],
+        imports: [PlatformModule.forRoot(env), ...modules, ...(own.modules ?? [])],
       }).compile();
       module.enableShutdownHooks([]);
       const app = await module.init();

@@ -11,6 +11,9 @@ import type { ActionAnswer, Run } from '../run';
 /** The Bull queue of operations. */
 export const OPERATIONS = 'operations';
 
+/** Entries of one operation that may be lost with processes that took them, before Bull itself finds one. */
+const MAX_LOST = 10;
+
 /** What is in it: an id. What is to be done is in Postgres. */
 export interface OperationJob {
   execution_id: string;
@@ -60,17 +63,26 @@ export class OperationQueue {
   /**
    * Puts an execution into the queue; putting it there twice is harmless. If Redis is away, the sweeper
    * does it later: the execution in Postgres is what counts.
-   *
-   * @param fence as it stands: an entry that a dead runner still holds must not stand in the way of another
    */
   async add(executionId: string, fence: number): Promise<void> {
     try {
-      await this.queue.add(
-        { execution_id: executionId },
-        { jobId: `${executionId}-${fence}`, removeOnComplete: true, removeOnFail: true },
-      );
+      const options = { removeOnComplete: true, removeOnFail: true };
+      const jobId = await this.freeEntry(`${executionId}-${fence}`);
+      await this.queue.add({ execution_id: executionId }, { ...options, jobId });
     } catch (error) {
       this.log.warn(`Operation ${executionId} could not be queued yet: ${(error as Error).message}`);
     }
+  }
+
+  /**
+   * An entry that nobody has taken. One that is taken although nobody runs the execution is held by a process
+   * that died or froze, and gave it to nobody.
+   */
+  private async freeEntry(name: string): Promise<string> {
+    for (let i = 0; i < MAX_LOST; i++) {
+      const entry = await this.queue.getJob(`${name}-${i}`);
+      if (!(await entry?.isActive())) return `${name}-${i}`;
+    }
+    return `${name}-${MAX_LOST}`;
   }
 }

@@ -8,7 +8,12 @@ require.extensions['.ts'] = (module, filename) => {
     filename,
     swcrc: false,
     module: { type: 'commonjs' },
-    jsc: { target: 'es2022', parser: { syntax: 'typescript', decorators: true } },
+    jsc: {
+      target: 'es2022',
+      parser: { syntax: 'typescript', decorators: true },
+      transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: false },
+      keepClassNames: true,
+    },
   };
   module._compile(transformSync(readFileSync(filename, 'utf8'), options).code, filename);
 };

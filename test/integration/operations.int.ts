@@ -1,0 +1,351 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Logger, Module } from '@nestjs/common';
+import { v7 as uuidv7 } from 'uuid';
+import { ExecutionSweeper } from '../../src/pipeline/executions/execution-sweeper.manager';
+import { ExecutionTiming } from '../../src/pipeline/executions/timing';
+import { PipelineModule } from '../../src/pipeline/pipeline.module';
+import { PipelineHttpModule } from '../../src/pipeline/http/pipeline-http.module';
+import type { ExecutionView } from '../../src/pipeline/http/status.dto';
+import { StatusReader } from '../../src/pipeline/http/status-reader';
+import { OperationAborts } from '../../src/pipeline/operations/operation-aborts';
+import { OperationQueue } from '../../src/pipeline/operations/operation-queue';
+import { OperationsModule } from '../../src/pipeline/operations/operations.module';
+import { ActionRunner } from '../../src/pipeline/pipeline';
+import { LiveFeed } from '../../src/platform/feed/live-feed';
+import { MessageBus } from '../../src/platform/messages/message-bus';
+import type { Actor, Role } from '../../src/platform/security/roles';
+import { eventually } from '../support/eventually';
+import { COUNTED, CountingCategory } from '../support/operations/counting.category';
+import { type AuditRow } from '../support/pipeline';
+import { processesOf, type TestProcess, type TestProcesses } from '../support/processes';
+import { makeUser } from '../support/users';
+
+@Module({ imports: [CountingCategory, PipelineModule, PipelineHttpModule], providers: [ExecutionSweeper] })
+class ApiWithSweeper {}
+
+/** How long a runner's claim lasts in these tests, in seconds. */
+const LEASE_S = 2;
+
+let processes: TestProcesses;
+let api: TestProcess;
+let admin: Actor;
+let reader: Actor;
+const children: ChildProcess[] = [];
+const runners: TestProcess[] = [];
+
+beforeAll(async () => {
+  processes = await processesOf([ApiWithSweeper]);
+  api = await processes.start();
+  Logger.overrideLogger(false);
+  await processes.database.query(COUNTED);
+  await processes.database.query('GRANT ALL ON counted TO PUBLIC');
+  admin = await actor('admin');
+  reader = await actor('readonly');
+}, 60_000);
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    child.kill('SIGKILL');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  }
+  for (const runner of runners.splice(0)) await runner.app.close();
+});
+afterAll(() => processes?.close());
+
+async function actor(role: Role): Promise<Actor> {
+  const user = await makeUser(processes.database, role);
+  return { userId: user.id, email: user.email, role, sessionId: uuidv7() };
+}
+
+/** A real process that runs operations. */
+async function spawnRunner(): Promise<ChildProcess> {
+  const child = fork(join(__dirname, '../support/operations/runner-process.ts'), [String(LEASE_S)], {
+    execArgv: ['-r', join(__dirname, '../support/register-swc.js')],
+    env: { PATH: process.env['PATH'], ...processes.variables },
+  });
+  children.push(child);
+  await once(child, 'message');
+  return child;
+}
+
+/** A process within the test that runs operations. */
+async function startRunner(): Promise<TestProcess> {
+  const runner = await processes.start({ modules: [OperationsModule] });
+  Logger.overrideLogger(false);
+  Object.assign(runner.get(ExecutionTiming), { operationLeaseS: LEASE_S });
+  runners.push(runner);
+  return runner;
+}
+
+interface Answer {
+  status: number;
+  body: { data?: Record<string, unknown>; error_code?: string; execution_id: string; trace_id: string };
+}
+async function run(action: string, payload: object, by = admin, options: object = {}): Promise<Answer> {
+  const { status, body } = await api.get(ActionRunner).run(action, payload, {
+    actor: by,
+    origin: { traceId: uuidv7(), ip: '127.0.0.1', userAgent: 'test' },
+    rawHeaders: [],
+    options,
+    bodyErrors: [],
+    scope: 'any',
+    startedAt: performance.now(),
+  });
+  return { status, body: JSON.parse(body.toString('utf8')) as Answer['body'] };
+}
+const count = async (items: number, pauseMs: number, by = admin): Promise<string> =>
+  (await run('test.count', { items, pause_ms: pauseMs }, by)).body.execution_id;
+
+async function execution(id: string): Promise<ExecutionView> {
+  const view = await api.get(StatusReader).find(admin, id);
+  if (!view) throw new Error(`There is no execution ${id}`);
+  return view;
+}
+/** Waits for the end; looks after what was lost meanwhile, as a manager does. */
+const ended = (id: string): Promise<ExecutionView> =>
+  eventually(
+    async () => {
+      await api.get(ExecutionSweeper).run({ fence: 1, signal: new AbortController().signal });
+      const view = await execution(id);
+      expect(view.status).not.toBe('running');
+      return view;
+    },
+    { timeoutMs: 20_000, intervalMs: 200 },
+  );
+const counted = (id: string) =>
+  processes.database.query<{ item: number; pid: number }>(
+    'SELECT item, pid FROM counted WHERE execution_id = $1 AND item >= 0 ORDER BY item',
+    [id],
+  );
+const isUnderWay = (id: string, items = 1) =>
+  eventually(async () => expect((await counted(id)).length).toBeGreaterThanOrEqual(items), {
+    timeoutMs: 10_000,
+    intervalMs: 10,
+  });
+const outcomes = (id: string) =>
+  processes.database.query<AuditRow>(
+    `SELECT outcome, detail, error_code FROM audit_entries WHERE execution_id = $1 AND phase = 'outcome'`,
+    [id],
+  );
+const numbers = (upTo: number): number[] => Array.from({ length: upTo }, (_, i) => i);
+
+/** What subscribers are told of an execution from now on. */
+async function listen(id: () => string): Promise<Record<string, unknown>[]> {
+  const told: Record<string, unknown>[] = [];
+  await api.get(LiveFeed).listen(({ topic, data }) => {
+    const event = data as Record<string, unknown>;
+    if (topic === 'executions' && event['execution_id'] === id()) told.push(event);
+  });
+  return told;
+}
+
+describe('a process that runs an operation', () => {
+  it('may be killed: another one goes on where it was, and nothing is done twice', async () => {
+    const first = await spawnRunner();
+    const id = await count(40, 50);
+    await isUnderWay(id, 5);
+    first.kill('SIGKILL');
+    await once(first, 'exit');
+    const before = await counted(id);
+    const second = await spawnRunner();
+    expect(await ended(id)).toMatchObject({ status: 'succeeded', result: { items: 40 }, attempts: 2 });
+    const items = await counted(id);
+    expect(items.map(({ item }) => item)).toEqual(numbers(40));
+    expect(items.filter(({ pid }) => pid === first.pid)).toEqual(before);
+    expect(items.filter(({ pid }) => pid === second.pid).length).toBeGreaterThan(0);
+    expect(await outcomes(id)).toMatchObject([{ outcome: 'succeeded' }]);
+  }, 60_000);
+
+  it('may freeze: when it wakes up, it changes nothing any more', async () => {
+    const frozen = await spawnRunner();
+    const id = await count(30, 100);
+    await isUnderWay(id, 3);
+    frozen.kill('SIGSTOP');
+    const other = await spawnRunner();
+    await eventually(
+      async () => {
+        await api.get(ExecutionSweeper).run({ fence: 1, signal: new AbortController().signal });
+        expect((await counted(id)).filter(({ pid }) => pid === other.pid).length).toBeGreaterThan(2);
+      },
+      { timeoutMs: 20_000 },
+    );
+    frozen.kill('SIGCONT');
+    expect(await ended(id)).toMatchObject({ status: 'succeeded' });
+    const items = await counted(id);
+    expect(items.map(({ item }) => item)).toEqual(numbers(30));
+    // Of the other, from its first on: the frozen one did nothing in between.
+    const from = items.findIndex(({ pid }) => pid === other.pid);
+    expect(new Set(items.slice(from).map(({ pid }) => pid))).toEqual(new Set([other.pid]));
+    expect(await outcomes(id)).toMatchObject([{ outcome: 'succeeded' }]);
+  }, 60_000);
+
+  it('may stop: it gives back what it runs, and that is no failed attempt', async () => {
+    const first = await startRunner();
+    const id = await count(20, 50);
+    await isUnderWay(id, 2);
+    await first.app.close();
+    const before = await execution(id);
+    expect(before).toMatchObject({ status: 'running', attempts: 0 });
+    await startRunner();
+    expect(await ended(id)).toMatchObject({ status: 'succeeded', attempts: 1 });
+    expect((await counted(id)).map(({ item }) => item)).toEqual(numbers(20));
+  }, 30_000);
+
+  it('is the only one, however often it is told', async () => {
+    await Promise.all([startRunner(), startRunner()]);
+    const id = await count(10, 20);
+    const queue = api.get(OperationQueue);
+    await Promise.all(numbers(20).map((fence) => queue.add(id, fence)));
+    expect(await ended(id)).toMatchObject({ status: 'succeeded', attempts: 1 });
+    expect((await counted(id)).map(({ item }) => item)).toEqual(numbers(10));
+    expect(await outcomes(id)).toHaveLength(1);
+  }, 30_000);
+
+  it('is not given what has killed too many', async () => {
+    const id = await count(3, 1);
+    await processes.database.query('UPDATE executions SET attempts = 5 WHERE id = $1', [id]);
+    await startRunner();
+    expect(await ended(id)).toMatchObject({ status: 'failed', error_code: 'INTERNAL_ERROR' });
+    expect(await counted(id)).toEqual([]);
+  }, 30_000);
+});
+
+describe('progress', () => {
+  it('is told at least once a second, however quiet the operation is', async () => {
+    await startRunner();
+    let id = '';
+    const told = await listen(() => id);
+    id = (await run('test.deaf', {})).body.execution_id;
+    await eventually(() => expect(told.filter(({ progress }) => progress).length).toBeGreaterThanOrEqual(3), {
+      timeoutMs: 10_000,
+    });
+    await processes.database.query('INSERT INTO counted VALUES ($1, -1, 0)', [id]);
+    await ended(id);
+  }, 30_000);
+
+  it('is told at most twice a second, and in the end as it is', async () => {
+    await startRunner();
+    let id = '';
+    const told = await listen(() => id);
+    const startedAt = performance.now();
+    id = await count(300, 2);
+    await ended(id);
+    await eventually(() => expect(told.at(-1)).toMatchObject({ status: 'succeeded' }));
+    const steps = told.filter(({ progress }) => progress);
+    expect(steps.length).toBeLessThanOrEqual((performance.now() - startedAt) / 500 + 2);
+    expect(steps.at(-1)).toMatchObject({ progress: { done: 300, total: 300 } });
+    expect((await execution(id)).progress).toMatchObject({ done: 300 });
+  }, 30_000);
+});
+
+describe('an operation that is to stop', () => {
+  const abort = (id: string, by = admin) => run('system.abort_operation', { execution_id: id }, by);
+
+  it.each([
+    ['by a message', false],
+    ['by its own look, when the message was lost', true],
+  ])(
+    'hears of it %s, and says what is done and what is not',
+    async (_how, lost) => {
+      await startRunner();
+      if (lost) jest.spyOn(api.get(MessageBus), 'publish').mockResolvedValue(undefined);
+      let id = '';
+      const told = await listen(() => id);
+      id = await count(500, 20);
+      await isUnderWay(id, 2);
+      const answer = await api.get(OperationAborts).abort(id, admin.userId);
+      jest.restoreAllMocks();
+      const done = (await counted(id)).length;
+      const report = { done, not_done: 500 - done };
+      expect(answer).toEqual({ execution_id: id, action: 'test.count', status: 'aborted', result: report });
+      const view = await execution(id);
+      expect(view).toMatchObject({ status: 'aborted', result: report, error_code: 'OPERATION_ABORTED' });
+      expect(view.abort_requested_at).not.toBeNull();
+      expect(await outcomes(id)).toMatchObject([{ outcome: 'aborted', detail: report }]);
+      await eventually(() => expect(told.at(-1)).toMatchObject({ status: 'aborted', result: report }));
+      await delay(100);
+      expect(await counted(id)).toHaveLength(done);
+    },
+    30_000,
+  );
+
+  it('is closed at once if nobody runs it yet, and is never run', async () => {
+    const id = await count(3, 1);
+    const { body } = await abort(id);
+    expect(body.data).toMatchObject({ status: 'aborted', result: { done: 0, not_done: null } });
+    expect(await outcomes(id)).toMatchObject([{ outcome: 'aborted' }]);
+    const { get } = await startRunner();
+    await get(OperationQueue).add(id, 99);
+    await ended(await count(1, 1));
+    expect(await counted(id)).toEqual([]);
+  }, 30_000);
+
+  it('is not begun again when its process died before it could stop', async () => {
+    const first = await spawnRunner();
+    const id = await count(200, 20);
+    await isUnderWay(id, 3);
+    first.kill('SIGSTOP');
+    expect((await abort(id)).body.data).toMatchObject({ status: 'aborting', result: null });
+    first.kill('SIGKILL');
+    await once(first, 'exit');
+    const done = (await counted(id)).length;
+    await startRunner();
+    expect(await ended(id)).toMatchObject({ status: 'aborted' });
+    expect(await counted(id)).toHaveLength(done);
+  }, 30_000);
+
+  it('tells whoever waits for it', async () => {
+    await startRunner();
+    const patient = await actor('admin');
+    const waiting = run('test.count', { items: 500, pause_ms: 20 }, patient, { wait_ms: 20_000 });
+    const id = await eventually(async () => {
+      const [row] = await processes.database.query<{ id: string }>(
+        'SELECT id FROM executions WHERE actor_id = $1',
+        [patient.userId],
+      );
+      if (!row) throw new Error('It has not begun');
+      return row.id;
+    });
+    await isUnderWay(id);
+    await abort(id);
+    expect(await waiting).toMatchObject({ status: 409, body: { error_code: 'OPERATION_ABORTED' } });
+  }, 30_000);
+
+  it('has succeeded if it has done all of its work all the same', async () => {
+    await startRunner();
+    const id = (await run('test.deaf', {})).body.execution_id;
+    await eventually(async () => expect((await execution(id)).attempts).toBe(1));
+    const answer = await abort(id);
+    expect(answer.body.data).toMatchObject({ status: 'aborting' });
+    await processes.database.query('INSERT INTO counted VALUES ($1, -1, 0)', [id]);
+    expect(await ended(id)).toMatchObject({ status: 'succeeded' });
+    const late = await abort(id);
+    expect([late.status, late.body.error_code]).toEqual([409, 'EXECUTION_FINISHED']);
+  }, 30_000);
+
+  it('is stopped by whoever started it, and else by those who hold the permission', async () => {
+    const [theirs, mine] = [await count(3, 1, admin), await count(3, 1, reader)];
+    const denied = await abort(theirs, reader);
+    expect([denied.status, denied.body.error_code]).toEqual([404, 'EXECUTION_NOT_FOUND']);
+    expect((await execution(theirs)).abort_requested_at).toBeNull();
+    expect((await abort(mine, reader)).status).toBe(200);
+    expect((await abort(theirs, await actor('operator'))).status).toBe(200);
+  });
+
+  it('is refused where nothing can be stopped', async () => {
+    const stubborn = (await run('test.stubborn', {})).body.execution_id;
+    const running = uuidv7();
+    await processes.database.query(
+      `INSERT INTO executions (id, action, kind, actor_id, status, fingerprint, payload, lease_until, trace_id)
+       VALUES ($1, 'system.abort_operation', 'act', $2, 'running', '', '{}', now() + interval '1 minute', 'test')`,
+      [running, admin.userId],
+    );
+    for (const id of [stubborn, running]) {
+      const answer = await abort(id);
+      expect([answer.status, answer.body.error_code]).toEqual([409, 'NOT_ABORTABLE']);
+    }
+    expect((await abort(uuidv7())).body.error_code).toBe('EXECUTION_NOT_FOUND');
+  });
+});

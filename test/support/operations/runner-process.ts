@@ -1,0 +1,19 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { Module } from '@nestjs/common';
+import { ExecutionTiming } from '../../../src/pipeline/executions/timing';
+import { OperationsModule } from '../../../src/pipeline/operations/operations.module';
+import { PlatformModule } from '../../../src/platform/platform.module';
+import { loadEnv } from '../../../src/platform/settings/env';
+import { CountingCategory } from './counting.category';
+
+/** A process that runs operations, for tests that kill or freeze it. Argument: how long its claims last, in seconds. */
+async function main([leaseS]: string[]): Promise<void> {
+  @Module({ imports: [PlatformModule.forRoot(loadEnv()), OperationsModule, CountingCategory] })
+  class RunnerProcess {}
+  const app = await NestFactory.createApplicationContext(RunnerProcess, { logger: false });
+  Object.assign(app.get(ExecutionTiming, { strict: false }), { operationLeaseS: Number(leaseS) });
+  process.send?.('ready');
+}
+
+void main(process.argv.slice(2));
