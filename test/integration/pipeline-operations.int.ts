@@ -137,6 +137,55 @@ describe('an operation', () => {
   }, 60_000);
 });
 
+describe('an operation that is stopped', () => {
+  interface Report {
+    status: string;
+    result: { done: number; not_done: number };
+  }
+  /** Slows each cancelling down, so that the operation is surely under way when it is stopped. */
+  async function slowly<T>(work: () => Promise<T>): Promise<T> {
+    const { query } = installation.database;
+    await query(
+      `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.05); RETURN NEW; END $$`,
+    );
+    await query('CREATE TRIGGER slow BEFORE UPDATE ON jobs FOR EACH ROW EXECUTE FUNCTION slow()');
+    try {
+      return await work();
+    } finally {
+      await query('DROP FUNCTION slow CASCADE');
+    }
+  }
+  const cancelled = async (jobs: string[]) =>
+    (
+      await installation.database.query<{ n: number }>(
+        `SELECT count(*) AS n FROM jobs WHERE status = 'cancelled' AND id = ANY($1)`,
+        [jobs],
+      )
+    )[0]?.n ?? -1;
+
+  it('says exactly which part of a queue was cleared', async () => {
+    const jobs: string[] = [];
+    for (let i = 0; i < 120; i++) jobs.push(await waitingJob(installation.database, adminId));
+    await slowly(async () => {
+      const accepted = await admin.action('queue.clear', { queue: 'inspector' }, { headers: newKey() });
+      await eventually(async () => expect(await cancelled(jobs)).toBeGreaterThan(3), { timeoutMs: 20_000 });
+      const { data } = await installation
+        .at(admin, 1)
+        .action<Report>('system.abort_operation', { execution_id: accepted.body.execution_id });
+      expect(data.status).toBe('aborted');
+      expect(data.result.done).toBe(await cancelled(jobs));
+      expect(data.result.done + data.result.not_done).toBe(jobs.length);
+      expect(data.result.not_done).toBeGreaterThan(0);
+      expect(await ended(accepted.body.execution_id)).toMatchObject({
+        status: 'aborted',
+        error_code: 'OPERATION_ABORTED',
+      });
+    });
+    await installation.database.query(`UPDATE jobs SET status = 'failed'`);
+    await installation.database.query(`UPDATE steps SET status = 'failed'`);
+  }, 60_000);
+});
+
 describe('a preview', () => {
   interface Preview {
     count: number;
