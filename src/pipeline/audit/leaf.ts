@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto';
+import { canonicalJson } from '../../platform/security/canonical-json';
+import { AUDIT_COLUMNS, type AuditEntry } from './audit-entry';
+
+/** What Postgres adds to an entry: its number, and its time as {@link AT_TEXT} writes it. */
+export interface EntryStamp {
+  readonly seq: number;
+  readonly at: string;
+}
+
+/** All columns of an audit entry: what a seal vouches for. */
+export interface SealedFields extends AuditEntry, EntryStamp {}
+
+/** The columns of {@link SealedFields}, as they are named in the table. */
+export const LEAF_COLUMNS = [
+  'seq',
+  'at',
+  ...AUDIT_COLUMNS,
+] as const satisfies readonly (keyof SealedFields)[];
+
+/** The column `at` as text in UTC with microseconds, which a Date cannot hold: `2026-01-02T03:04:05.678901Z`. */
+export const AT_TEXT = `to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+
+/** What an `INSERT INTO audit_entries ... RETURNING` must return to make an {@link EntryStamp}. */
+export const RETURN_STAMP = `seq, ${AT_TEXT} AS at`;
+
+/** Names what is hashed and how; another form of entry gets another one. */
+const VERSION = 'agentos-audit-entry/1';
+/** RFC 6962, section 2.1: so that nobody can pass a node of the tree off as a leaf. */
+const LEAF_PREFIX = Buffer.from([0x00]);
+
+/** The entry as it was written, with the stamp that Postgres gave it; or a row that has more columns than are hashed. */
+export function leafRow(entry: AuditEntry, stamp: EntryStamp): SealedFields {
+  const all = { ...entry, seq: stamp.seq, at: stamp.at };
+  return Object.fromEntries(LEAF_COLUMNS.map((column) => [column, all[column]])) as unknown as SealedFields;
+}
+
+/**
+ * The leaf of an entry in the audit's Merkle tree (RFC 6962): SHA-256 of 0x00 and the canonical JSON (RFC 8785)
+ * of the version and all columns. The same for what was inserted and for what is read back: jsonb writes numbers
+ * and the order of keys in its own way, which canonical JSON undoes.
+ *
+ * @throws Error if a value has no JSON form, such as NaN
+ */
+export function leafHash(fields: SealedFields): Buffer {
+  const text = canonicalJson([VERSION, leafRow(fields, fields)]);
+  return createHash('sha256').update(LEAF_PREFIX).update(text).digest();
+}
