@@ -47,6 +47,7 @@ import { IsUUID } from 'class-validator';
 import { Action } from '../../../pipeline/catalogue/action.decorator';
 import { ActionCommand } from '../../../pipeline/catalogue/action-command';
 import type { ActionHandler } from '../../../pipeline/catalogue/action-handler';
+import { Recorded } from '../../../pipeline/catalogue/fields';
 import { AppError } from '../../../platform/errors/app-error';
 
 /** What ${name} answers. */
@@ -71,6 +72,7 @@ export interface ${command}Result {
 })
 export class ${command} extends ActionCommand<${command}Result> {
   /** Which ${subject}. */
+  @Recorded()
   @IsUUID()
   ${subject}_id!: string;
 }

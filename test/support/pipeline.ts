@@ -4,7 +4,8 @@ import {
   type ActionDeclaration,
   declarationOf,
 } from '../../src/pipeline/catalogue/action.decorator';
-import { fieldNames, payloadErrors } from '../../src/pipeline/catalogue/payload-validator';
+import { fieldNames } from '../../src/pipeline/catalogue/fields';
+import { payloadErrors } from '../../src/pipeline/catalogue/payload-validator';
 import { ROLES, type Role } from '../../src/platform/security/roles';
 import type { TestDatabase } from './database';
 import { eventually } from './eventually';

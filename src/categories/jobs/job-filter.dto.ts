@@ -12,13 +12,14 @@ import {
   Max,
   Min,
 } from 'class-validator';
-import { MayBeAbsent } from '../../pipeline/catalogue/fields';
+import { MayBeAbsent, Recorded } from '../../pipeline/catalogue/fields';
 
 const STATUSES = ['queued', 'processing', 'completed', 'failed', 'cancelled'] as const;
 
 /** Which jobs. All of the conditions given hold. */
 export class JobFilter {
   /** In one of these states. */
+  @Recorded()
   @MayBeAbsent()
   @IsArray()
   @ArrayMinSize(1)
@@ -28,39 +29,46 @@ export class JobFilter {
   status?: (typeof STATUSES)[number][];
 
   /** Of this user. */
+  @Recorded()
   @MayBeAbsent()
   @IsUUID()
   user_id?: string;
 
   /** Whose step of this agent is running or has failed. */
+  @Recorded()
   @MayBeAbsent()
   @IsString()
   @Length(1, 100)
   agent?: string;
 
   /** With a step that waits in this queue. */
+  @Recorded()
   @MayBeAbsent()
   @IsString()
   @Length(1, 100)
   queue?: string;
 
   /** Failed with this code. */
+  @Recorded()
   @MayBeAbsent()
   @IsString()
   @Length(1, 100)
   error_code?: string;
 
   /** Created at or after this time. */
+  @Recorded()
   @MayBeAbsent()
   @IsISO8601({ strict: true, strictSeparator: true })
   created_after?: string;
 
   /** Created before this time. */
+  @Recorded()
   @MayBeAbsent()
   @IsISO8601({ strict: true, strictSeparator: true })
   created_before?: string;
 
   /** At most so many, the oldest first. */
+  @Recorded()
   @MayBeAbsent()
   @IsInt()
   @Min(1)

@@ -1,7 +1,9 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { Scrubber } from '../../platform/security/scrub';
 import { SigningKeys } from '../../platform/security/signing-keys';
+import type { CommandClass } from '../catalogue/action.decorator';
 import { storableText } from './audit-entry';
+import { recordable } from './recordable';
 
 /** Makes what people send fit to be kept: without secrets, personal data as pseudonyms. */
 @Injectable()
@@ -14,9 +16,12 @@ export class PayloadScrubber implements OnModuleInit {
     this.scrubber = new Scrubber(this.keys.secret('pseudonyms'));
   }
 
-  /** The storable copy of a payload. */
-  payload(payload: unknown): unknown {
-    return this.ready().scrub(payload) ?? null;
+  /**
+   * The storable copy of a payload: of what the command marks as recorded, scrubbed. All else is masked, or
+   * dropped where the command does not know it; without a command that is everything.
+   */
+  payload(payload: unknown, command?: CommandClass): unknown {
+    return this.ready().scrub(recordable(payload, command)) ?? null;
   }
 
   /** The storable copy of a sentence. */

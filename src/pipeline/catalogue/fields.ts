@@ -1,5 +1,6 @@
-import { ValidateIf, type ValidationOptions } from 'class-validator';
-import type { CommandClass } from './action.decorator';
+import type { Type } from '@nestjs/common';
+import { defaultMetadataStorage } from 'class-transformer/cjs/storage';
+import { getMetadataStorage, ValidateIf, type ValidationOptions } from 'class-validator';
 
 const RECORDED = Symbol('agentos:recorded');
 
@@ -22,7 +23,18 @@ export function Recorded(): PropertyDecorator {
   };
 }
 
-/** The fields of a command that are marked as {@link Recorded}. */
-export function recordedFields(command: CommandClass): Set<string> {
-  return new Set((Reflect.getMetadata(RECORDED, command.prototype as object) ?? []) as string[]);
+/** The fields of a command, or of a class nested in one, that are marked as {@link Recorded}. */
+export function recordedFields(type: Type): Set<string> {
+  return new Set((Reflect.getMetadata(RECORDED, type.prototype as object) ?? []) as string[]);
+}
+
+/** The names of the fields that a command, or a class nested in one, takes. */
+export function fieldNames(type: Type): Set<string> {
+  const metadata = getMetadataStorage().getTargetValidationMetadatas(type, '', false, false);
+  return new Set(metadata.map((one) => one.propertyName));
+}
+
+/** The class that a field's value, or each of its items, is made of by `@Type`; undefined for plain values. */
+export function nestedType(type: Type, name: string): Type | undefined {
+  return defaultMetadataStorage.findTypeMetadata(type, name)?.typeFunction() as Type | undefined;
 }

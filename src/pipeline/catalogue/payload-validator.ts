@@ -1,9 +1,10 @@
 import { plainToInstance } from 'class-transformer';
-import { getMetadataStorage, validateSync } from 'class-validator';
+import { validateSync } from 'class-validator';
 import type { FieldError } from '../../platform/errors/app-error';
 import { fieldErrors } from '../../platform/errors/field-errors';
 import type { CommandClass } from './action.decorator';
 import type { ActionCommand } from './action-command';
+import { fieldNames } from './fields';
 
 /**
  * Keys that class-transformer drops without a word, so that the check for unknown fields never sees them.
@@ -20,12 +21,6 @@ const SILENTLY_DROPPED = new Set([
 
 /** What came of a payload: the command, or everything that is wrong with it. */
 export type Validated = { command: ActionCommand<unknown> } | { errors: FieldError[] };
-
-/** The names of the fields that a command takes. */
-export function fieldNames(command: CommandClass): Set<string> {
-  const metadata = getMetadataStorage().getTargetValidationMetadatas(command, '', false, false);
-  return new Set(metadata.map((one) => one.propertyName));
-}
 
 /** Makes a command of a payload, strictly: no unknown field, no conversion of types, defaults filled in. */
 export function validatePayload(command: CommandClass, payload: unknown): Validated {

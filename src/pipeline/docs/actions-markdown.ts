@@ -1,7 +1,7 @@
 import type { Catalogue } from '../catalogue/catalogue';
 import { type CatalogueEntry, isAbortable } from '../catalogue/catalogue-entry';
 import { CATEGORIES } from '../catalogue/category.decorator';
-import { fieldNames } from '../catalogue/payload-validator';
+import { fieldNames } from '../catalogue/fields';
 import { COMMON_ERRORS, errorsOf, exampleRequest, limitOf } from './action-facts';
 
 /** docs/actions.md: what every action does, who may run it, and what it answers. */

@@ -1,7 +1,7 @@
 import type { Type } from '@nestjs/common';
-import { defaultMetadataStorage } from 'class-transformer/cjs/storage';
 import { getMetadataStorage } from 'class-validator';
 import type { ValidationMetadata } from 'class-validator/types/metadata/ValidationMetadata';
+import { nestedType } from '../catalogue/fields';
 
 /** A JSON schema, as far as payloads need it. */
 export interface PayloadSchema {
@@ -92,7 +92,7 @@ function fieldSchema(
   for (const rule of rules) {
     if (rule.type === 'conditionalValidation') continue;
     if (rule.type === 'nestedValidation') {
-      Object.assign(rule.each ? items : schema, payloadSchema(nestedType(target, name), described));
+      Object.assign(rule.each ? items : schema, payloadSchema(requiredType(target, name), described));
       continue;
     }
     const toSchema = RULES[rule.name ?? ''];
@@ -107,8 +107,8 @@ function fieldSchema(
   return Object.keys(items).length > 0 ? { ...schema, type: 'array', items } : schema;
 }
 
-function nestedType(target: Type, name: string): Type {
-  const found = defaultMetadataStorage.findTypeMetadata(target, name)?.typeFunction() as Type | undefined;
+function requiredType(target: Type, name: string): Type {
+  const found = nestedType(target, name);
   if (!found) throw new Error(`${target.name}.${name} is nested: say of which class with @Type(() => ...).`);
   return found;
 }

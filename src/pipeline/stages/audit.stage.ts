@@ -5,6 +5,7 @@ import { errorAnswer } from '../answers';
 import { auditEntry, storableText } from '../audit/audit-entry';
 import { AuditLog } from '../audit/audit-log';
 import { PayloadScrubber } from '../audit/payload-scrubber';
+import type { CommandClass } from '../catalogue/action.decorator';
 import { denialsTotal } from '../metrics';
 import type { ActionAnswer, Run, Stage } from '../run';
 
@@ -48,7 +49,7 @@ export class AuditStage implements Stage {
       actor_id: run.actor.userId,
       actor_role: run.actor.role,
       action: known?.name ?? null,
-      payload: this.payload(run),
+      payload: this.payload(run, known?.command),
       status: error.status,
       error_code: error.code,
       reason: this.scrubber.text(options?.reason),
@@ -59,11 +60,11 @@ export class AuditStage implements Stage {
     });
   }
 
-  private payload(run: Run): unknown {
+  private payload(run: Run, command: CommandClass | undefined): unknown {
     const text = JSON.stringify(run.payload ?? null);
     return text.length > MAX_PAYLOAD
       ? { omitted: 'too large', characters: text.length }
-      : this.scrubber.payload(run.payload);
+      : this.scrubber.payload(run.payload, command);
   }
 }
 

@@ -6,6 +6,7 @@ import { JobsService } from '../../../media/jobs/jobs.service';
 import { Action } from '../../../pipeline/catalogue/action.decorator';
 import { ActionCommand } from '../../../pipeline/catalogue/action-command';
 import type { ActionHandler } from '../../../pipeline/catalogue/action-handler';
+import { Recorded } from '../../../pipeline/catalogue/fields';
 
 @Action({
   name: 'job.cancel',
@@ -24,6 +25,7 @@ import type { ActionHandler } from '../../../pipeline/catalogue/action-handler';
 })
 export class CancelJob extends ActionCommand<CancelResult> {
   /** The job to cancel. */
+  @Recorded()
   @IsUUID()
   job_id!: string;
 }

@@ -5,7 +5,7 @@ import { IsBoolean, IsIn, IsObject, ValidateNested } from 'class-validator';
 import { Action } from '../../../pipeline/catalogue/action.decorator';
 import { ActionCommand } from '../../../pipeline/catalogue/action-command';
 import type { ActionHandler } from '../../../pipeline/catalogue/action-handler';
-import { MayBeAbsent } from '../../../pipeline/catalogue/fields';
+import { MayBeAbsent, Recorded } from '../../../pipeline/catalogue/fields';
 import { EXPORT_FORMATS, type ExportFormat } from '../export-format';
 import { type JobExport, JobExporter } from '../job-exporter';
 import { JobFilter } from '../job-filter.dto';
@@ -26,6 +26,7 @@ import { JobFilter } from '../job-filter.dto';
 })
 export class ExportJobs extends ActionCommand<JobExport> {
   /** Which jobs; all, if not given. */
+  @Recorded()
   @MayBeAbsent()
   @IsObject()
   @ValidateNested()
@@ -33,11 +34,13 @@ export class ExportJobs extends ActionCommand<JobExport> {
   filter: JobFilter = new JobFilter();
 
   /** Of the file. */
+  @Recorded()
   @MayBeAbsent()
   @IsIn(EXPORT_FORMATS)
   format: ExportFormat = 'csv';
 
   /** Whether the steps of each job are in it. */
+  @Recorded()
   @MayBeAbsent()
   @IsBoolean()
   include_steps = false;

@@ -6,7 +6,7 @@ import { JobsService } from '../../../media/jobs/jobs.service';
 import { Action } from '../../../pipeline/catalogue/action.decorator';
 import { ActionCommand } from '../../../pipeline/catalogue/action-command';
 import type { ActionHandler } from '../../../pipeline/catalogue/action-handler';
-import { MayBeAbsent } from '../../../pipeline/catalogue/fields';
+import { MayBeAbsent, Recorded } from '../../../pipeline/catalogue/fields';
 
 @Action({
   name: 'job.retry',
@@ -25,10 +25,12 @@ import { MayBeAbsent } from '../../../pipeline/catalogue/fields';
 })
 export class RetryJob extends ActionCommand<RetryResult> {
   /** The job to queue again. */
+  @Recorded()
   @IsUUID()
   job_id!: string;
 
   /** Where to go on from. */
+  @Recorded()
   @MayBeAbsent()
   @IsIn(['failed_step', 'start'])
   from: RetryFrom = 'failed_step';

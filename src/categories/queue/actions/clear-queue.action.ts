@@ -7,6 +7,7 @@ import { Action } from '../../../pipeline/catalogue/action.decorator';
 import { ActionCommand } from '../../../pipeline/catalogue/action-command';
 import type { PreviewingHandler } from '../../../pipeline/catalogue/action-handler';
 import { mayStop } from '../../../pipeline/catalogue/stopped-early';
+import { Recorded } from '../../../pipeline/catalogue/fields';
 import type { Preview } from '../../../pipeline/preview/preview';
 import { type Drift, driftOf, QueueContents } from '../queue-contents';
 
@@ -41,6 +42,7 @@ export interface QueueCleared {
 })
 export class ClearQueue extends ActionCommand<QueueCleared> {
   /** The queue's name. */
+  @Recorded()
   @IsString()
   @Length(1, 100)
   queue!: string;

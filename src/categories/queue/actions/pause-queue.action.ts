@@ -5,6 +5,7 @@ import { QueueAdmin } from '../../../media/flow/queues/queue-admin.service';
 import { Action } from '../../../pipeline/catalogue/action.decorator';
 import { ActionCommand } from '../../../pipeline/catalogue/action-command';
 import type { ActionHandler } from '../../../pipeline/catalogue/action-handler';
+import { Recorded } from '../../../pipeline/catalogue/fields';
 import { type QueuesPaused, queuesPaused } from '../queues-paused';
 
 @Action({
@@ -23,6 +24,7 @@ import { type QueuesPaused, queuesPaused } from '../queues-paused';
 })
 export class PauseQueue extends ActionCommand<QueuesPaused> {
   /** A queue's name, or all. */
+  @Recorded()
   @IsString()
   @Length(1, 100)
   queue!: string;

@@ -4,7 +4,7 @@ import { IsBoolean, IsISO8601, IsString, MaxLength } from 'class-validator';
 import { Action } from '../../../pipeline/catalogue/action.decorator';
 import { ActionCommand } from '../../../pipeline/catalogue/action-command';
 import type { PreviewingHandler } from '../../../pipeline/catalogue/action-handler';
-import { MayBeAbsent } from '../../../pipeline/catalogue/fields';
+import { MayBeAbsent, Recorded } from '../../../pipeline/catalogue/fields';
 import type { Preview } from '../../../pipeline/preview/preview';
 import { AppError } from '../../../platform/errors/app-error';
 import { RuntimeSettings } from '../../../platform/settings/runtime-settings';
@@ -35,17 +35,20 @@ export interface MaintenanceState {
 })
 export class ToggleMaintenance extends ActionCommand<MaintenanceState> {
   /** The opposite of what it is now, if not given. */
+  @Recorded()
   @MayBeAbsent()
   @IsBoolean()
   enabled?: boolean;
 
   /** What users are told. */
+  @Recorded()
   @MayBeAbsent()
   @IsString()
   @MaxLength(500)
   message?: string;
 
   /** When it is expected to end. */
+  @Recorded()
   @MayBeAbsent()
   @IsISO8601({ strict: true, strictSeparator: true })
   until?: string;
