@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { ManagersModule } from '../managers/managers.module';
 import { FlowModule } from '../media/flow/flow.module';
 import { UploadsModule } from '../media/uploads/uploads.module';
+import { AuditSealingModule } from '../pipeline/audit/audit-sealing.module';
 import { OperationsModule } from '../pipeline/operations/operations.module';
 import { PlatformModule } from '../platform/platform.module';
 import type { Env } from '../platform/settings/env';
@@ -20,6 +21,7 @@ export class ManagerAppModule {
         FlowModule,
         UploadsModule,
         OperationsModule,
+        AuditSealingModule,
         ...CATEGORIES,
         SsotModule,
       ],

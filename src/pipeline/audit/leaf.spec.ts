@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { createHash } from 'node:crypto';
+import { canonicalJson } from '../../platform/security/canonical-json';
 import { auditEntry } from './audit-entry';
 import { LEAF_COLUMNS, leafHash, leafRow, type SealedFields } from './leaf';
 
@@ -37,6 +38,16 @@ describe('the leaf of an audit entry', () => {
     } as unknown as SealedFields;
     expect(hex(read)).toBe(hex(row));
     expect(hex({ ...row, payload: { b: 2, a: 1 } })).toBe(hex({ ...row, payload: { a: 1, b: 2 } }));
+  });
+
+  it('is made of canonical JSON, whatever the columns hold', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.string({ unit: 'binary' }), fc.integer(), (payload, text, status) => {
+        const fields = { ...row, payload, reason: text.toWellFormed(), status };
+        const canonical = `\0${canonicalJson(['agentos-audit-entry/1', fields])}`;
+        expect(hex(fields)).toBe(createHash('sha256').update(canonical).digest('hex'));
+      }),
+    );
   });
 
   it('survives any journey through JSON', () => {

@@ -4,7 +4,7 @@ import { auditEntry, type RequestOrigin, storableText } from './audit-entry';
 import { AuditLog } from './audit-log';
 
 /** What somebody in charge of security wants to be told at once. */
-export type SecurityEventKind = 'account_locked' | 'refresh_token_reused' | 'ip_denied';
+export type SecurityEventKind = 'account_locked' | 'refresh_token_reused' | 'ip_denied' | 'audit_broken';
 
 /** One such event. */
 export interface SecurityEvent {

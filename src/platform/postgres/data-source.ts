@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import type { DataSourceOptions } from 'typeorm';
 import { types } from 'pg';
 import { InitialSchema1763700000000 } from './migrations/1763700000000-initial-schema';
+import { AuditSeals1764070000000 } from './migrations/1764070000000-audit-seals';
 import { TraceParents1764070300000 } from './migrations/1764070300000-trace-parents';
 import { Operations1764086400000 } from './migrations/1764086400000-operations';
 
@@ -9,7 +10,12 @@ import { Operations1764086400000 } from './migrations/1764086400000-operations';
 types.setTypeParser(types.builtins.INT8, Number);
 
 /** All migrations, oldest first. A new one is added here. */
-export const MIGRATIONS = [InitialSchema1763700000000, TraceParents1764070300000, Operations1764086400000];
+export const MIGRATIONS = [
+  InitialSchema1763700000000,
+  AuditSeals1764070000000,
+  TraceParents1764070300000,
+  Operations1764086400000,
+];
 
 /** How to connect to Postgres at `url`, with at most `poolSize` connections. */
 export function dataSourceOptions(url: string, poolSize = 10): DataSourceOptions {

@@ -70,15 +70,16 @@ async function pemFiles(dir: string): Promise<string[]> {
   return (await readdir(dir)).filter((name) => /^jwt-.*\.pem$/.test(name)).sort();
 }
 
-async function readKey(path: string): Promise<SigningKey> {
+/** Reads an Ed25519 key pair. @throws if it is not a private key in PEM */
+export async function readKey(path: string): Promise<SigningKey> {
   const privateKey = createPrivateKey(await readFile(path));
   const publicKey = createPublicKey(privateKey);
   const der = publicKey.export({ type: 'spki', format: 'der' });
   return { kid: createHash('sha256').update(der).digest('base64url').slice(0, 16), privateKey, publicKey };
 }
 
-/** Writes a file unless it exists. A reader sees all of it or nothing, and of two writers one wins. */
-async function createOnce(path: string, make: () => Buffer): Promise<void> {
+/** Writes a private file unless it exists. A reader sees all of it or nothing, and of two writers one wins. */
+export async function createOnce(path: string, make: () => Buffer): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}`;
   await writeFile(temporary, make(), { mode: 0o600 });
   try {

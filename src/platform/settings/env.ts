@@ -91,6 +91,10 @@ export const ENV_SPEC = {
   AGENTOS_HOME: str({ default: '.agentos', desc: 'data, logs, keys and files of an installation' }),
   STORAGE_DIR: str({ default: '', desc: 'the blob store; empty = AGENTOS_HOME/blobs' }),
   KEYS_DIR: str({ default: '', desc: 'signing keys; empty = AGENTOS_HOME/keys' }),
+  AUDIT_CHECKPOINT_FILE: str({
+    default: '',
+    desc: 'where the audit is witnessed outside Postgres, best on another disk; empty = AGENTOS_HOME/audit/checkpoints.log',
+  }),
   WORK_DIR: str({ default: '', desc: 'scratch space of the workers; empty = AGENTOS_HOME/work' }),
   LOG_LEVEL: str({ choices: LOG_LEVELS, default: 'info', desc: 'the least level that is logged' }),
   ADMIN_IP_ALLOWLIST: list({
@@ -201,6 +205,7 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env) {
     home,
     storageDir: resolve(env.STORAGE_DIR || `${home}/blobs`),
     keysDir: resolve(env.KEYS_DIR || `${home}/keys`),
+    auditCheckpointFile: resolve(env.AUDIT_CHECKPOINT_FILE || `${home}/audit/checkpoints.log`),
     workDir: resolve(env.WORK_DIR || `${home}/work`),
     logLevel: env.LOG_LEVEL,
     adminIpAllowlist: env.ADMIN_IP_ALLOWLIST,

@@ -1,0 +1,125 @@
+import { LEAF_COLUMNS, type SealedFields } from '../leaf';
+import { parseCheckpoint } from '../seals/checkpoint';
+import { exactJson } from '../seals/exact-json';
+import type { Seal } from '../seals/seal';
+import type { AuditItem } from './verification';
+
+/** Names the form of an export. */
+export const EXPORT_FORMAT = 'agentos-audit-export/1';
+
+/** The first line of an export. */
+export interface ExportHeader {
+  readonly type: 'header';
+  readonly format: typeof EXPORT_FORMAT;
+  readonly exported_at: string;
+  /** What was asked for; the export holds the whole of each seal that has a part in it. */
+  readonly after: string | null;
+  readonly before: string | null;
+  /** The seals in it; null if there are none. */
+  readonly first_seal: number | null;
+  readonly last_seal: number | null;
+  /** The newest checkpoint of that moment, as it stands in the file of checkpoints. */
+  readonly checkpoint: string | null;
+}
+
+/** How much of what an export holds; its last line. */
+export interface ExportEnd {
+  readonly type: 'end';
+  readonly seals: number;
+  readonly entries: number;
+}
+
+/** Seals that were made so shortly before the export need not be in it, in milliseconds. */
+const MARGIN_MS = 10_000;
+const SEAL_FIELDS = [
+  'count',
+  'from_seq',
+  'gaps',
+  'key_id',
+  'leaves',
+  'number',
+  'prev',
+  'root',
+  'sealed_at',
+  'signature',
+  'to_seq',
+];
+const NUMBERS = ['count', 'from_seq', 'number', 'to_seq'];
+const ENTRY_FIELDS = [...LEAF_COLUMNS].sort();
+
+/** A line of an export, with its end. */
+export function exportLine(line: ExportHeader | ExportEnd): string {
+  return `${JSON.stringify(line)}\n`;
+}
+
+/** A seal's line; its entries follow. */
+export function sealLine({ leaves, root, prev, signature, ...seal }: Seal): string {
+  const bytes = {
+    root: root.toString('hex'),
+    prev: prev.toString('hex'),
+    signature: signature.toString('base64'),
+    leaves: leaves.toString('base64'),
+  };
+  return `${JSON.stringify({ type: 'seal', ...seal, ...bytes })}\n`;
+}
+
+/** An entry's line. */
+export function entryLine(entry: SealedFields, sealed: boolean): string {
+  return `${JSON.stringify({ type: sealed ? 'entry' : 'unsealed', ...entry })}\n`;
+}
+
+/** What a line says; undefined if that cannot be read, or it is no line of an export. */
+export function readExportLine(line: string): AuditItem | ExportEnd | undefined {
+  const value = parsed(line);
+  if (!isRecord(value)) return undefined;
+  const { type, ...rest } = value;
+  if (type === 'header') return scopeOf(rest as unknown as ExportHeader);
+  if (type === 'end') return value as unknown as ExportEnd;
+  if (type === 'seal' && hasFields(rest, SEAL_FIELDS) && NUMBERS.every((field) => isNumber(rest[field])))
+    return { type, seal: readSeal(rest) };
+  if ((type === 'entry' || type === 'unsealed') && hasFields(rest, ENTRY_FIELDS) && isNumber(rest['seq']))
+    return { type, entry: rest as unknown as SealedFields };
+  return undefined;
+}
+
+function scopeOf(header: ExportHeader): AuditItem | undefined {
+  if (header.format !== EXPORT_FORMAT || Number.isNaN(Date.parse(header.exported_at))) return undefined;
+  const readAt = new Date(Date.parse(header.exported_at) - MARGIN_MS).toISOString();
+  const checkpoint = header.checkpoint === null ? undefined : parseCheckpoint(header.checkpoint);
+  const scope = { firstSeal: header.first_seal ?? 1, lastSeal: header.last_seal ?? undefined };
+  return { type: 'scope', scope: { ...scope, toEnd: header.before === null, checkpoint, readAt } };
+}
+
+function readSeal(value: Record<string, unknown>): Seal {
+  const bytes = (field: string, encoding: 'hex' | 'base64'): Buffer =>
+    Buffer.from(String(value[field]), encoding);
+  return {
+    ...(value as unknown as Seal),
+    root: bytes('root', 'hex'),
+    prev: bytes('prev', 'hex'),
+    signature: bytes('signature', 'base64'),
+    leaves: bytes('leaves', 'base64'),
+  };
+}
+
+function hasFields(value: Record<string, unknown>, fields: readonly string[]): boolean {
+  const own = Object.keys(value).sort();
+  return own.length === fields.length && own.every((field, index) => field === fields[index]);
+}
+
+function isNumber(value: unknown): boolean {
+  return Number.isSafeInteger(value);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function parsed(line: string): unknown {
+  try {
+    return exactJson(line);
+  } catch {
+    // Said by the caller, with the number of the line.
+    return undefined;
+  }
+}

@@ -1,0 +1,43 @@
+import { type ExportEnd, readExportLine } from './export-lines';
+import type { AuditItem, AuditSource } from './verification';
+
+/** The file is not an export of the audit at all. */
+export class NotAnExport extends Error {
+  override name = 'NotAnExport';
+}
+
+/** The audit as it stands in an NDJSON export, read once, a line at a time. */
+export class ExportSource implements AuditSource {
+  constructor(private readonly lines: AsyncIterable<string>) {}
+
+  /** @throws NotAnExport if the first line is not the header of one */
+  async *items(firstSeal: number): AsyncGenerator<AuditItem> {
+    const counts = { seals: 0, entries: 0 };
+    let number = 0;
+    let end: ExportEnd | undefined;
+    let skipping = false;
+    for await (const line of this.lines) {
+      number += 1;
+      const item = readExportLine(line);
+      if (number === 1 && item?.type !== 'scope')
+        throw new NotAnExport('The file does not begin like an NDJSON export of the audit.');
+      if (item?.type === 'seal') counts.seals += 1;
+      if (item?.type === 'entry' || item?.type === 'unsealed') counts.entries += 1;
+      if (end || !item || (item.type === 'scope' && number > 1))
+        yield { type: 'damaged', message: `Line ${number} of the export cannot be read.` };
+      else if (item.type === 'end') end = item as ExportEnd;
+      else {
+        if (item.type === 'seal') skipping = item.seal.number < firstSeal;
+        else if (item.type === 'unsealed') skipping = false;
+        if (!skipping || item.type === 'scope') yield item;
+      }
+    }
+    if (number === 0) throw new NotAnExport('The file is empty.');
+    if (end?.seals !== counts.seals || end.entries !== counts.entries)
+      yield {
+        type: 'damaged',
+        message: 'The export is not complete: its last line does not count what it holds.',
+      };
+    yield { type: 'end' };
+  }
+}
