@@ -29,12 +29,9 @@ const VERSION = 'agentos-audit-entry/1';
 /** RFC 6962, section 2.1: so that nobody can pass a node of the tree off as a leaf. */
 const LEAF_PREFIX = Buffer.from([0x00]);
 
-/** The entry as it was written, with the stamp that Postgres gave it; or a row that has more columns than are hashed. */
+/** The entry as it was written, with the stamp that Postgres gave it. */
 export function leafRow(entry: AuditEntry, { seq, at }: EntryStamp): SealedFields {
-  const all: SealedFields = { ...entry, seq, at };
-  const row: Partial<Record<keyof SealedFields, unknown>> = {};
-  for (const column of LEAF_COLUMNS) row[column] = all[column];
-  return row as unknown as SealedFields;
+  return { ...entry, seq, at };
 }
 
 /** Canonical JSON has keys in this order. */

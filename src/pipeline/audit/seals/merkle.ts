@@ -53,7 +53,7 @@ export function rootFromProof(
 
 /** Leaf hashes as they are stored: one after the other. */
 export function joinLeaves(leaves: readonly Buffer[]): Buffer {
-  return Buffer.concat(leaves as Buffer[]);
+  return Buffer.concat(leaves);
 }
 
 /** The leaf hashes in a stored list; what is left over at the end of a broken one is left out. */

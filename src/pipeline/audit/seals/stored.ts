@@ -1,5 +1,5 @@
 import type { Tx } from '../../../platform/postgres/db';
-import { AT_TEXT, LEAF_COLUMNS, leafRow, type SealedFields } from '../leaf';
+import { AT_TEXT, LEAF_COLUMNS, type SealedFields } from '../leaf';
 import { exactJson, jsonText } from './exact-json';
 import type { Seal } from './seal';
 
@@ -133,7 +133,7 @@ export async function storeSeal(tx: Tx, seal: Seal): Promise<void> {
 
 function readEntry(row: EntryRow): SealedFields {
   const [payload, detail] = [row.payload, row.detail].map((text) => (text === null ? null : exactJson(text)));
-  return leafRow({ ...row, payload, detail }, row);
+  return { ...row, payload, detail };
 }
 
 function readSeal(row: SealRow): Seal {
