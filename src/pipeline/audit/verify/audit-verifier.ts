@@ -15,6 +15,8 @@ interface ChainEnd {
   readonly finding?: Finding;
 }
 
+type SeqRange = readonly [from: number, to: number];
+
 /** What a verification may be told of while it goes on. */
 export interface VerifyOptions {
   /** Go on from this seal instead of the first. */
@@ -95,9 +97,9 @@ export class AuditVerifier {
     this.checkMissing(seal, previous);
     const expected = this.expectedPrev(seal, previous);
     const linked = expected === undefined || seal.prev.equals(expected);
+    const seqs = rangeOf(seal, previous);
     const forged = this.signatureFault(seal);
-    if (forged) return this.forged(seal, forged, expected && linked ? previous : undefined);
-    const seqs = [seal.from_seq, seal.to_seq] as const;
+    if (forged) return this.forged(seal, seqs, forged, expected && linked ? previous : undefined);
     // If the seal before was found to be false, it is that one which does not fit.
     if (!linked && !previous?.finding)
       return this.findings.add(
@@ -106,7 +108,7 @@ export class AuditVerifier {
         seqs,
         `Seal ${seal.number} does not follow from seal ${seal.number - 1}.`,
       );
-    return this.checkWitness(seal, hash);
+    return this.checkWitness(seal, seqs, hash);
   }
 
   /** What the seal must name as the one before; undefined if that is not known. */
@@ -139,31 +141,29 @@ export class AuditVerifier {
   }
 
   /** One false seal may have been altered; one that builds upon another false one was made by the same hand. */
-  private forged(seal: Seal, fault: string, linkedTo: ChainEnd | undefined): Finding {
+  private forged(seal: Seal, seqs: SeqRange, fault: string, linkedTo: ChainEnd | undefined): Finding {
     const before = linkedTo?.finding;
     if (before) {
       before.kind = 'chain_rewritten';
-      before.to_seq = seal.to_seq;
+      before.to_seq = seqs[1];
       before.message = `From seal ${before.seal} to ${seal.number} the seals were replaced by others: seal ${seal.number} ${fault}.`;
       return before;
     }
     const kind = this.keys.has(seal.key_id) ? 'seal_altered' : 'chain_rewritten';
-    return this.findings.add(
-      kind,
-      seal.number,
-      [seal.from_seq, seal.to_seq],
-      `Seal ${seal.number} ${fault}.`,
-    );
+    return this.findings.add(kind, seal.number, seqs, `Seal ${seal.number} ${fault}.`);
   }
 
-  private checkWitness(seal: Seal, hash: Buffer): Finding | undefined {
+  private checkWitness(seal: Seal, seqs: SeqRange, hash: Buffer): Finding | undefined {
     const checkpoint = this.witnesses.of(seal.number);
     if (!checkpoint || checkpoint.hash.equals(hash)) return undefined;
-    if (!this.isGenuine(checkpoint)) return this.checkpointAltered(checkpoint);
+    if (!this.isGenuine(checkpoint)) {
+      this.checkpointAltered(checkpoint);
+      return undefined;
+    }
     return this.findings.add(
       'chain_rewritten',
       seal.number,
-      [seal.from_seq, seal.to_seq],
+      seqs,
       `Seal ${seal.number} is not the one that its checkpoint names.`,
     );
   }
@@ -227,8 +227,8 @@ export class AuditVerifier {
     this.findings.add('slipped_in', null, [seq, seq], `Entry ${seq} was slipped in: ${why}.`);
   }
 
-  private checkpointAltered({ number }: Checkpoint): Finding {
-    return this.findings.add(
+  private checkpointAltered({ number }: Checkpoint): void {
+    this.findings.add(
       'checkpoint_altered',
       number,
       null,
@@ -256,4 +256,11 @@ export class AuditVerifier {
       findings_total: this.findings.total,
     };
   }
+}
+
+/** The entries that a seal is about. Where it begins is not taken from the seal, if that can be helped: it may be false. */
+function rangeOf(seal: Seal, previous: ChainEnd | undefined): SeqRange {
+  const follows = previous?.number === seal.number - 1;
+  const from = follows ? previous.toSeq + 1 : seal.number === 1 ? 1 : seal.from_seq;
+  return [from, Math.max(from, seal.to_seq)];
 }
