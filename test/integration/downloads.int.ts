@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { v7 as uuidv7 } from 'uuid';
-import { DownloadLinks } from '../../src/media/clips/download-links';
+import { DownloadLinks } from '../../src/platform/storage/download-links';
 import { signToken } from '../../src/platform/security/signed-token';
 import { SigningKeys } from '../../src/platform/security/signing-keys';
 import { BlobStore } from '../../src/platform/storage/blob-store';

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
-import { ClipsModule } from '../../media/clips/clips.module';
 import { FlowModule } from '../../media/flow/flow.module';
 import { Category } from '../../pipeline/catalogue/category.decorator';
+import { ExportsModule } from '../../pipeline/exports/exports.module';
 import { CancelJobHandler } from './actions/cancel-job.action';
 import { ExportJobsHandler } from './actions/export-jobs.action';
 import { RetryJobHandler } from './actions/retry-job.action';
@@ -13,5 +13,5 @@ const ACTIONS = [CancelJobHandler, ExportJobsHandler, RetryJobHandler];
 
 /** Actions on jobs. */
 @Category('jobs')
-@Module({ imports: [FlowModule, ClipsModule], providers: [JobRows, JobExporter, ...ACTIONS] })
+@Module({ imports: [FlowModule, ExportsModule], providers: [JobRows, JobExporter, ...ACTIONS] })
 export class JobsCategory {}

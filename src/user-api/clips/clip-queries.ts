@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { DownloadLinks } from '../../media/clips/download-links';
+import { DownloadLinks } from '../../platform/storage/download-links';
 import { Db } from '../../platform/postgres/db';
 import type { ClipReasonView, ClipVariantView, ClipView } from './clips.dto';
 

@@ -1,7 +1,7 @@
 import { Controller, Get, Inject, Param, Query, Req, Res } from '@nestjs/common';
 import { ApiHeader, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { DownloadLinks } from '../../media/clips/download-links';
+import { DownloadLinks } from '../../platform/storage/download-links';
 import { AppError } from '../../platform/errors/app-error';
 import { Public } from '../../platform/http/access';
 import { ApiPublicErrors } from '../../platform/http/api-errors';

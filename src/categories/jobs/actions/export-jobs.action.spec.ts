@@ -1,15 +1,16 @@
 import type { ActionContext } from '../../../pipeline/catalogue/action-command';
 import { validatePayload, payloadErrors } from '../../../pipeline/catalogue/payload-validator';
-import type { ExportOrder, JobExport, JobExporter } from '../job-exporter';
+import type { ExportedFile } from '../../../pipeline/exports/export-writer';
+import type { JobExportOrder, JobExporter } from '../job-exporter';
 import { ExportJobs, ExportJobsHandler } from './export-jobs.action';
 
 describe('job.export', () => {
   it('exports everything as CSV if nothing else is asked for', async () => {
-    const orders: ExportOrder[] = [];
+    const orders: JobExportOrder[] = [];
     const exporter = {
-      export: (order: ExportOrder) => {
+      export: (order: JobExportOrder) => {
         orders.push(order);
-        return Promise.resolve({} as JobExport);
+        return Promise.resolve({} as ExportedFile);
       },
     } as unknown as JobExporter;
     const validated = validatePayload(ExportJobs, {});

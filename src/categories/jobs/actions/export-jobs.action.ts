@@ -6,8 +6,9 @@ import { Action } from '../../../pipeline/catalogue/action.decorator';
 import { ActionCommand } from '../../../pipeline/catalogue/action-command';
 import type { ActionHandler } from '../../../pipeline/catalogue/action-handler';
 import { MayBeAbsent, Recorded } from '../../../pipeline/catalogue/fields';
-import { EXPORT_FORMATS, type ExportFormat } from '../export-format';
-import { type JobExport, JobExporter } from '../job-exporter';
+import { EXPORT_FORMATS, type ExportFormat } from '../../../pipeline/exports/export-format';
+import type { ExportedFile } from '../../../pipeline/exports/export-writer';
+import { JobExporter } from '../job-exporter';
 import { JobFilter } from '../job-filter.dto';
 
 @Action({
@@ -24,7 +25,7 @@ import { JobFilter } from '../job-filter.dto';
   example: { filter: { status: ['failed'], limit: 1000 }, format: 'csv', include_steps: false },
   since: '1.0',
 })
-export class ExportJobs extends ActionCommand<JobExport> {
+export class ExportJobs extends ActionCommand<ExportedFile> {
   /** Which jobs; all, if not given. */
   @Recorded()
   @MayBeAbsent()
@@ -50,7 +51,7 @@ export class ExportJobs extends ActionCommand<JobExport> {
 export class ExportJobsHandler implements ActionHandler<ExportJobs> {
   constructor(@Inject(JobExporter) private readonly exporter: JobExporter) {}
 
-  execute({ filter, format, include_steps, context }: ExportJobs): Promise<JobExport> {
+  execute({ filter, format, include_steps, context }: ExportJobs): Promise<ExportedFile> {
     return this.exporter.export({ filter, format, includeSteps: include_steps }, context);
   }
 }

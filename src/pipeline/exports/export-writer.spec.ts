@@ -1,20 +1,15 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { DownloadLinks } from '../../media/clips/download-links';
-import type { ActionContext } from '../../pipeline/catalogue/action-command';
-import { NO_CHECKPOINT } from '../../pipeline/catalogue/checkpoint';
-import { ClaimLost } from '../../pipeline/executions/lease-keeper';
 import type { Db, Tx } from '../../platform/postgres/db';
 import type { BlobStore } from '../../platform/storage/blob-store';
-import { JobExporter } from './job-exporter';
-import { JobFilter } from './job-filter.dto';
-import type { ExportedJob, JobRows } from './job-rows';
+import type { DownloadLinks } from '../../platform/storage/download-links';
+import type { ActionContext } from '../catalogue/action-command';
+import { NO_CHECKPOINT } from '../catalogue/checkpoint';
+import { ClaimLost } from '../executions/lease-keeper';
+import { type ExportOrder, type ExportPart, ExportWriter } from './export-writer';
 
-const JOB = { job_id: 'j', title: 'A job' } as ExportedJob;
-const ORDER = { filter: new JobFilter(), format: 'ndjson' as const, includeSteps: false };
-
-describe('an export of jobs', () => {
+describe('an export', () => {
   let folder: string;
   let stored: Set<string>;
 
@@ -24,17 +19,18 @@ describe('an export of jobs', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** An exporter of two pages with a job each. */
-  function exporter(afterPage: () => void = () => undefined): JobExporter {
-    const rows = {
-      count: () => Promise.resolve(2),
-      pages: async function* () {
-        for (let page = 0; page < 2; page++) {
-          yield await Promise.resolve([JOB]);
-          afterPage();
-        }
-      },
-    } as unknown as JobRows;
+  /** An order of two parts with a row each. */
+  function order(afterPart: () => void = () => undefined): ExportOrder {
+    async function* parts(): AsyncGenerator<ExportPart> {
+      for (let part = 0; part < 2; part++) {
+        yield await Promise.resolve({ text: `{"part":${part}}\n`, rows: 1 });
+        afterPart();
+      }
+    }
+    return { name: 'things', format: 'ndjson', total: 2, parts: parts() };
+  }
+
+  function writer(): ExportWriter {
     const blobs = {
       tempDir: () => Promise.resolve(folder),
       put: (key: string) => Promise.resolve(stored.add(key)),
@@ -45,7 +41,7 @@ describe('an export of jobs', () => {
       transaction: (work: (tx: Tx) => Promise<void>) =>
         work({ execute: () => Promise.resolve(1) } as unknown as Tx),
     } as Db;
-    return new JobExporter(rows, blobs, links, db);
+    return new ExportWriter(blobs, links, db);
   }
   const context = (more: Partial<ActionContext> = {}) =>
     ({
@@ -57,30 +53,33 @@ describe('an export of jobs', () => {
       ...more,
     }) as ActionContext;
 
-  it('stops after a page, says how far it was, and leaves nothing behind', async () => {
+  it('stops after a part, says how far it was, and leaves nothing behind', async () => {
     const abort = new AbortController();
-    const work = exporter(() => abort.abort()).export(ORDER, context({ signal: abort.signal }));
+    const work = writer().write(
+      order(() => abort.abort()),
+      context({ signal: abort.signal }),
+    );
     await expect(work).rejects.toMatchObject({ report: { done: 1, not_done: 1 } });
     expect([[...stored], readdirSync(folder)]).toEqual([[], []]);
   });
 
   it('is what an earlier run has published, if it has', async () => {
-    const published = { artifact_id: 'a1', name: 'jobs.ndjson', rows: 2, bytes: 9, sha256: 'x' };
+    const published = { artifact_id: 'a1', name: 'things.ndjson', rows: 2, bytes: 9, sha256: 'x' };
     const checkpoint = { ...NO_CHECKPOINT, resume: () => published as never };
-    const result = await exporter().export(ORDER, context({ checkpoint }));
+    const result = await writer().write(order(), context({ checkpoint }));
     expect(result).toMatchObject({ ...published, download_url: '/a1' });
     expect([...stored]).toEqual([]);
   });
 
   it('is not published by a run that was taken for dead', async () => {
     const checkpoint = { ...NO_CHECKPOINT, save: () => Promise.reject(new ClaimLost()) };
-    await expect(exporter().export(ORDER, context({ checkpoint }))).rejects.toThrow(ClaimLost);
+    await expect(writer().write(order(), context({ checkpoint }))).rejects.toThrow(ClaimLost);
     expect([...stored]).toEqual([]);
   });
 
   it('never takes the place of another run', async () => {
-    await exporter().export(ORDER, context());
-    await exporter().export(ORDER, context());
+    await writer().write(order(), context());
+    await writer().write(order(), context());
     expect(stored.size).toBe(2);
   });
 });

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { SigningKeys } from '../../platform/security/signing-keys';
-import { signToken, verifyToken } from '../../platform/security/signed-token';
-import { ENV, type Env } from '../../platform/settings/env';
+import { SigningKeys } from '../security/signing-keys';
+import { signToken, verifyToken } from '../security/signed-token';
+import { ENV, type Env } from '../settings/env';
 
 const HOUR_MS = 3_600_000;
 /** A link is good for at least so long. */

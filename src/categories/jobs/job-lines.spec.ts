@@ -1,4 +1,4 @@
-import { harmlessCell, header, lines } from './export-format';
+import { header, lines } from './job-lines';
 import type { ExportedJob } from './job-rows';
 
 const JOB: ExportedJob = {
@@ -15,35 +15,6 @@ const JOB: ExportedJob = {
   started_at: null,
   finished_at: null,
 };
-
-describe('a cell', () => {
-  it.each([
-    '=HYPERLINK("x")',
-    '+1+1',
-    '-1+1',
-    '@SUM(A1)',
-    '\t=1',
-    '\r=1',
-    ' =1',
-    '\uff1d1',
-    '\uff0b1',
-    '\u200b=1',
-  ])('that a spreadsheet would run (%j) is neutralised', (value) => {
-    expect(harmlessCell(value)).toBe(`'${value}`);
-  });
-
-  it.each(['-5', '-5.25', '12', 'text', 'a=b', '', 'x-y'])(
-    'that is harmless (%j) stays as it is',
-    (value) => {
-      expect(harmlessCell(value)).toBe(value);
-    },
-  );
-
-  it('that is a number stays a number', () => {
-    expect(harmlessCell(-5)).toBe(-5);
-    expect(harmlessCell(null)).toBeNull();
-  });
-});
 
 describe('an export', () => {
   it('is CSV by RFC 4180', () => {
