@@ -5,6 +5,7 @@ import { CqrsModule } from '@nestjs/cqrs';
 import { RedisService } from '../platform/redis/redis.service';
 import { PermissionsService } from './access/permissions.service';
 import { AuditLog } from './audit/audit-log';
+import { AuditProofs } from './audit/audit-proofs';
 import { PayloadScrubber } from './audit/payload-scrubber';
 import { SecurityEvents } from './audit/security-events';
 import { Bulkheads } from './breaker/bulkheads';
@@ -46,6 +47,7 @@ import { PreviewTokens } from './preview/preview-tokens';
     Catalogue,
     PermissionsService,
     AuditLog,
+    AuditProofs,
     SecurityEvents,
     PayloadScrubber,
     RateLimiter,
@@ -74,6 +76,7 @@ import { PreviewTokens } from './preview/preview-tokens';
     Catalogue,
     PermissionsService,
     AuditLog,
+    AuditProofs,
     SecurityEvents,
     RateLimiter,
     ExecutionTiming,

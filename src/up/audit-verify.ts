@@ -70,8 +70,7 @@ async function offlineTask(file: string, { publicKeys, checkpoints }: Options): 
   const keys = await Promise.all(publicKeys.map(readPublicKey));
   // Named on the command line, so it must be there.
   if (checkpoints) await (await open(checkpoints)).close();
-  const exported = await open(file);
-  return { source: new ExportSource(exported.readLines()), keys, checkpoints, close: () => exported.close() };
+  return { source: new ExportSource(linesOf(file)), keys, checkpoints, close: () => Promise.resolve() };
 }
 
 async function onlineTask({ publicKeys, checkpoints }: Options): Promise<Task> {
@@ -94,6 +93,11 @@ async function onlineTask({ publicKeys, checkpoints }: Options): Promise<Task> {
     checkpoints: checkpoints ?? env.auditCheckpointFile,
     close: () => connection.destroy(),
   };
+}
+
+async function* linesOf(path: string): AsyncGenerator<string> {
+  // Read as soon as it is made: lines that nobody waits for yet would be lost.
+  yield* (await open(path)).readLines();
 }
 
 async function* noCheckpoints(): AsyncGenerator<never> {}
@@ -125,6 +129,8 @@ function describe(result: Verification): string {
 }
 
 async function main(): Promise<void> {
+  // Whatever ends this program before it has come to a result, it is not that the audit is intact.
+  process.exitCode = 2;
   const options = readOptions(process.argv.slice(2));
   const task =
     options.export === undefined ? await onlineTask(options) : await offlineTask(options.export, options);

@@ -5,11 +5,15 @@ export interface RequestOrigin {
   readonly userAgent: string | null;
 }
 
+/** What an entry says that something came to. */
+export const AUDIT_OUTCOMES = ['pending', 'succeeded', 'failed', 'denied', 'unknown', 'aborted'] as const;
+export type AuditOutcome = (typeof AUDIT_OUTCOMES)[number];
+
 /** What an audit entry says apart from its number and time, which Postgres sets. */
 export interface AuditEntry {
   readonly phase: 'intent' | 'outcome' | 'denial' | 'security';
   readonly kind: 'act' | 'preview';
-  readonly outcome: 'pending' | 'succeeded' | 'failed' | 'denied' | 'unknown' | 'aborted';
+  readonly outcome: AuditOutcome;
   readonly execution_id: string | null;
   readonly actor_id: string | null;
   readonly actor_role: string | null;

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { createHash } from 'node:crypto';
-import { inclusionProof, joinLeaves, merkleRoot, rootFromProof, splitLeaves } from './merkle';
+import { joinLeaves, merkleRoot, MerkleTree, rootFromProof, splitLeaves } from './merkle';
 
 /** The test data of Google's Certificate Transparency code: inputs, and the roots over the first 1 to 8 of them. */
 const INPUTS = [
@@ -34,6 +34,7 @@ const buffers = (leaves: Uint8Array[]): Buffer[] => leaves.map((one) => Buffer.f
 describe('the Merkle tree', () => {
   it('has the roots of RFC 6962', () => {
     expect(merkleRoot([]).toString('hex')).toBe(createHash('sha256').digest('hex'));
+    expect(new MerkleTree([]).root()).toEqual(merkleRoot([]));
     const leaves = INPUTS.map(leaf);
     const roots = ROOTS.map((_, index) => merkleRoot(leaves.slice(0, index + 1)).toString('hex'));
     expect(roots).toEqual(ROOTS);
@@ -44,8 +45,10 @@ describe('the Merkle tree', () => {
       fc.property(someLeaves, (given) => {
         const leaves = buffers(given);
         const root = merkleRoot(leaves);
+        const tree = new MerkleTree(leaves);
+        expect(tree.root()).toEqual(root);
         for (const [index, one] of leaves.entries()) {
-          const proof = inclusionProof(leaves, index);
+          const proof = tree.proof(index);
           expect(proof.length).toBeLessThanOrEqual(Math.ceil(Math.log2(leaves.length)));
           expect(rootFromProof(one, index, leaves.length, proof)).toEqual(root);
         }
@@ -61,7 +64,8 @@ describe('the Merkle tree', () => {
         const index = pick % leaves.length;
         const own = leaves[index] ?? Buffer.alloc(32);
         const root = merkleRoot(leaves);
-        const proof = inclusionProof(leaves, index);
+        const tree = new MerkleTree(leaves);
+        const proof = tree.proof(index);
         const other = flipped(own, bit);
         expect(rootFromProof(other, index, leaves.length, proof)).not.toEqual(root);
         expect(rootFromProof(own, index, leaves.length, [...proof, other])).not.toEqual(root);
@@ -76,8 +80,8 @@ describe('the Merkle tree', () => {
   });
 
   it('cannot be given a leaf that it does not have', () => {
-    expect(() => inclusionProof([leaf('00')], 1)).toThrow(RangeError);
-    expect(() => inclusionProof([], 0)).toThrow(RangeError);
+    expect(() => new MerkleTree([leaf('00')]).proof(1)).toThrow(RangeError);
+    expect(() => new MerkleTree([]).proof(0)).toThrow(RangeError);
   });
 
   it('keeps its leaves in one piece', () => {

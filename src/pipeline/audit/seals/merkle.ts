@@ -15,19 +15,49 @@ export function merkleRoot(leaves: readonly Buffer[]): Buffer {
   return node(merkleRoot(leaves.slice(0, middle)), merkleRoot(leaves.slice(middle)));
 }
 
-/**
- * What proves that the leaf at `index` is in the tree, from the leaf up (RFC 6962, section 2.1.1).
- *
- * @throws RangeError if there is no such leaf
- */
-export function inclusionProof(leaves: readonly Buffer[], index: number): Buffer[] {
-  if (!(index >= 0 && index < leaves.length)) throw new RangeError(`There is no leaf ${index}`);
-  if (leaves.length === 1) return [];
-  const middle = splitPoint(leaves.length);
-  const [left, right] = [leaves.slice(0, middle), leaves.slice(middle)];
-  return index < middle
-    ? [...inclusionProof(left, index), merkleRoot(right)]
-    : [...inclusionProof(right, index - middle), merkleRoot(left)];
+/** A Merkle tree that is asked for many proofs: each node is computed once. */
+export class MerkleTree {
+  private readonly roots = new Map<number, Buffer>();
+
+  constructor(private readonly leaves: readonly Buffer[]) {}
+
+  /** The root, as {@link merkleRoot} computes it. */
+  root(): Buffer {
+    return this.rootOf(0, this.leaves.length);
+  }
+
+  /**
+   * What proves that the leaf at `index` is in the tree, from the leaf up (RFC 6962, section 2.1.1).
+   *
+   * @throws RangeError if there is no such leaf
+   */
+  proof(index: number): Buffer[] {
+    if (!(index >= 0 && index < this.leaves.length)) throw new RangeError(`There is no leaf ${index}`);
+    const proof: Buffer[] = [];
+    for (let [from, to] = [0, this.leaves.length]; to - from > 1;) {
+      const middle = from + splitPoint(to - from);
+      if (index < middle) {
+        proof.unshift(this.rootOf(middle, to));
+        to = middle;
+      } else {
+        proof.unshift(this.rootOf(from, middle));
+        from = middle;
+      }
+    }
+    return proof;
+  }
+
+  private rootOf(from: number, to: number): Buffer {
+    if (to - from < 2) return merkleRoot(this.leaves.slice(from, to));
+    // Unique, since a tree is always split at the same places.
+    const key = from * (this.leaves.length + 1) + to;
+    const known = this.roots.get(key);
+    if (known) return known;
+    const middle = from + splitPoint(to - from);
+    const root = node(this.rootOf(from, middle), this.rootOf(middle, to));
+    this.roots.set(key, root);
+    return root;
+  }
 }
 
 /** The root that a leaf and its proof lead to; undefined if the proof does not fit a tree of `size` leaves. */

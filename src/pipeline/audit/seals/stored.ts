@@ -90,16 +90,13 @@ function withoutLeaves(columns: string): string {
   return columns.replace('leaves', `'' ::bytea AS leaves`);
 }
 
-/** The seals that vouch for these numbers, by number of the seal. */
-export async function sealsOver(db: AuditReader, seqs: readonly number[]): Promise<Seal[]> {
+/** The seal that an entry with this number belongs to, if it is sealed. */
+export async function sealOver(db: AuditReader, seq: number): Promise<Seal | undefined> {
   const rows = await db.query<SealRow>(
-    `SELECT ${SEAL_COLUMNS} FROM audit_seals
-      WHERE number IN (SELECT (SELECT number FROM audit_seals WHERE to_seq >= seq ORDER BY to_seq LIMIT 1)
-                         FROM unnest($1::bigint[]) AS seq)
-      ORDER BY number`,
-    [seqs],
+    `SELECT ${SEAL_COLUMNS} FROM audit_seals WHERE to_seq >= $1 ORDER BY to_seq LIMIT 1`,
+    [seq],
   );
-  return rows.map(readSeal);
+  return rows.map(readSeal)[0];
 }
 
 /** The highest number that was given to an entry; 0 if there was none yet. */

@@ -1,0 +1,99 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { isUUID } from 'class-validator';
+import { AuditProofs, type InclusionProof } from '../../pipeline/audit/audit-proofs';
+import { seqRangeOf } from '../../pipeline/audit/audit-period';
+import { leafHash, type SealedFields } from '../../pipeline/audit/leaf';
+import { findEntries } from '../../pipeline/audit/seals/stored';
+import { Db } from '../../platform/postgres/db';
+
+/** What to look for; all that is given holds. */
+export interface AuditQuery {
+  /** A user's id or e-mail address. */
+  actor?: string;
+  action?: string;
+  outcome?: string;
+  trace_id?: string;
+  ip?: string;
+  /** ISO 8601. */
+  after?: string;
+  before?: string;
+  limit: number;
+  /** `next_cursor` of the page before. */
+  cursor?: string;
+}
+
+/** An entry as it is found, with its leaf and, once it is sealed, the proof of that. */
+export interface FoundEntry extends SealedFields {
+  /** SHA-256, hexadecimal. */
+  leaf: string;
+  /** Null until the entry is sealed, about a second after it was written. */
+  sealed: InclusionProof | null;
+}
+
+/** A page of entries, newest first. */
+export interface AuditPage {
+  entries: FoundEntry[];
+  /** Null on the last page. */
+  next_cursor: string | null;
+}
+
+/** Finds entries of the audit, a page at a time along their numbers. */
+@Injectable()
+export class AuditSearch {
+  constructor(
+    @Inject(Db) private readonly db: Db,
+    @Inject(AuditProofs) private readonly proofs: AuditProofs,
+  ) {}
+
+  /** The newest entries that fit, older than the cursor. */
+  async find(query: AuditQuery): Promise<AuditPage> {
+    const condition = await this.conditionOf(query);
+    if (!condition) return { entries: [], next_cursor: null };
+    const { sql, params } = condition;
+    const rows = await findEntries(
+      this.db,
+      `${sql} ORDER BY audit_entries.seq DESC LIMIT $${params.length + 1}`,
+      [...params, query.limit + 1],
+    );
+    const shown = rows.slice(0, query.limit);
+    const proofs = await this.proofs.inclusionProofs(shown.map((entry) => entry.seq));
+    return {
+      entries: shown.map((entry) => ({
+        ...entry,
+        leaf: leafHash(entry).toString('hex'),
+        sealed: proofs.get(entry.seq) ?? null,
+      })),
+      next_cursor: rows.length > shown.length ? String(shown.at(-1)?.seq) : null,
+    };
+  }
+
+  /** Undefined if nothing can fit. */
+  private async conditionOf(query: AuditQuery): Promise<{ sql: string; params: unknown[] } | undefined> {
+    const params: unknown[] = [];
+    const conditions = ['true'];
+    const add = (value: unknown, sql: (placeholder: string) => string): void => {
+      if (value === undefined) return;
+      params.push(value);
+      conditions.push(sql(`$${params.length}`));
+    };
+    if (query.after !== undefined || query.before !== undefined) {
+      const range = await seqRangeOf(this.db, query.after ?? null, query.before ?? null);
+      if (!range) return undefined;
+      add(range.from, (p) => `seq >= ${p}`);
+      add(range.to, (p) => `seq <= ${p}`);
+    }
+    add(query.cursor, (p) => `seq < ${p}`);
+    add(query.actor, (p) =>
+      isUUID(query.actor)
+        ? `actor_id = ${p}`
+        : `actor_id = (SELECT id FROM users WHERE lower(email) = lower(${p}))`,
+    );
+    add(query.action, (p) => `action = ${p}`);
+    add(query.outcome, (p) => `outcome = ${p}`);
+    add(query.trace_id, (p) => `trace_id = ${p}`);
+    add(query.ip, (p) => `ip = ${p}`);
+    add(query.after, (p) => `audit_entries.at >= ${p}::timestamptz`);
+    add(query.before, (p) => `audit_entries.at < ${p}::timestamptz`);
+    return { sql: conditions.join(' AND '), params };
+  }
+}
