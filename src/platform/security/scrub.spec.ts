@@ -1,4 +1,5 @@
-import { isSecretKey, MASK, Scrubber } from './scrub';
+import { MASK, Scrubber } from './scrub';
+import { isSecretKey } from './secret-keys';
 
 const scrubber = new Scrubber(Buffer.from('a key for tests'));
 const CANARY = 'canary-7f3a91';
@@ -28,6 +29,23 @@ describe('scrubbing', () => {
     'otp',
     'cvv',
     'jwt',
+    'client secret',
+    'clientsecret',
+    'CLIENTSECRET',
+    'X-Amz-Security-Token',
+    'x-csrf-token',
+    'sessionId',
+    'session_id',
+    'idToken',
+    'db.connectionString',
+    'DATABASE_URL',
+    'wachtwoord',
+    'pincode',
+    'p\u0430ssword', // with a Cyrillic letter
+    'p\u03b1ssword', // with a Greek one
+    'pass\u00adword',
+    'pass\u2060word',
+    'to\u200dken',
   ])('masks what stands under %s', (key) => {
     expect(JSON.stringify(scrubber.scrub({ [key]: CANARY }))).not.toContain(CANARY);
   });
@@ -51,6 +69,16 @@ describe('scrubbing', () => {
     'tokenizer_name',
     'path',
     'status',
+    'designation',
+    'resident',
+    'consider',
+    'pinpoint',
+    'jotter',
+    'authentic',
+    'sessions',
+    'compassion',
+    'aside',
+    'signal',
   ])('keeps what stands under %s', (key) => {
     expect(scrubber.scrub({ [key]: CANARY })).toEqual({ [key]: CANARY });
   });
@@ -59,8 +87,24 @@ describe('scrubbing', () => {
     const deep = { a: [{ b: { c: [{ password: CANARY }] } }] };
     const inString = { note: JSON.stringify({ inner: JSON.stringify({ token: CANARY }) }) };
     const pair = { headers: [{ name: 'authorization', value: CANARY }] };
-    for (const value of [deep, inString, pair])
+    const field = { fields: [{ field: 'new password', val: [CANARY] }] };
+    const tuple = { headers: [['Authorization', CANARY]] };
+    const map = new Map([['password', CANARY]]);
+    const set = new Set([{ token: CANARY }]);
+    const quoted = { note: JSON.stringify(JSON.stringify({ token: CANARY })) };
+    const cutOff = { body: JSON.stringify({ token: CANARY, rest: 'x' }).slice(0, -3) };
+    const within = { log: `sent ${JSON.stringify(JSON.stringify({ 'api-key': CANARY }))} there` };
+    for (const value of [deep, inString, pair, field, tuple, map, set, quoted, cutOff, within])
       expect(JSON.stringify(scrubber.scrub(value))).not.toContain(CANARY);
+  });
+
+  it('reaches a depth of 30, and masks what is deeper than anybody reads', () => {
+    const nest = (depth: number): unknown => (depth === 0 ? { token: CANARY, kept: 1 } : [nest(depth - 1)]);
+    expect(JSON.stringify(scrubber.scrub(nest(30)))).toContain(`{"token":"${MASK}","kept":1}`);
+    expect(JSON.stringify(scrubber.scrub(nest(200)))).toContain(`"${MASK}"`);
+    let json = JSON.stringify({ token: CANARY });
+    for (let i = 0; i < 10; i++) json = JSON.stringify({ json });
+    expect(scrubber.scrub(json)).not.toContain(CANARY);
   });
 
   it.each([
@@ -70,6 +114,27 @@ describe('scrubbing', () => {
     ['a URL with a password', 'postgres://app:s3cr3t-pass@db/agentos'],
     ['a URL with a token', 'https://example.test/x?access_token=abcdef123&y=1'],
     ['a private key', '-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQ\n-----END PRIVATE KEY-----'],
+    ['a private key without its end', `-----BEGIN RSA PRIVATE KEY-----\n${'MC4CAQ'.repeat(9_000)}`],
+    ['an encrypted JWT', 'eyJhbGciOiJ.c2lnbmF0dXJl.c2lnbmF0dXJl.c2lnbmF0dXJl.c2lnbmF0dXJl'],
+    ['a GitHub token', 'ghp_abcdef123abcdef123abcdef123abcdef123'],
+    ['basic credentials', 'Basic abcdef123=='],
+    [
+      'an authorization of another scheme',
+      'Authorization: Digest username="abcdef123", response="abcdef123"',
+    ],
+    ['a cookie with several parts', 'Cookie: theme=dark; session=abcdef123'],
+    ['a password with a slash and an at', 'mongodb+srv://app:abcdef123/@x@db.example/agentos?x=1'],
+    ['a URL with a token as its user', 'https://abcdef123abcdef123@git.example.test/x'],
+    ['an encoded name in a URL', 'https://example.test/x?client_secret=abcdef123#id_token=abcdef123'],
+    ['a signed link', 'https://bucket.example/x?X-Amz-Signature=abcdef123&X-Amz-Date=1'],
+    ['a connection string of words', 'host=db user=app password=abcdef123 dbname=x'],
+    ['a connection string of pairs', 'Server=db;User Id=app;Pwd=abcdef123;'],
+    ['an assignment in quotes', `config { password: "abcdef123 abcdef123" }`],
+    ['an argument', 'run --db-password abcdef123 --verbose'],
+    ['an environment', 'export AWS_SECRET_ACCESS_KEY=abcdef123'],
+    ['JSON that was quoted again', 'got {\\"token\\":\\"abcdef123\\"} there'],
+    ['a token with something invisible in it', 'Bearer abc\u200bdef123abcdef'],
+    ['full-width letters', 'ｐａｓｓｗｏｒｄ＝abcdef123'],
   ])('masks %s in a text', (_what, text) => {
     const scrubbed = String(scrubber.scrub(text));
     expect(scrubbed).toContain(MASK);
@@ -87,9 +152,46 @@ describe('scrubbing', () => {
     ['0612345678', 'phone'],
     ['111222333', 'bsn'],
     ['ｊａｎ＠example.nl', 'email'],
+    ['jan\u200b@exam\u00adple.nl', 'email'],
+    ['j.van.den+tag@sub.example.co.uk', 'email'],
+    ['müller@bücher.example', 'email'],
+    ['255.255.255.255', 'ip'],
+    ['fe80::1', 'ip'],
+    ['nl91abna0417164300', 'iban'],
+    ['NL91.ABNA.0417.1643.00', 'iban'],
+    ['DE89 3704 0044 0532 0130 00', 'iban'],
+    ['BE68-5390-0754-7034', 'iban'],
+    ['４１１１ １１１１ １１１１ １１１１', 'card'],
+    ['3782 822463 10005', 'card'],
+    ['4111.1111.1111.1111', 'card'],
+    ['2223003122003222', 'card'],
+    ['0031612345678', 'phone'],
+    ['+31 (0)6 1234 5678', 'phone'],
+    ['06-12345678', 'phone'],
+    ['06 12 34 56 78', 'phone'],
+    ['020-1234567', 'phone'],
+    ['(0174) 12 34 56', 'phone'],
+    ['+1 (555) 123-4567', 'phone'],
+    ['123456782', 'bsn'],
+    ['1234.56.782', 'bsn'],
+    ['123.456.782', 'bsn'],
   ])('replaces %s by a pseudonym', (found, kind) => {
     const scrubbed = String(scrubber.scrub(`it was ${found}, surely`));
+    expect(String(scrubber.scrub(`It was ${found}.`))).toMatch(/^It was \[\w+:\w+\]\.$/);
     expect(scrubbed).toMatch(new RegExp(`^it was \\[${kind}:[0-9a-f]{12}\\], surely$`));
+  });
+
+  it('finds a card with more digits behind it, and one that is a number', () => {
+    const pseudonym = scrubber.scrub('4111111111111111');
+    expect(scrubber.scrub({ note: 4111111111111111 })).toEqual({ note: pseudonym });
+    expect(scrubber.scrub('4111111111111111 123')).toBe(`${String(pseudonym)} 123`);
+    expect(scrubber.scrub({ note: 1763700000000004 })).toEqual({ note: 1763700000000004 });
+  });
+
+  it('replaces what is personal in a key, too', () => {
+    expect(JSON.stringify(scrubber.scrub({ 'jan@example.nl': 1 }))).toMatch(
+      /^\{"\[email:[0-9a-f]{12}\]":1\}$/,
+    );
   });
 
   it('gives the same pseudonym for the same value under one key, and another under another', () => {
@@ -134,9 +236,38 @@ describe('scrubbing', () => {
       f: null,
       s: null,
     });
-    const cyclic: Record<string, unknown> = {};
-    cyclic['self'] = cyclic;
-    expect(() => scrubber.scrub(cyclic)).not.toThrow();
+    const cyclic: Record<string, unknown> = { kept: 1 };
+    cyclic['self'] = [cyclic, cyclic, cyclic];
+    expect(scrubber.scrub(cyclic)).toEqual({ kept: 1, self: [MASK, MASK, MASK] });
+  });
+
+  it('copes with objects that are more than data', () => {
+    class Account {
+      #hidden = CANARY;
+      name = 'n';
+      get password() {
+        return this.#hidden;
+      }
+    }
+    const throwing = Object.defineProperty({ kept: 1 }, 'bad', {
+      enumerable: true,
+      get: () => {
+        throw new Error(CANARY);
+      },
+    });
+    const error = Object.assign(new Error(`connect postgres://app:${CANARY}@db/x failed`), {
+      config: { headers: { authorization: CANARY } },
+    });
+    const proto = JSON.parse(`{"__proto__": {"token": "${CANARY}"}, "constructor": 1}`) as object;
+    const copy = scrubber.scrub({ a: new Account(), throwing, error, bytes: Buffer.from(CANARY), proto });
+    expect(JSON.stringify(copy)).not.toContain(CANARY);
+    expect(copy).toMatchObject({
+      a: { name: 'n' },
+      throwing: { kept: 1, bad: MASK },
+      error: { name: 'Error', message: `connect postgres://${MASK}db/x failed` },
+      bytes: MASK,
+    });
+    expect(Object.keys((copy as { proto: object }).proto)).toEqual(['__proto__', 'constructor']);
   });
 
   it.each([
@@ -152,7 +283,29 @@ describe('scrubbing', () => {
     '1 ',
     'x://a:',
     '&token=',
-    '-----BEGIN A-----',
+    '-----BEGIN AAA-----',
+    '-eyJ',
+    '-eyJaaaaa.',
+    'eyJaaaaa.aaaaa.',
+    'Bearer aaaaaaaa',
+    'x://a:b@',
+    'x://a:b',
+    'NL91 ',
+    'NL91',
+    '4111 ',
+    '06 ',
+    '::',
+    '1:',
+    'a.',
+    'password=',
+    'pin:"',
+    `pin:\\"`,
+    '--pin ',
+    'cookie:',
+    '[',
+    '"',
+    '\u200b',
+    '\uff0e',
   ])('takes linear time for 100 KB of %j', (piece) => {
     const evil = piece.repeat(Math.ceil(100_000 / piece.length));
     const startedAt = performance.now();

@@ -1,49 +1,15 @@
 import { createHmac } from 'node:crypto';
-import { type PersonalKind, scrubText } from './scrub-text';
+import { isCard, type PersonalKind } from './personal-data';
+import { scrubText } from './scrub-text';
+import { isSecretKey } from './secret-keys';
 
 /** What stands in place of a secret. */
 export const MASK = '[masked]';
 const MAX_DEPTH = 40;
 
-/** A part of a key's name that makes its value a secret, whatever stands around it. */
-const SECRET_WORDS = new Set([
-  'auth',
-  'authorization',
-  'bearer',
-  'cookie',
-  'cookies',
-  'credential',
-  'credentials',
-  'cvc',
-  'cvv',
-  'jwt',
-  'otp',
-  'pass',
-  'passphrase',
-  'passwd',
-  'password',
-  'passwords',
-  'pin',
-  'pwd',
-  'secret',
-  'secrets',
-  'signature',
-  'token',
-  'tokens',
-]);
-/** The same, for names whose words are split at unexpected places: `PASS_WORD`, `apiKey`, `api-key`. */
-const SECRET_COMPOUNDS = [
-  'password',
-  'passwd',
-  'apikey',
-  'privatekey',
-  'secretkey',
-  'accesskey',
-  'signingkey',
-];
 /** Objects such as {"name": "password", "value": "..."} carry the key as a value. */
-const NAME_FIELDS = ['name', 'key', 'field', 'header'];
-const VALUE_FIELDS = ['value', 'content', 'data'];
+const NAME_FIELDS = ['name', 'key', 'field', 'header', 'param', 'parameter', 'property', 'variable'];
+const VALUE_FIELDS = ['value', 'values', 'val', 'content', 'data'];
 
 /**
  * Makes a copy that may be stored: secrets masked by the name of their key and by their form, personal data
@@ -55,37 +21,65 @@ export class Scrubber {
 
   /** The storable copy of any value that JSON can hold. */
   scrub(value: unknown): unknown {
-    return this.copy(value, 0);
+    return this.copy(value, []);
   }
 
-  private copy(value: unknown, depth: number): unknown {
-    if (depth > MAX_DEPTH) return MASK;
-    if (typeof value === 'string') return this.text(value, depth);
-    if (typeof value === 'bigint') return value.toString();
+  private copy(value: unknown, around: readonly object[]): unknown {
+    if (typeof value === 'string') return this.text(value, around);
+    if (typeof value === 'bigint') return this.text(value.toString(), around);
+    if (typeof value === 'number') return this.number(value);
+    if (typeof value !== 'object' || value === null) return typeof value === 'boolean' ? value : null;
+    // Bytes may be anything. What holds itself, or is nested deeper than anybody reads, ends here.
+    if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return MASK;
+    if (around.length > MAX_DEPTH || around.includes(value)) return MASK;
+    return this.object(value, [...around, value]);
+  }
+
+  private object(value: object, around: readonly object[]): unknown {
     if (value instanceof Date) return value.toJSON();
-    if (Array.isArray(value)) return value.map((item) => this.copy(item, depth + 1));
-    if (typeof value === 'object' && value !== null) return this.object(value, depth);
-    return typeof value === 'number' || typeof value === 'boolean' || value === null ? value : null;
+    // Neither is enumerable, and a message tells whoever reads the audit what went wrong.
+    if (value instanceof Error) return { name: value.name, message: this.text(value.message, around) };
+    if (value instanceof Map) return this.entries([...value], around);
+    if (value instanceof Set) return this.list([...value], around);
+    if (Array.isArray(value)) return this.list(value, around);
+    return this.entries(safeEntries(value), around);
   }
 
-  private object(value: object, depth: number): Record<string, unknown> {
-    const record = value as Record<string, unknown>;
-    const namesSecret = NAME_FIELDS.some((field) => {
-      const name = record[field];
-      return typeof name === 'string' && isSecretKey(name);
-    });
-    const copy: Record<string, unknown> = {};
-    for (const [key, inner] of Object.entries(record)) {
-      const secret = isSecretKey(key) || (namesSecret && VALUE_FIELDS.includes(key));
-      copy[key] = secret && inner !== null ? MASK : this.copy(inner, depth + 1);
-    }
-    return copy;
+  /** A list; of a pair such as ["authorization", "..."] the second is the value of the first. */
+  private list(values: readonly unknown[], around: readonly object[]): unknown[] {
+    const [name] = values;
+    const secret = values.length === 2 && typeof name === 'string' && isSecretKey(name);
+    return secret ? [name, MASK] : values.map((item) => this.copy(item, around));
   }
 
-  private text(text: string, depth: number): string {
-    if (/^\s*[[{]/.test(text)) {
+  private entries(entries: readonly (readonly [unknown, unknown])[], around: readonly object[]): object {
+    const namesSecret = entries.some(
+      ([key, name]) => NAME_FIELDS.includes(String(key)) && typeof name === 'string' && isSecretKey(name),
+    );
+    // Made from entries, so that a key like __proto__ is one like any other.
+    return Object.fromEntries(
+      entries.map(([given, inner]) => {
+        const key = String(given);
+        const secret = isSecretKey(key) || (namesSecret && VALUE_FIELDS.includes(key));
+        // A key may be what somebody meant to hide, too.
+        return [this.text(key, around), secret && inner !== null ? MASK : this.copy(inner, around)];
+      }),
+    );
+  }
+
+  private number(value: number): unknown {
+    const text = String(value);
+    return text.length >= 14 && isCard(text) ? this.pseudonym('card', text) : value;
+  }
+
+  private text(text: string, around: readonly object[]): string {
+    if (/^\s*["[{]/.test(text)) {
       const inner = parsed(text);
-      if (inner !== undefined) return JSON.stringify(this.copy(inner, depth + 1));
+      if (inner !== undefined) {
+        // A level deeper than the text, or JSON in JSON in JSON would never end.
+        const scrubbed = JSON.stringify(this.copy(inner, [...around, { text }]));
+        return scrubbed === JSON.stringify(inner) ? text : scrubbed;
+      }
     }
     return scrubText(text, MASK, (kind, found) => this.pseudonym(kind, found));
   }
@@ -98,17 +92,16 @@ export class Scrubber {
   }
 }
 
-/** Whether a key's name says that its value is a secret. `author` is not `auth`. */
-export function isSecretKey(key: string): boolean {
-  const plain = key.normalize('NFKC').replace(/[\u200b-\u200f\u2060\ufeff]/g, '');
-  const words = plain
-    .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
-    .toLowerCase()
-    .split(/[^a-z0-9]+/)
-    .filter(Boolean);
-  if (words.some((word) => SECRET_WORDS.has(word))) return true;
-  const joined = words.join('');
-  return SECRET_COMPOUNDS.some((compound) => joined.includes(compound));
+/** The entries of an object, also if reading one of them throws. */
+function safeEntries(value: object): [string, unknown][] {
+  return Object.keys(value).map((key) => {
+    try {
+      return [key, (value as Record<string, unknown>)[key]];
+    } catch {
+      // What cannot be read cannot be kept.
+      return [key, MASK];
+    }
+  });
 }
 
 function parsed(text: string): unknown {
