@@ -1,3 +1,6 @@
+import { MASK } from '../../platform/security/scrub';
+import { maskSecrets } from '../../platform/security/scrub-text';
+
 /** Who and where a request came from, as the audit records it. */
 export interface RequestOrigin {
   readonly traceId: string;
@@ -81,13 +84,15 @@ export function auditEntry(given: Partial<AuditEntry> & Pick<AuditEntry, 'phase'
 
 const MAX_TEXT = 500;
 
-/** Text from outside that Postgres can store and a reader can trust: on one line, no control characters, not endless. */
+/**
+ * Text from outside that Postgres can store and a reader can trust: on one line, no control characters, not endless,
+ * and without secrets, which end up in a user agent, too.
+ */
 export function storableText(text: string): string;
 export function storableText(text: string | null | undefined): string | null;
 export function storableText(text: string | null | undefined): string | null {
   if (text === null || text === undefined) return null;
-  return text
-    .toWellFormed()
-    .replace(/[\p{Cc}\u2028\u2029]/gu, '\ufffd')
-    .slice(0, MAX_TEXT);
+  const line = text.toWellFormed().replace(/[\p{Cc}\u2028\u2029]/gu, '\ufffd');
+  // Cut before it is searched, too: what is dropped need not be.
+  return maskSecrets(line.slice(0, 2 * MAX_TEXT), MASK).slice(0, MAX_TEXT);
 }

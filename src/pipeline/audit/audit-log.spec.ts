@@ -76,6 +76,8 @@ describe('text from outside', () => {
     expect(storableText('a\r\nb\u2028c\u001b[31md\0')).toBe('a\ufffd\ufffdb\ufffdc\ufffd[31md\ufffd');
     expect(storableText('\ud800')).toBe('\ufffd');
     expect(storableText('x'.repeat(10_000))).toHaveLength(500);
+    expect(storableText('agent (password=hunter2) 1.0')).toBe('agent (password=[masked]) 1.0');
+    expect(storableText('Firefox/1.2.3.4')).toBe('Firefox/1.2.3.4');
     expect(storableText(null)).toBeNull();
   });
 });

@@ -3,6 +3,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import { Db, type Tx } from '../../platform/postgres/db';
 import { inSpan } from '../../platform/telemetry/spans';
 import { successAnswer } from '../answers';
+import { PayloadScrubber } from '../audit/payload-scrubber';
 import type { ActionContext } from '../catalogue/action-command';
 import { canPreview } from '../catalogue/action-handler';
 import { NO_CHECKPOINT } from '../catalogue/checkpoint';
@@ -22,6 +23,7 @@ export class DispatchStage implements Stage {
     @Inject(PreviewTokens) private readonly previews: PreviewTokens,
     @Inject(Outcomes) private readonly outcomes: Outcomes,
     @Inject(OperationQueue) private readonly operations: OperationQueue,
+    @Inject(PayloadScrubber) private readonly scrubber: PayloadScrubber,
   ) {}
 
   async handle(run: Run): Promise<ActionAnswer> {
@@ -60,7 +62,8 @@ export class DispatchStage implements Stage {
       actor: run.actor,
       traceId: run.call.origin.traceId,
       ownerId: run.ownerId,
-      reason: run.options.reason,
+      // Handlers keep it with what they change; so it is the storable form, as operations get it.
+      reason: this.scrubber.text(run.options.reason) ?? undefined,
       signal: run.abort.signal,
       selection: run.selection,
       transaction: (work) => this.transaction(run, work),

@@ -37,11 +37,21 @@ const PLAIN = /^(?:[a-z_]{0,17}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 export function scrubText(text: string, mask: string, replace: Replace): string {
   if (PLAIN.test(text)) return text;
   const plain = visible(text);
-  let scrubbed = maskAssigned(maskPem(plain, mask), mask);
-  for (const pattern of SECRETS) scrubbed = scrubbed.replace(pattern, `$1${mask}`);
-  scrubbed = replacePersonal(scrubbed, replace);
+  const scrubbed = replacePersonal(maskIn(plain, mask), replace);
   // Nothing was found, so the text is kept as it was written.
   return scrubbed === plain ? text : scrubbed;
+}
+
+/** Replaces secrets alone. */
+export function maskSecrets(text: string, mask: string): string {
+  const plain = visible(text);
+  const masked = maskIn(plain, mask);
+  return masked === plain ? text : masked;
+}
+
+function maskIn(text: string, mask: string): string {
+  const masked = maskAssigned(maskPem(text, mask), mask);
+  return SECRETS.reduce((rest, pattern) => rest.replace(pattern, `$1${mask}`), masked);
 }
 
 /** Masks from the beginning of each key or certificate to its end, or to the end of the text. */
