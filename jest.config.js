@@ -60,6 +60,13 @@ module.exports = {
       roots: ['<rootDir>/test/faults'],
       testRegex: '\\.fault\\.ts$',
     },
+    // Needs a Docker engine that is a manager of a Swarm: `npm run test:swarm`.
+    {
+      ...base,
+      displayName: 'swarm',
+      roots: ['<rootDir>/test/swarm'],
+      testRegex: '\\.swarm\\.ts$',
+    },
     // Not part of the tests: `npm run bench`.
     { ...withProcesses, displayName: 'bench', roots: ['<rootDir>/bench'], testRegex: '\\.bench\\.ts$' },
   ],

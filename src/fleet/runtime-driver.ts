@@ -28,6 +28,9 @@ export interface RuntimeLogLine {
   line: string;
 }
 
+/** The most lines of a log that are read at a time. */
+export const MAX_LOG_LINES = 10_000;
+
 /** How many services of a role are wanted, and were before. */
 export interface RuntimeScale {
   role: RuntimeRole;
@@ -58,7 +61,7 @@ export class RuntimeDriverError extends Error {
 
 /**
  * Starts, stops, scales and kills services, and reads their logs. What one driver does, every other does
- * alike: the contract test (drivers/runtime-driver.contract.ts) is run against each.
+ * alike: the contract test (test/support/runtime-driver.contract.ts) is run against each.
  *
  * Every method rejects with a {@link RuntimeDriverError}.
  */

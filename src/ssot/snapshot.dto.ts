@@ -184,9 +184,9 @@ export class ServiceDto {
   last_exit!: string | null;
 }
 
-/** The processes. `source` tells who lists them: the launcher, or what the processes report themselves. */
+/** The processes. `source` tells who lists them: the launcher, the Docker Swarm, or the processes themselves. */
 export class ServicesDto {
-  source!: 'launcher' | 'self-reported';
+  source!: 'launcher' | 'swarm' | 'self-reported';
   totals!: { services: number; running: number };
   services!: ServiceDto[];
 }

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { FleetModule } from '../fleet/fleet.module';
 import { WorkersModule } from '../fleet/workers/workers.module';
 import { CircuitsModule } from '../pipeline/breaker/circuits.module';
 import { CacheWarmer } from './cache-warmer.manager';
@@ -27,7 +28,7 @@ const COLLECTORS = [
 
 /** The read model and its warmer, without HTTP; the manager process imports it as it is. */
 @Module({
-  imports: [WorkersModule, CircuitsModule],
+  imports: [FleetModule, WorkersModule, CircuitsModule],
   providers: [...COLLECTORS, SnapshotBuilder, SnapshotStore, SnapshotBuilds, CacheWarmer],
   exports: [SnapshotStore, SnapshotBuilds],
 })

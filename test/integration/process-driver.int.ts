@@ -15,9 +15,13 @@ import {
 } from '../../src/up/supervise/supervised-process';
 import { Supervisor } from '../../src/up/supervise/supervisor';
 import { eventually } from '../support/eventually';
-import { describeRuntimeDriver, type DriverHarness } from '../support/runtime-driver.contract';
+import {
+  describeRuntimeDriver,
+  type DriverHarness,
+  GREETING_SCRIPT,
+} from '../support/runtime-driver.contract';
 
-const READY = `console.log('up ' + process.pid); process.send({ type: 'ready' }); setInterval(() => {}, 1e6);`;
+const READY = `${GREETING_SCRIPT} process.send({ type: 'ready' });`;
 
 const silent: ProcessListener = {
   started: () => undefined,

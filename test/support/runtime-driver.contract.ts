@@ -6,7 +6,7 @@ import type {
 } from '../../src/fleet/runtime-driver';
 import { eventually } from './eventually';
 
-/** A driver with something to drive: 1 api and 1 worker that write "up PID" when they start. */
+/** A driver with something to drive: 1 api and 1 worker that write a greeting (GREETING_SCRIPT) when they start. */
 export interface DriverHarness {
   driver: RuntimeDriver;
   /** Takes the driver's other end away. */
@@ -14,6 +14,13 @@ export interface DriverHarness {
   /** Ends everything. */
   close(): Promise<void>;
 }
+
+/** A script for `node -e`: says when it started, in microseconds since the epoch, and then works until it is told to stop. */
+export const GREETING_SCRIPT = `
+process.on('SIGTERM', () => process.exit(0));
+console.log('up ' + Math.round((performance.timeOrigin + performance.now()) * 1000));
+setInterval(() => {}, 1e6);
+`;
 
 /** What every driver does, whatever it runs services with. `create` is called before each test. */
 export function describeRuntimeDriver(name: string, create: () => Promise<DriverHarness>): void {
@@ -100,15 +107,15 @@ export function describeRuntimeDriver(name: string, create: () => Promise<Driver
     });
 
     it('reads the newest lines of a log, oldest first', async () => {
-      const { name: service, pid } = await worker();
-      const { pid: next } = await driver.restart(service);
-      await eventually(async () => {
-        expect((await driver.logs(service, 100)).map(({ line }) => line)).toEqual([
-          `up ${pid}`,
-          `up ${next}`,
-        ]);
+      const { name: service } = await worker();
+      await driver.restart(service);
+      const [first, second] = await eventually(async () => {
+        const lines = (await driver.logs(service, 100)).map(({ line }) => /^up (\d+)$/.exec(line)?.[1]);
+        expect(lines).toHaveLength(2);
+        return lines.map(Number);
       });
-      expect((await driver.logs(service, 1)).map(({ line }) => line)).toEqual([`up ${next}`]);
+      expect(second).toBeGreaterThan(first ?? Number.NaN);
+      expect((await driver.logs(service, 1)).map(({ line }) => line)).toEqual([`up ${second}`]);
     });
 
     it('says why it cannot', async () => {

@@ -51,9 +51,40 @@ describe('loadEnv', () => {
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'localhost:4318'],
     ['OTEL_TRACES_SAMPLER', 'sometimes'],
     ['OTEL_TRACES_SAMPLER_ARG', '1.5'],
+    ['RUNTIME_DRIVER', 'kubernetes'],
   ])('stops on %s=%s and names it', (name, value) => {
     expect(() => loadEnv({ [name]: value })).toThrow(EnvError);
     expect(() => loadEnv({ [name]: value })).toThrow(new RegExp(`^${name} `));
+  });
+
+  it('takes the process driver where the launcher says so, and the swarm only where it is asked for', () => {
+    const runtime = (given: Record<string, string>) => loadEnv(given).runtime;
+    expect(runtime({})).toEqual({ kind: 'none' });
+    expect(runtime({ DOCKER_HOST: 'ssh://somewhere.else' })).toEqual({ kind: 'none' });
+    expect(runtime({ LAUNCHER_SOCKET: '/run/l.sock' })).toEqual({ kind: 'process', socket: '/run/l.sock' });
+    expect(runtime({ RUNTIME_DRIVER: 'swarm' })).toEqual({
+      kind: 'swarm',
+      docker: { socketPath: '/var/run/docker.sock' },
+      stack: 'agentos',
+    });
+    const proxied = { RUNTIME_DRIVER: 'swarm', DOCKER_HOST: 'tcp://docker:2375', SWARM_STACK: 'clips' };
+    expect(runtime(proxied)).toEqual({
+      kind: 'swarm',
+      docker: { host: 'docker', port: 2375 },
+      stack: 'clips',
+    });
+    expect(runtime({ LAUNCHER_SOCKET: '/run/l.sock', RUNTIME_DRIVER: 'none' })).toEqual({ kind: 'none' });
+  });
+
+  it.each(['ssh://host', 'tcp://host', 'unix://', '/var/run/docker.sock', 'tcp://host:1/path'])(
+    'stops on DOCKER_HOST=%s for the swarm, and names it',
+    (host) => {
+      expect(() => loadEnv({ RUNTIME_DRIVER: 'swarm', DOCKER_HOST: host })).toThrow(/^DOCKER_HOST must be/);
+    },
+  );
+
+  it('stops on a process driver that has no launcher', () => {
+    expect(() => loadEnv({ RUNTIME_DRIVER: 'process' })).toThrow(/^LAUNCHER_SOCKET must be given/);
   });
 
   it('lists every variable in .env.example, with its default', () => {

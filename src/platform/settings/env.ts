@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import { bool, cleanEnv, makeValidator, num, port, str, type ValidatorSpec } from 'envalid';
+import { EnvError } from './env-error';
+import { runtimeOf } from './runtime-env';
 
-/** A value of the environment is missing or wrong; the message names which and why. */
-export class EnvError extends Error {
-  override name = 'EnvError';
-}
+export { EnvError } from './env-error';
 
 const list = makeValidator<string[]>((input) =>
   input
@@ -142,7 +141,25 @@ export const ENV_SPEC = {
     default: 5_000,
     desc: 'how long a finished span waits for others to be sent with, in milliseconds',
   }),
+  RUNTIME_DRIVER: str({
+    choices: ['process', 'swarm', 'none'] as const,
+    default: undefined,
+    desc: 'what starts and stops processes; empty = process where LAUNCHER_SOCKET is given, else none',
+  }),
   LAUNCHER_SOCKET: str({ default: '', desc: 'set by npm start: where its process control listens' }),
+  DOCKER_HOST: str({
+    default: 'unix:///var/run/docker.sock',
+    desc: 'swarm: the engine of a manager node, as unix:///PATH or tcp://HOST:PORT',
+  }),
+  SWARM_STACK: str({ default: 'agentos', desc: 'swarm: the name that the stack was deployed under' }),
+  SERVICE_NAME: str({
+    default: '',
+    desc: 'set by npm start and docker/stack.yaml: how the runtime driver calls this process',
+  }),
+  ALIVE_FILE: str({
+    default: '',
+    desc: 'set by docker/stack.yaml: a file to touch every 5 s, for a health check; empty = none',
+  }),
   OPERATIONS_CONCURRENCY: num({ default: 2, desc: 'admin operations that a manager process runs at a time' }),
 };
 
@@ -223,7 +240,11 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env) {
     searchPath: source.PATH,
     /** Undefined: spans are neither recorded nor exported. */
     otlp: tracesUrl ? otlp : undefined,
-    launcherSocket: env.LAUNCHER_SOCKET || undefined,
+    runtime: runtimeOf(env),
+    /** How the runtime driver calls this process; undefined where none runs it. */
+    serviceName: env.SERVICE_NAME || undefined,
+    /** Touched every 5 s as long as the process is well. */
+    aliveFile: env.ALIVE_FILE || undefined,
     operationsConcurrency: env.OPERATIONS_CONCURRENCY,
   };
 }

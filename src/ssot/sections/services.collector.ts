@@ -1,30 +1,30 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { ProcessDriver } from '../../fleet/drivers/process/process-driver';
+import { RUNTIME_DRIVER } from '../../fleet/fleet.module';
+import type { RuntimeDriver } from '../../fleet/runtime-driver';
 import { WorkerRegistry } from '../../fleet/workers/worker-registry';
 import { Db } from '../../platform/postgres/db';
-import { ENV, type Env } from '../../platform/settings/env';
 import type { Collector } from '../collector';
 import type { ServiceDto, ServicesDto } from '../snapshot.dto';
 
-/** The processes: from the launcher where it runs them, else as far as they report themselves. */
+/** Who lists the processes, by the kind of the driver. */
+const SOURCES = { process: 'launcher', swarm: 'swarm' } as const;
+
+/** The processes: from the driver where there is one, else as far as they report themselves. */
 @Injectable()
 export class ServicesCollector implements Collector<ServicesDto> {
   readonly name = 'services';
   readonly deadlineMs = 1_000;
-  private readonly launcher: ProcessDriver | undefined;
 
   constructor(
     private readonly db: Db,
     private readonly workers: WorkerRegistry,
-    @Inject(ENV) env: Env,
-  ) {
-    if (env.launcherSocket) this.launcher = new ProcessDriver(env.launcherSocket, this.deadlineMs);
-  }
+    @Inject(RUNTIME_DRIVER) private readonly driver: RuntimeDriver | null,
+  ) {}
 
   async collect(): Promise<ServicesDto> {
-    const services = this.launcher ? await this.launcher.list() : await this.reported();
+    const services = this.driver ? await this.driver.list() : await this.reported();
     return {
-      source: this.launcher ? 'launcher' : 'self-reported',
+      source: this.driver ? SOURCES[this.driver.kind] : 'self-reported',
       totals: {
         services: services.length,
         running: services.filter((service) => service.state === 'running').length,

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import {
+  MAX_LOG_LINES,
   RuntimeDriverError,
   type RuntimeDriver,
   type RuntimeLogLine,
@@ -18,8 +19,6 @@ const SCALABLE: Partial<Record<RuntimeRole, [number, number]>> = { worker: [0, 3
 
 /** Whoever is needed by others stops after them. */
 const STOP_ORDER: readonly RuntimeRole[] = ['api', 'manager', 'worker', 'redis', 'postgres'];
-
-const MAX_LOG_LINES = 10_000;
 
 /** All processes of an installation, by name. It is the launcher's end of the process driver. */
 export class Supervisor implements RuntimeDriver {

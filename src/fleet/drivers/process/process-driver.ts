@@ -12,6 +12,8 @@ import type { ControlAnswer, ControlCall } from './protocol';
 
 /** A graceful stop and a start together take at most this long, in milliseconds. */
 const DEFAULT_TIMEOUT_MS = 90_000;
+/** What the launcher only has to look up takes at most this long, in milliseconds. */
+const LOOK_TIMEOUT_MS = 5_000;
 
 /** Logs are the longest answers: 10,000 lines. */
 const MAX_ANSWER_LENGTH = 64 * 1024 * 1024;
@@ -25,7 +27,7 @@ export class ProcessDriver implements RuntimeDriver {
 
   /**
    * @param socketPath the launcher's socket, which it passes to its children as LAUNCHER_SOCKET
-   * @param timeoutMs how long a call may take
+   * @param timeoutMs how long a call that changes something may take
    */
   constructor(
     private readonly socketPath: string,
@@ -33,7 +35,7 @@ export class ProcessDriver implements RuntimeDriver {
   ) {}
 
   list(): Promise<RuntimeService[]> {
-    return this.call({ method: 'list' });
+    return this.call({ method: 'list' }, LOOK_TIMEOUT_MS);
   }
 
   start(name: string): Promise<RuntimeService> {
@@ -57,10 +59,10 @@ export class ProcessDriver implements RuntimeDriver {
   }
 
   logs(name: string, limit: number): Promise<RuntimeLogLine[]> {
-    return this.call({ method: 'logs', name, limit });
+    return this.call({ method: 'logs', name, limit }, LOOK_TIMEOUT_MS);
   }
 
-  private call<T>(call: ControlCall): Promise<T> {
+  private call<T>(call: ControlCall, timeoutMs = this.timeoutMs): Promise<T> {
     return new Promise((resolve, reject) => {
       const socket = createConnection(this.socketPath);
       const fail = (message: string) => {
@@ -68,8 +70,8 @@ export class ProcessDriver implements RuntimeDriver {
         reject(new RuntimeDriverError('UNAVAILABLE', message));
       };
       const timer = setTimeout(
-        () => fail(`The launcher did not answer "${call.method}" within ${this.timeoutMs / 1000} s.`),
-        this.timeoutMs,
+        () => fail(`The launcher did not answer "${call.method}" within ${timeoutMs / 1000} s.`),
+        timeoutMs,
       );
       socket.on('close', () => {
         clearTimeout(timer);

@@ -1,0 +1,63 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { ServiceSpec } from 'dockerode';
+import type { SwarmService } from './docker-engine';
+import { LABELS, label, revised } from './swarm-service';
+
+/** What a number stands at the end of: worker-12. */
+const NUMBER = /-(\d+)$/;
+
+/** The number in a name such as `worker-2`; 0 if it has none. */
+export function numberIn(name: string): number {
+  return Number(NUMBER.exec(name)?.[1] ?? 0);
+}
+
+/** Whether the driver made it, rather than `docker stack deploy`. */
+export function isClone(service: SwarmService): boolean {
+  return label(service, LABELS.cloneOf) !== undefined;
+}
+
+/**
+ * The specification of one more service that is like `pattern` in all but its name. It counts as the stack's, so
+ * that `docker stack rm` removes it too.
+ */
+export function cloneSpec(pattern: SwarmService, name: string): ServiceSpec {
+  const { Spec: spec } = pattern;
+  const stack = label(pattern, LABELS.stack) ?? '';
+  const template = spec.TaskTemplate;
+  return {
+    ...revised(spec, 1, {
+      [LABELS.name]: name,
+      [LABELS.cloneOf]: spec.Name ?? pattern.ID,
+      [LABELS.replicas]: undefined,
+      [LABELS.retired]: undefined,
+    }),
+    Name: `${stack}_${name}`,
+    ...(template && {
+      TaskTemplate: {
+        ...template,
+        // Others find it on the network by its own name.
+        Networks: template.Networks?.map((network) => ({ ...network, Aliases: [name] })),
+        ForceUpdate: 0,
+      },
+    }),
+  };
+}
+
+/**
+ * What a clone must be given to be like its pattern again, keeping its own replicas and labels; undefined if it
+ * is already.
+ */
+export function realigned(clone: SwarmService, pattern: SwarmService): ServiceSpec | undefined {
+  const { TaskTemplate: own, ...spec } = clone.Spec;
+  const wanted = cloneSpec(pattern, label(clone, LABELS.name) ?? '');
+  // How often it was restarted is each one's own.
+  const template = wanted.TaskTemplate && { ...wanted.TaskTemplate, ForceUpdate: own?.ForceUpdate };
+  const { UpdateConfig, RollbackConfig } = wanted;
+  const next: ServiceSpec = { ...spec, TaskTemplate: template, UpdateConfig, RollbackConfig };
+  return isDeepStrictEqual(plain(next), plain(clone.Spec)) ? undefined : next;
+}
+
+/** As it goes over the wire: without what is undefined. */
+function plain(spec: ServiceSpec): unknown {
+  return JSON.parse(JSON.stringify(spec));
+}

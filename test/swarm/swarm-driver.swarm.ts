@@ -1,0 +1,13 @@
+import Docker from 'dockerode';
+import { describeRuntimeDriver } from '../support/runtime-driver.contract';
+import { swarmHarness } from '../support/swarm/harness';
+import { IMAGE, importNodeImage } from './image';
+
+// `npm run test:swarm`: against a real engine that is a manager of a Swarm, on this machine.
+const socketPath = (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace(/^unix:\/\//, '');
+
+jest.setTimeout(120_000);
+
+beforeAll(() => importNodeImage(new Docker({ socketPath })), 60_000);
+
+describeRuntimeDriver('swarm', () => swarmHarness({ socketPath, image: IMAGE }));
