@@ -1,4 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { SwarmKeepingModule } from '../fleet/swarm-keeping.module';
 import { ManagersModule } from '../managers/managers.module';
 import { FlowModule } from '../media/flow/flow.module';
 import { UploadsModule } from '../media/uploads/uploads.module';
@@ -24,6 +25,7 @@ export class ManagerAppModule {
         AuditSealingModule,
         ...CATEGORIES,
         SsotModule,
+        ...(env.runtime.kind === 'swarm' ? [SwarmKeepingModule] : []),
       ],
     };
   }

@@ -1,6 +1,7 @@
 import Docker from 'dockerode';
 import { describeRuntimeDriver } from '../support/runtime-driver.contract';
 import { swarmHarness } from '../support/swarm/harness';
+import { describeSwarmDriver } from '../support/swarm/swarm-driver.tests';
 import { IMAGE, importNodeImage } from './image';
 
 // `npm run test:swarm`: against a real engine that is a manager of a Swarm, on this machine.
@@ -10,4 +11,7 @@ jest.setTimeout(120_000);
 
 beforeAll(() => importNodeImage(new Docker({ socketPath })), 60_000);
 
-describeRuntimeDriver('swarm', () => swarmHarness({ socketPath, image: IMAGE }));
+const create = () => swarmHarness({ socketPath, image: IMAGE });
+
+describeRuntimeDriver('swarm', create);
+describeSwarmDriver(create);

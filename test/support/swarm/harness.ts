@@ -29,10 +29,17 @@ export interface SwarmHarness extends DriverHarness {
 
 /** What differs from a worker that greets. */
 export interface ServiceChanges {
+  /** For `node -e`; it says that it is well with {@link WELL}. */
   script: string;
-  replicas: number;
-  command: string[];
 }
+
+/** In a script: from now on the service is well. */
+export const WELL = `require('fs').writeFileSync(process.env.UP_FILE, '');`;
+/** The environment that the health check relies on; the image has no /tmp. */
+export const UP_FILE = 'UP_FILE=/up';
+/** Where the image has it. */
+const NODE = '/usr/bin/node';
+const IS_WELL = `process.exit(require('fs').existsSync(process.env.UP_FILE) ? 0 : 1)`;
 
 const MS = 1_000_000;
 
@@ -74,11 +81,7 @@ function serviceSpec(
   name: string,
   role: string,
   image: string,
-  {
-    script = GREETING_SCRIPT,
-    replicas = 1,
-    command = ['/usr/bin/node', '-e', script],
-  }: Partial<ServiceChanges>,
+  { script = `${GREETING_SCRIPT} ${WELL}` }: Partial<ServiceChanges>,
 ): Docker.CreateServiceOptions {
   return {
     Name: `${stack}_${name}`,
@@ -88,11 +91,18 @@ function serviceSpec(
       'com.agentos.name': name,
     },
     TaskTemplate: {
-      ContainerSpec: { Image: image, Command: command, Init: true, StopGracePeriod: 5_000 * MS },
+      ContainerSpec: {
+        Image: image,
+        Command: [NODE, '-e', script],
+        Env: [UP_FILE],
+        Init: true,
+        StopGracePeriod: 5_000 * MS,
+        HealthCheck: { Test: ['CMD', NODE, '-e', IS_WELL], Interval: 500 * MS, StartPeriod: 30_000 * MS },
+      },
       RestartPolicy: { Condition: 'any', Delay: 300 * MS },
       Networks: [{ Target: 'host' }],
     },
-    Mode: { Replicated: { Replicas: replicas } },
+    Mode: { Replicated: { Replicas: 1 } },
     UpdateConfig: {
       Parallelism: 1,
       Order: 'stop-first',

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ServiceSpec } from 'dockerode';
 import type { SwarmService } from './docker-engine';
-import { LABELS, label, revised } from './swarm-service';
+import { label, LABELS, replicasOf, revised } from './swarm-service';
 
 /** What a number stands at the end of: worker-12. */
 const NUMBER = /-(\d+)$/;
@@ -48,12 +48,13 @@ export function cloneSpec(pattern: SwarmService, name: string): ServiceSpec {
  * is already.
  */
 export function realigned(clone: SwarmService, pattern: SwarmService): ServiceSpec | undefined {
-  const { TaskTemplate: own, ...spec } = clone.Spec;
+  const { Labels, TaskTemplate } = clone.Spec;
   const wanted = cloneSpec(pattern, label(clone, LABELS.name) ?? '');
+  const next = revised({ ...wanted, Name: clone.Spec.Name }, replicasOf(clone), {
+    [LABELS.replicas]: Labels?.[LABELS.replicas],
+  });
   // How often it was restarted is each one's own.
-  const template = wanted.TaskTemplate && { ...wanted.TaskTemplate, ForceUpdate: own?.ForceUpdate };
-  const { UpdateConfig, RollbackConfig } = wanted;
-  const next: ServiceSpec = { ...spec, TaskTemplate: template, UpdateConfig, RollbackConfig };
+  if (next.TaskTemplate) next.TaskTemplate.ForceUpdate = TaskTemplate?.ForceUpdate;
   return isDeepStrictEqual(plain(next), plain(clone.Spec)) ? undefined : next;
 }
 

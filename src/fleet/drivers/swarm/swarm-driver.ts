@@ -10,6 +10,7 @@ import {
 } from '../../runtime-driver';
 import type { DockerEngine, SwarmService } from './docker-engine';
 import { readServiceLog } from './service-log';
+import { SwarmAlignment } from './swarm-alignment';
 import { SwarmRollout } from './swarm-rollout';
 import { SwarmScaling } from './swarm-scaling';
 import { describe, hasEnded, label, LABELS, ownTasks, replicasOf, revised } from './swarm-service';
@@ -28,6 +29,7 @@ export class SwarmDriver implements RuntimeDriver {
   private readonly services: SwarmServices;
   private readonly rollout: SwarmRollout;
   private readonly scaling: SwarmScaling;
+  private readonly alignment: SwarmAlignment;
 
   /**
    * @param engine the engine of a manager node
@@ -42,6 +44,7 @@ export class SwarmDriver implements RuntimeDriver {
     this.services = new SwarmServices(engine, stack);
     this.rollout = new SwarmRollout(engine, waitMs);
     this.scaling = new SwarmScaling(engine, this.services, this.rollout);
+    this.alignment = new SwarmAlignment(engine, this.services);
   }
 
   async list(): Promise<RuntimeService[]> {
@@ -98,6 +101,11 @@ export class SwarmDriver implements RuntimeDriver {
     }
     const service = await this.services.find(name);
     return readServiceLog(await this.engine.logs(service, limit)).slice(-limit);
+  }
+
+  /** Lets the next added worker that is behind follow the stack; whether there was one. @throws Error, see SwarmAlignment */
+  align(): Promise<boolean> {
+    return this.alignment.run();
   }
 
   /** Makes all of its tasks new ones, in the way that its update_config says; from no replicas it just starts. */

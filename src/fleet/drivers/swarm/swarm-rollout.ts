@@ -1,10 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RuntimeDriverError } from '../../runtime-driver';
 import type { DockerEngine, SwarmService, SwarmTask } from './docker-engine';
-import { endedByItself, exitOf, hasEnded, isRunning, nameOf, ownTasks, replicasOf } from './swarm-service';
+import {
+  endedByItself,
+  exitOf,
+  hasEnded,
+  hasHealthCheck,
+  isRunning,
+  nameOf,
+  ownTasks,
+  replicasOf,
+} from './swarm-service';
 
 /** How often the Swarm is asked how far it is, in milliseconds. */
 const POLL_MS = 250;
+/** Without a health check a task counts as running as soon as it begins; only if it lasts this long it is up. */
+const PROBATION_MS = 1_000;
 /** A graceful stop takes 40 s at most (docker/stack.yaml), and a start follows. */
 const DEFAULT_WAIT_MS = 90_000;
 /** What becomes of an update that does not come up; which, is for its failure_action to say. */
@@ -39,6 +50,8 @@ export class SwarmRollout {
   ): Promise<void> {
     const name = nameOf(service);
     const wanted = replicasOf(service);
+    const probationMs = hasHealthCheck(service) ? 0 : PROBATION_MS;
+    let upSince: number | undefined;
     await this.until(`${name} was not ready`, async () => {
       const tasks = ownTasks(service, await this.engine.tasks([service]));
       const failed = tasks.find((task) => !old.has(task.ID) && endedByItself(task));
@@ -46,7 +59,9 @@ export class SwarmRollout {
       const enough = counted(tasks).filter(isRunning).length >= wanted;
       if (!enough) await this.refuseGivenUp(service);
       // Those that are taken away or replaced are on their way out, but not there yet.
-      return enough && tasks.filter((task) => !hasEnded(task)).length === wanted;
+      const isUp = enough && tasks.filter((task) => !hasEnded(task)).length === wanted;
+      upSince = isUp ? (upSince ?? performance.now()) : undefined;
+      return upSince !== undefined && performance.now() - upSince >= probationMs;
     });
   }
 

@@ -52,6 +52,14 @@ export function replicasOf(service: SwarmService): number {
   return service.Spec.Mode?.Replicated?.Replicas ?? 1;
 }
 
+/** Whether the Swarm checks the health of its containers, and lets none count as running before it is healthy. */
+export function hasHealthCheck(service: SwarmService): boolean {
+  const template = service.Spec.TaskTemplate;
+  const test =
+    template && 'ContainerSpec' in template ? template.ContainerSpec?.HealthCheck?.Test : undefined;
+  return test !== undefined && test.length > 0 && test[0] !== 'NONE';
+}
+
 /** The specification with another number of replicas and other labels; undefined removes a label. */
 export function revised(
   spec: ServiceSpec,
