@@ -20,7 +20,7 @@ interface Answer {
  */
 export class EngineStandIn implements TestEngine {
   readonly image = 'none';
-  readonly nodeId = randomUUID();
+  readonly nodeId: string = randomUUID();
   /** Where new tasks seem to be placed. */
   placement = this.nodeId;
   private readonly services = new Map<string, StandInService>();

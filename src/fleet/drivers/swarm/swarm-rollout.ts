@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { RuntimeDriverError } from '../../runtime-driver';
 import type { DockerEngine, SwarmService, SwarmTask } from './docker-engine';
 import {
@@ -88,7 +87,7 @@ export class SwarmRollout {
     while (!(await check())) {
       if (performance.now() > deadline)
         throw new RuntimeDriverError('FAILED', `${otherwise} after ${this.waitMs / 1000} s.`);
-      await delay(POLL_MS);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
 }
