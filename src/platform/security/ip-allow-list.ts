@@ -7,7 +7,8 @@ export class IpAllowList {
   private readonly ranges: [Address, number][];
 
   /**
-   * @throws Error naming the first entry that is not a CIDR range or an address in its plain form
+   * @throws Error naming the first entry that is not a CIDR range or an address in its plain form, or whose
+   *   range is wider than its address says: `10.1.0.0/0` would be everything
    */
   constructor(entries: readonly string[]) {
     this.ranges = entries.map(parseRange);
@@ -28,16 +29,20 @@ export class IpAllowList {
   }
 }
 
+/** What stands for the address of a client whose proxy did not give one that can be read. It is in no list. */
+export const UNKNOWN_ADDRESS = 'unknown';
+
 /**
  * The address that a request comes from: the peer's, or, when the peer is a trusted proxy, the last address
  * in X-Forwarded-For that is not one. What stands left of that was sent by the client and is not believed.
+ * Something else than an address at that place is {@link UNKNOWN_ADDRESS}: the proxy's own would open doors.
  */
 export function clientIp(peer: string, forwardedFor: string | undefined, trusted: IpAllowList): string {
   const hops = [...(forwardedFor?.split(',').map((hop) => hop.trim()) ?? []), peer];
   let client = peer;
   for (const hop of hops.reverse()) {
     const address = parseAddress(hop);
-    if (!address) break;
+    if (!address) return UNKNOWN_ADDRESS;
     client = address.toString();
     if (!trusted.contains(client)) break;
   }
@@ -47,8 +52,12 @@ export function clientIp(peer: string, forwardedFor: string | undefined, trusted
 function parseAddress(text: string): Address | undefined {
   // Only the plain forms: 010.0.0.1 or 0x0a.1 mean different hosts to different parsers.
   const plain = text.replace(/%.*$/, '');
-  if (!ipaddr.IPv6.isValid(plain) && !ipaddr.IPv4.isValidFourPartDecimal(plain)) return undefined;
-  return ipaddr.process(plain);
+  const dotted = /^(.*:)?(\d[\d.]*\.[\d.]*)$/.exec(plain);
+  if (dotted && !ipaddr.IPv4.isValidFourPartDecimal(dotted[2] ?? '')) return undefined;
+  // IPv4-compatible addresses (deprecated by RFC 4291) belong to nobody, and must not be taken for the IPv4 ones.
+  if (dotted?.[1] === '::') return undefined;
+  if (!ipaddr.IPv6.isValid(plain) && !dotted) return undefined;
+  return ipaddr.isValid(plain) ? ipaddr.process(plain) : undefined;
 }
 
 function parseRange(entry: string): [Address, number] {
@@ -58,5 +67,14 @@ function parseRange(entry: string): [Address, number] {
   const bits = bitsText === undefined ? width : /^\d{1,3}$/.test(bitsText) ? Number(bitsText) : -1;
   if (!address || rest.length > 0 || bits < 0 || bits > width)
     throw new Error(`"${entry}" is not an address or a CIDR range such as 10.0.0.0/8`);
+  const network = networkOf(address, bits);
+  if (network !== address.toString())
+    throw new Error(`"${entry}" has an address that is not the first of its range: ${network}/${bits}`);
   return [address, bits];
+}
+
+function networkOf(address: Address, bits: number): string {
+  const range = `${address.toString()}/${bits}`;
+  const type = address.kind() === 'ipv4' ? ipaddr.IPv4 : ipaddr.IPv6;
+  return type.networkAddressFromCIDR(range).toString();
 }

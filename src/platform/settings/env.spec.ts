@@ -52,6 +52,12 @@ describe('loadEnv', () => {
     ['OTEL_TRACES_SAMPLER', 'sometimes'],
     ['OTEL_TRACES_SAMPLER_ARG', '1.5'],
     ['RUNTIME_DRIVER', 'kubernetes'],
+    ['ADMIN_IP_ALLOWLIST', '10.0.0.0/33'],
+    ['ADMIN_IP_ALLOWLIST', '10.0.0.0/0'],
+    ['ADMIN_IP_ALLOWLIST', '10.0.0.0/8, office'],
+    ['ADMIN_IP_ALLOWLIST', ','],
+    ['TRUSTED_PROXIES', '012.0.0.1'],
+    ['TRUSTED_PROXIES', 'true'],
   ])('stops on %s=%s and names it', (name, value) => {
     expect(() => loadEnv({ [name]: value })).toThrow(EnvError);
     expect(() => loadEnv({ [name]: value })).toThrow(new RegExp(`^${name} `));

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { bool, cleanEnv, makeValidator, num, port, str, type ValidatorSpec } from 'envalid';
 import { EnvError } from './env-error';
 import { runtimeOf } from './runtime-env';
+import { IpAllowList } from '../security/ip-allow-list';
 
 export { EnvError } from './env-error';
 
@@ -12,6 +13,18 @@ const list = makeValidator<string[]>((input) =>
     .map((part) => part.trim())
     .filter(Boolean),
 );
+
+/** Networks, checked here so that no process starts with a list that means something else than it says. */
+const networks = (least: number) =>
+  makeValidator<string[]>((input) => {
+    const entries = input
+      .split(',')
+      .map((part) => part.trim())
+      .filter(Boolean);
+    new IpAllowList(entries);
+    if (entries.length < least) throw new Error('must name at least one network');
+    return entries;
+  });
 
 const connectionUrl = (schemes: string[]) =>
   makeValidator<string>((input) => {
@@ -96,11 +109,11 @@ export const ENV_SPEC = {
   }),
   WORK_DIR: str({ default: '', desc: 'scratch space of the workers; empty = AGENTOS_HOME/work' }),
   LOG_LEVEL: str({ choices: LOG_LEVELS, default: 'info', desc: 'the least level that is logged' }),
-  ADMIN_IP_ALLOWLIST: list({
+  ADMIN_IP_ALLOWLIST: networks(1)({
     default: ['127.0.0.0/8', '::1/128'],
     desc: 'who may call /api/admin, as comma-separated CIDR ranges',
   }),
-  TRUSTED_PROXIES: list({
+  TRUSTED_PROXIES: networks(0)({
     default: [],
     desc: 'the proxies whose X-Forwarded-For is believed, as comma-separated CIDR ranges',
   }),
