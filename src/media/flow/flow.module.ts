@@ -11,6 +11,7 @@ import { StepProgress } from '../steps/step-progress';
 import { StepSettlement } from '../steps/step-settlement';
 import { JobAdvance } from './advance-job';
 import { AGENT_REGISTRY, AgentRegistry } from './agent-registry';
+import { AgentSettingsRules } from './agent-settings-rules';
 import { DispatcherManager } from './dispatcher.manager';
 import { FlowEvents } from './flow-events';
 import { MediaToolset } from './media-toolset';
@@ -37,6 +38,7 @@ import { StepSweep } from './step-sweep';
   providers: [
     { provide: AGENT_REGISTRY, useValue: AGENTS },
     AgentRegistry,
+    AgentSettingsRules,
     DispatcherManager,
     FlowEvents,
     JobAdvance,

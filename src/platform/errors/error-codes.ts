@@ -32,6 +32,11 @@ export const ERROR_CODES = {
     'Wait as long as Retry-After says, then try again.',
   ),
   CLIP_NOT_FOUND: info(404, 'There is no such clip, or it is not yours.', 'Check the id.'),
+  CONFIG_VERSION_CONFLICT: info(
+    409,
+    'The settings have been changed since the version that you expected.',
+    'Read the newest version, decide anew, and send its number.',
+  ),
   CONFIRMATION_REQUIRED: info(
     400,
     'A critical action needs options.confirm (its name) and options.reason.',
@@ -78,6 +83,11 @@ export const ERROR_CODES = {
     'Come from an allowed network, or have ADMIN_IP_ALLOWLIST extended.',
   ),
   JOB_NOT_FOUND: info(404, 'There is no such job, or it is not yours.', 'Check the id.'),
+  LAST_ADMIN: info(
+    409,
+    'Nobody would be left who can administer the system.',
+    'Make somebody else an enabled admin first.',
+  ),
   LINK_EXPIRED: info(403, 'The link has expired or was changed.', 'Ask for a new link.'),
   MAINTENANCE: info(503, 'The system is in maintenance.', 'Try again later, as Retry-After says.'),
   METHOD_NOT_ALLOWED: info(405, 'This path does not answer this method.', 'See the Allow header.'),
@@ -151,6 +161,8 @@ export const ERROR_CODES = {
     'Check the id; an upload that nobody finishes expires.',
   ),
   UPLOAD_NOT_OPEN: info(409, 'The upload takes no more chunks.', 'Start a new upload.'),
+  USER_EXISTS: info(409, 'There is an account with this e-mail address.', 'Use config.update_user instead.'),
+  USER_NOT_FOUND: info(404, 'There is no such account.', 'Check the id; config.list_users has all of them.'),
   VALIDATION_ERROR: info(400, 'The request is malformed.', 'Mend what details name.'),
 } as const satisfies Record<string, ErrorCodeInfo>;
 

@@ -4,6 +4,7 @@ import { types } from 'pg';
 import { InitialSchema1763700000000 } from './migrations/1763700000000-initial-schema';
 import { AuditSeals1764070000000 } from './migrations/1764070000000-audit-seals';
 import { TraceParents1764070300000 } from './migrations/1764070300000-trace-parents';
+import { SettingsChanges1764080000000 } from './migrations/1764080000000-settings-changes';
 import { Operations1764086400000 } from './migrations/1764086400000-operations';
 
 // Every bigint of the schema (sizes, sequence numbers) stays far below 2^53, and a number is what callers want.
@@ -14,6 +15,7 @@ export const MIGRATIONS = [
   InitialSchema1763700000000,
   AuditSeals1764070000000,
   TraceParents1764070300000,
+  SettingsChanges1764080000000,
   Operations1764086400000,
 ];
 

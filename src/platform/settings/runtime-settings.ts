@@ -1,14 +1,30 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
-import { AppError } from '../errors/app-error';
+import { AppError, type FieldError } from '../errors/app-error';
 import { fieldErrors } from '../errors/field-errors';
 import { MessageBus } from '../messages/message-bus';
 import { Db, type Tx } from '../postgres/db';
+import { applyPatch, changesBetween, type Patch, type SettingChange } from './patch';
 import { Settings } from './settings';
 
-/** A part of something, at any depth. */
-export type DeepPartial<T> = { [K in keyof T]?: T[K] extends object | null ? DeepPartial<T[K]> : T[K] };
+/** Who saves settings, and what they say about it. */
+export interface SettingsAuthor {
+  readonly authorId: string | null;
+  readonly comment?: string;
+  /** The version that the author has read; saving fails if it is not the newest any more. */
+  readonly expectedVersion?: number;
+}
+
+/** A version of the settings, and what it changes. */
+export interface SavedSettings {
+  readonly version: number;
+  readonly settings: Settings;
+  readonly changes: readonly SettingChange[];
+}
+
+/** Finds what the rules of the schema cannot: whether what settings name exists. Empty if all is well. */
+export type SettingsCheck = (settings: Settings) => readonly FieldError[];
 
 /** How often each process looks for a version that no message told it of, in milliseconds. */
 const POLL_MS = 1_000;
@@ -18,6 +34,7 @@ const POLL_MS = 1_000;
 export class RuntimeSettings implements OnModuleInit, OnApplicationShutdown {
   private readonly log = new Logger(RuntimeSettings.name);
   private readonly listeners = new Set<(settings: Settings) => void>();
+  private readonly checks: SettingsCheck[] = [];
   private settings = new Settings();
   private loadedVersion = 0;
   private timer?: NodeJS.Timeout;
@@ -56,33 +73,53 @@ export class RuntimeSettings implements OnModuleInit, OnApplicationShutdown {
     return () => this.listeners.delete(listener);
   }
 
+  /** From now on nothing is saved that `check` finds fault with. What has been saved stays in force. */
+  addCheck(check: SettingsCheck): void {
+    this.checks.push(check);
+  }
+
   /**
-   * Saves a new version: the newest one with `patch` merged in, validated as a whole.
+   * Saves a new version: the newest one with `patch` applied, validated as a whole.
    * Within a transaction of the caller (`tx`), the caller calls {@link announce} after its commit.
    *
    * @throws AppError VALIDATION_ERROR naming each field that is wrong
+   * @throws AppError CONFIG_VERSION_CONFLICT if the author has not read the newest version
    */
-  async update(
-    patch: DeepPartial<Settings>,
-    by: { authorId: string | null; comment?: string },
-    tx?: Tx,
-  ): Promise<{ version: number }> {
+  async update(patch: Patch<Settings>, author: SettingsAuthor, tx?: Tx): Promise<SavedSettings> {
     const save = async (inner: Tx) => {
       // Writers take turns, so that none builds on a version that is not the newest.
       await inner.query('LOCK TABLE settings_versions IN SHARE ROW EXCLUSIVE MODE');
-      const newest = await latest(inner);
-      const settings = validated(merge(newest.settings, patch));
-      const version = newest.version + 1;
+      const planned = await this.plan(patch, author, inner);
       await inner.execute(
-        'INSERT INTO settings_versions (version, settings, comment, author_id) VALUES ($1, $2, $3, $4)',
-        [version, JSON.stringify(settings), by.comment ?? null, by.authorId],
+        'INSERT INTO settings_versions (version, settings, comment, author_id, changes) VALUES ($1, $2, $3, $4, $5)',
+        [
+          planned.version,
+          JSON.stringify(planned.settings),
+          author.comment ?? null,
+          author.authorId,
+          JSON.stringify(planned.changes),
+        ],
       );
-      return { version };
+      return planned;
     };
     if (tx) return save(tx);
     const saved = await this.db.transaction(save);
     await this.announce(saved.version);
     return saved;
+  }
+
+  /** What {@link update} would save now. @throws what that throws */
+  async plan(patch: Patch<Settings>, author: SettingsAuthor, tx: Tx = this.db): Promise<SavedSettings> {
+    const newest = await latest(tx);
+    if (author.expectedVersion !== undefined && author.expectedVersion !== newest.version)
+      throw new AppError(
+        'CONFIG_VERSION_CONFLICT',
+        `The newest version of the settings is ${newest.version}.`,
+      );
+    const settings = validated(applyPatch(newest.settings, patch));
+    refuse(this.checks.flatMap((check) => check(settings)));
+    const before = readable(newest.settings);
+    return { version: newest.version + 1, settings, changes: changesBetween(before, settings) };
   }
 
   /** Applies a committed version here and tells all other processes. */
@@ -108,7 +145,7 @@ export class RuntimeSettings implements OnModuleInit, OnApplicationShutdown {
     if (row === undefined || row.version <= this.loadedVersion) return;
     const newest = await latest(this.db);
     if (newest.version <= this.loadedVersion) return;
-    this.settings = validated(newest.settings);
+    this.settings = readable(newest.settings);
     this.loadedVersion = newest.version;
     for (const listener of this.listeners) listener(this.settings);
   }
@@ -121,26 +158,24 @@ async function latest(tx: Tx): Promise<{ version: number; settings: Record<strin
   return row ?? { version: 0, settings: {} };
 }
 
+/** Settings as they may be saved. @throws AppError VALIDATION_ERROR */
 function validated(plain: Record<string, unknown>): Settings {
   const settings = plainToInstance(Settings, plain, { exposeDefaultValues: true });
-  const errors = validateSync(settings, { whitelist: true, forbidNonWhitelisted: true });
-  if (errors.length > 0)
-    throw new AppError('VALIDATION_ERROR', 'The settings are not valid.', {
-      details: fieldErrors(errors, 'settings'),
-    });
+  refuse(fieldErrors(validateSync(settings, { whitelist: true, forbidNonWhitelisted: true }), 'settings'));
   return settings;
 }
 
-function merge(base: Record<string, unknown>, patch: Record<string, unknown>): Record<string, unknown> {
-  const result = { ...base };
-  for (const [key, value] of Object.entries(patch)) {
-    if (value === undefined) continue;
-    const old = result[key];
-    result[key] = isPlain(value) && isPlain(old) ? merge(old, value) : value;
-  }
-  return result;
+/**
+ * Settings as they were saved. What a newer release knows and this one does not is left out: while one
+ * replaces the other, both run on the same settings.
+ */
+function readable(plain: Record<string, unknown>): Settings {
+  const settings = plainToInstance(Settings, plain, { exposeDefaultValues: true });
+  refuse(fieldErrors(validateSync(settings, { whitelist: true }), 'settings'));
+  return settings;
 }
 
-function isPlain(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function refuse(details: readonly FieldError[]): void {
+  if (details.length > 0)
+    throw new AppError('VALIDATION_ERROR', 'The settings are not valid.', { details: [...details] });
 }

@@ -12,7 +12,14 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
+import { AccessSettings } from './access.settings';
 import { CircuitBreakerSettings } from './circuit-breaker';
+import { ActionLimit, LimitKindSettings } from './limit.settings';
+import { IsRecordOf } from './records';
+
+const ACTION_NAME = /^[a-z]+\.[a-z]+(?:_[a-z]+)*$/;
+/** The longest life that an access token can be given, in seconds: an old signing key is needed for so long. */
+export const MAX_ACCESS_TOKEN_S = 3_600;
 
 /** Maintenance mode. */
 export class MaintenanceSettings {
@@ -50,10 +57,13 @@ export class JobSettings {
 export class RateLimitSettings {
   /** All actions of a user together. */
   @IsInt() @Min(1) @Max(1_000_000) actions_per_minute = 50;
-  /** One action of a user, by its risk. */
+  /** One action of a user, if it changes nothing. */
   @IsInt() @Min(1) @Max(1_000_000) risk_read_per_minute = 500;
+  /** One action of a user, if it changes something. */
   @IsInt() @Min(1) @Max(1_000_000) risk_standard_per_minute = 50;
+  /** One action of a user, if it destroys or stops something. */
   @IsInt() @Min(1) @Max(1_000_000) risk_high_per_minute = 10;
+  /** One action of a user, if it concerns the whole system. */
   @IsInt() @Min(1) @Max(1_000_000) risk_critical_per_minute = 5;
   /** Each action of system.* apart from system.health_check. */
   @IsInt() @Min(1) @Max(1_000_000) system_per_minute = 5;
@@ -63,6 +73,17 @@ export class RateLimitSettings {
   @IsInt() @Min(1) @Max(1_000_000) admin_read_per_minute = 500;
   /** Endpoints without authentication, per address. */
   @IsInt() @Min(1) @Max(1_000_000) public_per_minute = 10;
+  /** Items that bulk actions of a user touch, all together: such a run counts by what it touches. */
+  @IsInt() @Min(1) @Max(1_000_000) bulk_items_per_minute = 20_000;
+  /** How each of these counts. */
+  @IsDefined()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => LimitKindSettings)
+  kinds = new LimitKindSettings();
+  /** Limits of single actions by their name, in place of what their risk gives them. */
+  @IsRecordOf({ keys: ACTION_NAME, maxEntries: 200, values: { of: ActionLimit } })
+  actions: Record<string, ActionLimit> = {};
 }
 
 /**
@@ -79,7 +100,7 @@ export class ExecutionSettings {
 /** Sessions and lockout. */
 export class AuthSettings {
   /** Life of an access token, in seconds. */
-  @IsInt() @Min(30) @Max(3_600) access_token_s = 900;
+  @IsInt() @Min(30) @Max(MAX_ACCESS_TOKEN_S) access_token_s = 900;
   /** A session ends when it was not used for so long, in seconds. */
   @IsInt() @Min(60) @Max(7_776_000) session_idle_s = 604_800;
   /** A session ends so long after sign-in, in seconds, however much it is used. */
@@ -135,6 +156,12 @@ export class Settings {
   @ValidateNested()
   @Type(() => CircuitBreakerSettings)
   circuit_breaker = new CircuitBreakerSettings();
+
+  @IsDefined()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => AccessSettings)
+  access = new AccessSettings();
 
   /** Settings of agents by their id; what is not given here keeps the agent's default. */
   @IsDefined()
