@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { type LimitPolicy, RateLimiter } from '../../src/pipeline/limits/rate-limiter';
 import type { RedisService } from '../../src/platform/redis/redis.service';
+import { LIMIT_KINDS } from '../../src/platform/settings/limit.settings';
 import { redisForTest, type TestRedis } from '../support/redis';
 import { startInstallation, type TestInstallation } from '../support/installation';
 import { TEST_SETTINGS } from '../support/users';
@@ -40,6 +41,45 @@ function randomNumbers(seed: number): () => number {
   };
 }
 
+/** What a limit of each kind means, in whole numbers and so exactly; times in microseconds. */
+interface Reference {
+  /** How many could be taken at that time. */
+  free(now: number): number;
+  take(now: number, cost: number): void;
+}
+
+const REFERENCES: Record<LimitPolicy['kind'], (limit: number, window: number) => Reference> = {
+  sliding: (limit, window) => {
+    let log: number[] = [];
+    return {
+      free: (now) => limit - (log = log.filter((at) => at > now - window)).length,
+      take: (now, cost) => log.push(...Array<number>(cost).fill(now)),
+    };
+  },
+  bucket: (limit, window) => {
+    // In shares of a request, of which a whole one has as many as the window has microseconds.
+    let [shares, at] = [limit * window, 0];
+    const refill = (now: number) => {
+      shares = Math.min(limit * window, shares + (now - at) * limit);
+      at = now;
+    };
+    return {
+      free: (now) => (refill(now), Math.floor(shares / window)),
+      take: (_now, cost) => (shares -= cost * window),
+    };
+  },
+  fixed: (limit, window) => {
+    let [used, until] = [0, 0];
+    const begin = (now: number) => {
+      if (until <= now) [used, until] = [0, now + window];
+    };
+    return {
+      free: (now) => (until <= now ? limit : limit - used),
+      take: (now, cost) => (begin(now), (used += cost)),
+    };
+  },
+};
+
 const policy = (kind: LimitPolicy['kind'], limit: number, windowS: number, key: string): LimitPolicy => ({
   name: kind,
   kind,
@@ -62,22 +102,91 @@ describe('the rate limiter', () => {
 
   const seed = Date.now() % 1_000_000;
 
-  it(`decides about a sliding window as an exact log does (seed ${seed})`, async () => {
-    const random = randomNumbers(seed);
-    for (let round = 0; round < 20; round++) {
-      const limit = 1 + Math.floor(random() * 7);
-      const one = policy('sliding', limit, 3, `slide${round}`);
-      let log: number[] = [];
-      for (let step = 0; step < 100; step++) {
-        clock.now += Math.floor(random() * SECOND);
-        log = log.filter((at) => at > clock.now - 3 * SECOND);
-        const expected = log.length < limit;
-        const verdict = await limiter.consume([one]);
-        expect([round, step, verdict.violated === undefined]).toEqual([round, step, expected]);
-        if (expected) log.push(clock.now);
-        expect(verdict.states[0]?.remaining).toBe(limit - log.length);
+  describe.each(LIMIT_KINDS)('%s', (kind) => {
+    it.each([
+      ['', false],
+      [' with costs', true],
+    ])(`decides as its meaning does, at random times%s (seed ${seed})`, async (_what, costs) => {
+      const random = randomNumbers(seed);
+      const upTo = (most: number) => 1 + Math.floor(random() * most);
+      for (let round = 0; round < 20; round++) {
+        const [limit, windowS] = [upTo(7), upTo(5)];
+        const reference = REFERENCES[kind](limit, windowS * SECOND);
+        for (let step = 0; step < 60; step++) {
+          // Often just at, before or after a moment that something happens at.
+          const pause = random() < 0.5 ? random() * SECOND : ((windowS * SECOND) / limit) * upTo(2);
+          clock.now += Math.max(0, Math.round(pause) + upTo(3) - 2);
+          const cost = costs ? upTo(limit) : 1;
+          const one = {
+            ...policy(kind, limit, windowS, `${kind}${costs}${round}`),
+            ...(costs ? { cost } : {}),
+          };
+          const expected = reference.free(clock.now) >= cost;
+          const verdict = await limiter.consume([one]);
+          expect([round, step, verdict.violated === undefined]).toEqual([round, step, expected]);
+          if (expected) reference.take(clock.now, cost);
+          expect([round, step, verdict.states[0]?.remaining]).toEqual([
+            round,
+            step,
+            reference.free(clock.now),
+          ]);
+        }
       }
-    }
+    });
+
+    it('never asks to wait in vain, nor for longer than it must', async () => {
+      const random = randomNumbers(seed);
+      for (let round = 0; round < 10; round++) {
+        const one = policy(kind, 3, 10, `${kind} wait ${round}`);
+        for (let i = 0; i < 3; i++) {
+          clock.now += Math.floor(random() * SECOND);
+          await limiter.consume([one]);
+        }
+        const refused = await limiter.consume([one]);
+        if (!refused.violated) continue;
+        // It is told in whole seconds, rounded up.
+        clock.now += (refused.retryAfterS - 1) * SECOND;
+        expect((await limiter.consume([one])).violated).toBeDefined();
+        clock.now += SECOND;
+        expect((await limiter.consume([one])).violated).toBeUndefined();
+      }
+    });
+  });
+
+  it('lets a burst pass at the border of fixed windows, and of none other', async () => {
+    const around = async (kind: LimitPolicy['kind']): Promise<number> => {
+      const one = policy(kind, 10, 10, `border ${kind}`);
+      let admitted = 0;
+      const take = async (): Promise<void> => {
+        if (!(await limiter.consume([one])).violated) admitted++;
+      };
+      await take();
+      clock.now += 9.9 * SECOND;
+      for (let i = 0; i < 20; i++) await take();
+      clock.now += 0.2 * SECOND;
+      for (let i = 0; i < 20; i++) await take();
+      return admitted - 1;
+    };
+    expect(await around('fixed')).toBe(19);
+    expect(await around('sliding')).toBe(10);
+    expect(await around('bucket')).toBe(10);
+  });
+
+  it.each(LIMIT_KINDS)('%s: nobody waits longer than a window when the clock was set back', async (kind) => {
+    const one = policy(kind, 1, 10, `back ${kind}`);
+    await limiter.consume([one]);
+    clock.now -= 300 * SECOND;
+    const { retryAfterS } = await limiter.consume([one]);
+    expect(retryAfterS).toBeLessThanOrEqual(10);
+    clock.now += 10 * SECOND;
+    expect((await limiter.consume([one])).violated).toBeUndefined();
+    clock.now += 300 * SECOND;
+  });
+
+  it('counts for whom it says, whatever the parts are made of', async () => {
+    const keys = [['a:b', 'c'], ['a', 'b:c'], ['a', 'b', 'c'], ['{a}', 'b'], ['a b'], ['a%3Ab', 'c'], ['*']];
+    for (const key of keys)
+      expect((await limiter.consume([{ ...policy('fixed', 1, 60, ''), key }])).violated).toBeUndefined();
   });
 
   it('admits again after exactly the time that it names, and not before', async () => {
@@ -126,10 +235,17 @@ describe('the rate limiter', () => {
   });
 
   it('counts a request of some cost as so many', async () => {
-    const one = policy('sliding', 10, 60, 'cost');
-    expect((await limiter.consume([one], 7)).states[0]?.remaining).toBe(3);
-    expect((await limiter.consume([one], 4)).violated).toEqual(one);
-    expect((await limiter.consume([one], 3)).violated).toBeUndefined();
+    const costing = (kind: LimitPolicy['kind'], cost: number) => ({ ...policy(kind, 10, 60, 'cost'), cost });
+    for (const kind of LIMIT_KINDS) {
+      expect((await limiter.consume([costing(kind, 7)])).states[0]?.remaining).toBe(3);
+      const refused = await limiter.consume([policy('sliding', 9, 60, 'beside'), costing(kind, 4)]);
+      expect(refused.violated).toEqual(costing(kind, 4));
+      expect(refused.states.map(({ remaining }) => remaining)).toEqual([9, 3]);
+      clock.now += (refused.retryAfterS - 1) * SECOND;
+      expect((await limiter.consume([costing(kind, 4)])).violated).toBeDefined();
+      clock.now += SECOND;
+      expect((await limiter.consume([costing(kind, 4)])).violated).toBeUndefined();
+    }
   });
 
   it('leaves no key without an end', async () => {

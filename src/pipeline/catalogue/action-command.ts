@@ -17,6 +17,8 @@ export interface ActionContext {
   readonly executionId: string;
   readonly actor: Actor;
   readonly traceId: string;
+  /** From where it was asked for; null where that is not known any more. */
+  readonly ip: string | null;
   /** The payload is to be applied to what belongs to this user only; anything else does not exist. */
   readonly ownerId?: string;
   /** Why, in the caller's words. */

@@ -60,8 +60,18 @@ export interface ActionDeclaration {
   readonly anyoneOnOwn?: boolean;
   /** Whether an operation can be stopped before its end; yes, unless it says no. */
   readonly abortable?: boolean;
-  /** Whether it takes many targets at once; it then needs an idempotency key. */
+  /** Whether it takes many targets at once; it then needs an idempotency key and a {@link cost}. */
   readonly bulk?: boolean;
+  /**
+   * How many items a run with this payload, validated and with its defaults, may touch: at least 1. They are charged
+   * against the caller's limit `items`, since otherwise a run over thousands would count like one over a single item.
+   */
+  readonly cost?: (payload: Readonly<Record<string, unknown>>) => number;
+  /**
+   * Whether settings may not grant it to any role, because whoever holds it could give themselves every other
+   * permission.
+   */
+  readonly adminOnly?: boolean;
 }
 
 /** The class of any command. */

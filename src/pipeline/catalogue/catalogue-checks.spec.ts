@@ -89,6 +89,18 @@ describe('the checks of the catalogue', () => {
     expect(faultsOf(command({ risk }), new PreviewingHandler())).toEqual([]);
   });
 
+  it('want to know what a bulk action costs', () => {
+    expect(faultsOf(command({ bulk: true }))).toEqual([expect.stringContaining('give it cost(payload)')]);
+    expect(faultsOf(command({ bulk: true, cost: ({ count }: { count: number }) => count }))).toEqual([]);
+    expect(faultsOf(command({ cost: () => 0 }))).toEqual([expect.stringContaining('costs 0')]);
+    expect(faultsOf(command({ cost: () => Number.NaN }))).toEqual([expect.stringContaining('costs NaN')]);
+  });
+
+  it('let nobody but admins have what is for admins only', () => {
+    expect(faultsOf(command({ adminOnly: true }))).toEqual([expect.stringContaining('adminOnly')]);
+    expect(faultsOf(command({ adminOnly: true, roles: [] }))).toEqual([]);
+  });
+
   it('want an example that passes validation', () => {
     expect(faultsOf(command({ example: { count: 'one', other: 1 } }))).toEqual([
       expect.stringMatching(

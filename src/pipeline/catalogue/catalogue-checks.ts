@@ -71,12 +71,22 @@ function handlerFaults(one: FoundHandler, commands: readonly CommandClass[]): st
     faults.push(
       `${nameOf(one)} has risk ${declaration.risk} and no preview: implement preview(command), which says what would happen and changes nothing.`,
     );
+  faults.push(...costFaults(one.command, declaration));
   const wrong = payloadErrors(one.command, declaration.example ?? {});
   if (wrong.length > 0)
     faults.push(
       `${one.command.name} (${declaration.name}): its example does not pass its own validation: ${wrong.map((error) => `${error.path} ${error.message}`).join('; ')}.`,
     );
   return faults;
+}
+
+function costFaults(command: CommandClass, { name, bulk, cost, example }: ActionDeclaration): string[] {
+  const who = `${command.name} (${name})`;
+  if (bulk && !cost) return [`${who} is bulk: give it cost(payload), the number of items that it may touch.`];
+  const items = cost?.(Object.assign(new command(), example)) ?? 1;
+  return Number.isInteger(items) && items >= 1
+    ? []
+    : [`${who} costs ${items} with its example: let cost(payload) be a whole number of at least 1.`];
 }
 
 function attributeFaults(declaration: ActionDeclaration): string[] {
@@ -115,6 +125,10 @@ function attributeFaults(declaration: ActionDeclaration): string[] {
   );
   need(typeof given.example === 'object' && given.example !== null, 'give it an example payload.');
   need(isText(given.since), 'give it since, the version that brings it.');
+  need(
+    given.adminOnly !== true || (given.roles as [] | undefined)?.length === 0,
+    'it is adminOnly: take the roles away, or adminOnly.',
+  );
   return faults;
 }
 

@@ -83,6 +83,7 @@ export class StatusReader {
     const verdict = await this.limiter.peek(this.policiesOf(actor));
     return verdict.states.map(({ policy, remaining, resetS }) => ({
       policy: policy.name,
+      kind: policy.kind,
       limit: policy.limit,
       window_s: policy.windowS,
       remaining,
@@ -97,7 +98,7 @@ export class StatusReader {
     const policies = this.catalogue
       .all()
       .filter((entry) => held.has(entry.name))
-      .flatMap((entry) => actionPolicies(actor.userId, entry, limits));
+      .flatMap((entry) => actionPolicies(actor.userId, entry, limits, entry.cost ? 0 : undefined));
     return [...new Map(policies.map((policy) => [policy.key.join(':'), policy])).values()];
   }
 }

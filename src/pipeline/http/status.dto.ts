@@ -1,5 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsOptional, IsUUID } from 'class-validator';
+import { LIMIT_KINDS, type LimitKind } from '../../platform/settings/limit.settings';
 import { DEPENDENCIES } from '../catalogue/action.decorator';
 
 const STATUSES = ['running', 'succeeded', 'failed', 'unknown', 'aborted'] as const;
@@ -79,6 +80,8 @@ export class CircuitView {
 export class LimitView {
   @ApiProperty({ example: 'actions' })
   policy!: string;
+  @ApiProperty({ enum: LIMIT_KINDS, description: 'How it counts.' })
+  kind!: LimitKind;
   @ApiProperty({ example: 50 })
   limit!: number;
   @ApiProperty({ example: 60 })

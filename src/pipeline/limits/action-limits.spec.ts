@@ -1,6 +1,7 @@
+import type { LimitKind } from '../../platform/settings/limit.settings';
 import { RateLimitSettings } from '../../platform/settings/settings';
 import type { Risk } from '../catalogue/action.decorator';
-import { actionPolicies, actionsPerMinute } from './action-limits';
+import { actionPolicies, limitOfAction } from './action-limits';
 
 const LIMITS = new RateLimitSettings();
 const summary = (name: string, risk: Risk) =>
@@ -18,8 +19,8 @@ describe('the limits of an action', () => {
   });
 
   it('go by its risk', () => {
-    expect(actionsPerMinute({ name: 'job.delete', risk: 'high' }, LIMITS)).toBe(10);
-    expect(actionsPerMinute({ name: 'worker.stop_all', risk: 'critical' }, LIMITS)).toBe(5);
+    expect(limitOfAction({ name: 'job.delete', risk: 'high' }, LIMITS).limit).toBe(10);
+    expect(limitOfAction({ name: 'worker.stop_all', risk: 'critical' }, LIMITS).limit).toBe(5);
   });
 
   it('do not count reads against the minute of what changes something', () => {
@@ -32,7 +33,7 @@ describe('the limits of an action', () => {
     ['system.backup', 'high', 5],
     ['system.health_check', 'read', 500],
   ])('of %s are those of system actions', (name, risk, perMinute) => {
-    expect(actionsPerMinute({ name, risk }, LIMITS)).toBe(perMinute);
+    expect(limitOfAction({ name, risk }, LIMITS).limit).toBe(perMinute);
   });
 
   it('are counted per user and per action', () => {
@@ -41,6 +42,52 @@ describe('the limits of an action', () => {
     const mine = keys('u1', 'job.cancel');
     expect(keys('u2', 'job.cancel').filter((key) => mine.includes(key))).toEqual([]);
     expect(keys('u1', 'job.retry').filter((key) => mine.includes(key))).toEqual(mine.slice(0, 2));
+  });
+
+  const settings = (over: object) => Object.assign(new RateLimitSettings(), over);
+  const kinds = (over: Partial<Record<string, LimitKind>>) =>
+    settings({ kinds: { ...LIMITS.kinds, ...over } });
+
+  it.each<[string, Risk, string, number]>([
+    ['job.cancel', 'standard', 'risk_standard', 2],
+    ['job.delete', 'high', 'risk_high', 2],
+    ['worker.stop_all', 'critical', 'risk_critical', 2],
+    ['system.backup', 'high', 'system', 2],
+    ['logs.refresh', 'read', 'risk_read', 0],
+    ['job.cancel', 'standard', 'actions', 0],
+    ['job.cancel', 'standard', 'burst', 1],
+  ])('of %s (%s) count as settings say for %s', (name, risk, rule, index) => {
+    const policies = actionPolicies('u1', { name, risk }, kinds({ [rule]: 'fixed' }));
+    expect(policies.map(({ kind }) => kind === 'fixed')).toEqual(policies.map((_, i) => i === index));
+  });
+
+  it('give way to those that settings have for one action', () => {
+    const own = settings({ actions: { 'job.cancel': { limit: 7, window_s: 3, kind: 'bucket' } } });
+    expect(limitOfAction({ name: 'job.cancel', risk: 'standard' }, own)).toEqual({
+      limit: 7,
+      windowS: 3,
+      kind: 'bucket',
+    });
+    expect(limitOfAction({ name: 'job.retry', risk: 'standard' }, own).limit).toBe(50);
+    expect(limitOfAction({ name: 'toString', risk: 'standard' }, own).limit).toBe(50);
+  });
+
+  it('charge a bulk action for what it touches, and everything else for one', () => {
+    const [total, , own, items] = actionPolicies(
+      'u1',
+      { name: 'job.bulk_cancel', risk: 'high' },
+      LIMITS,
+      500,
+    );
+    expect([total?.cost, own?.cost]).toEqual([undefined, undefined]);
+    expect(items).toMatchObject({
+      name: 'items',
+      cost: 500,
+      limit: 20_000,
+      windowS: 60,
+      key: ['items', 'u1'],
+    });
+    expect(actionPolicies('u1', { name: 'job.cancel', risk: 'standard' }, LIMITS)).toHaveLength(3);
   });
 
   it('leave room for one, however low they are set', () => {

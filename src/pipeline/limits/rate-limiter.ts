@@ -1,23 +1,20 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { RedisService } from '../../platform/redis/redis.service';
+import type { LimitKind } from '../../platform/settings/limit.settings';
 import { RATE_LIMIT_LUA } from './rate-limit.lua';
-
-/**
- * How a limit counts. `sliding`: at most `limit` in any stretch of `windowS`, exactly. `bucket`: `limit`
- * at once, refilled evenly over `windowS`. `fixed`: `limit` per window that begins with its first request.
- */
-export type LimitKind = 'sliding' | 'bucket' | 'fixed';
 
 /** One limit that a request must keep to. */
 export interface LimitPolicy {
   /** As the headers and the 429 name it. */
   readonly name: string;
   readonly kind: LimitKind;
-  /** Whose requests are counted together; parts are free of colons. */
+  /** Whose requests are counted together. */
   readonly key: readonly string[];
   readonly limit: number;
   readonly windowS: number;
+  /** How much of the limit the request uses up; not given where each request counts as one. */
+  readonly cost?: number;
 }
 
 /** How a policy stands after a request. */
@@ -33,7 +30,7 @@ export interface LimitVerdict {
   readonly states: readonly LimitState[];
   /** The first policy that is used up; undefined if the request is admitted. Refused ones are not counted. */
   readonly violated?: LimitPolicy;
-  /** After so many seconds one request will be admitted; 0 if this one was. */
+  /** After so many seconds the request will be admitted; 0 if it was. */
   readonly retryAfterS: number;
 }
 
@@ -43,28 +40,35 @@ export class RateLimiter {
   constructor(@Inject(RedisService) private readonly redis: RedisService) {}
 
   /**
-   * Admits a request of some cost under all of the policies, or under none.
+   * Admits a request under all of the policies, or under none.
    *
    * @throws if Redis is away; the caller decides what that means
    */
-  consume(policies: readonly LimitPolicy[], cost = 1): Promise<LimitVerdict> {
-    return this.run(policies, cost);
+  consume(policies: readonly LimitPolicy[]): Promise<LimitVerdict> {
+    return this.run(policies, ({ cost }) => cost ?? 1);
   }
 
   /** How the policies stand, without counting anything. */
   peek(policies: readonly LimitPolicy[]): Promise<LimitVerdict> {
-    return this.run(policies, 0);
+    return this.run(policies, () => 0);
   }
 
-  private async run(policies: readonly LimitPolicy[], cost: number): Promise<LimitVerdict> {
-    const keys = policies.map((policy) => this.redis.key('limit', policy.kind, ...policy.key));
-    const rules = policies.flatMap((policy) => [policy.kind, policy.limit, policy.windowS * 1_000_000]);
+  private async run(
+    policies: readonly LimitPolicy[],
+    costOf: (policy: LimitPolicy) => number,
+  ): Promise<LimitVerdict> {
+    const keys = policies.map((policy) => this.keyOf(policy));
+    const rules = policies.flatMap((policy) => [
+      countedAs(policy),
+      policy.limit,
+      policy.windowS * 1_000_000,
+      costOf(policy),
+    ]);
     const [violated, waitUs, ...states] = (await this.redis.client.eval(
       RATE_LIMIT_LUA,
       keys.length,
       ...keys,
       randomUUID(),
-      cost,
       ...rules,
     )) as number[];
     return {
@@ -77,6 +81,15 @@ export class RateLimiter {
       retryAfterS: violated ? Math.max(1, Math.ceil((waitUs ?? 0) / 1_000_000)) : 0,
     };
   }
+
+  /** Parts are escaped: `a:b` and `c` must not be counted with `a` and `b:c`. */
+  private keyOf(policy: LimitPolicy): string {
+    return this.redis.key('limit', countedAs(policy), ...policy.key.map(encodeURIComponent));
+  }
+}
+
+function countedAs({ kind, cost }: LimitPolicy): string {
+  return kind === 'sliding' && cost !== undefined ? 'weighted' : kind;
 }
 
 /** The headers of draft-ietf-httpapi-ratelimit-headers that tell a client where it stands. */

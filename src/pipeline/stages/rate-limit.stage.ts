@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { AppError } from '../../platform/errors/app-error';
 import { RuntimeSettings } from '../../platform/settings/runtime-settings';
 import { actionPolicies } from '../limits/action-limits';
-import { limitHeaders, RateLimiter } from '../limits/rate-limiter';
+import { limitHeaders, type LimitPolicy, RateLimiter } from '../limits/rate-limiter';
 import type { ActionAnswer, Run, Stage } from '../run';
 
 /** Counts the request against the user's limits. Without Redis nobody is let through: a limit must hold. */
@@ -16,7 +16,7 @@ export class RateLimitStage implements Stage {
   ) {}
 
   async handle(run: Run, next: () => Promise<ActionAnswer>): Promise<ActionAnswer> {
-    const policies = actionPolicies(run.actor.userId, run.entry, this.settings.current().rate_limits);
+    const policies = this.policiesOf(run);
     const verdict = await this.limiter.consume(policies).catch((cause: unknown) => {
       throw new AppError(
         'SERVICE_UNAVAILABLE',
@@ -33,7 +33,9 @@ export class RateLimitStage implements Stage {
       .join(', ');
     run.note(verdict.violated ? 'limited' : 'admitted', left);
     if (verdict.violated) {
-      const { name, limit, windowS } = verdict.violated;
+      const { name, limit, windowS, cost = 1 } = verdict.violated;
+      // Waiting would not help, so it must not be asked for.
+      if (cost > limit) throw tooMany(cost, limit, windowS);
       throw new AppError(
         'RATE_LIMITED',
         `Too many requests: the limit "${name}" (${limit} in ${windowS} s) is used up.`,
@@ -44,4 +46,14 @@ export class RateLimitStage implements Stage {
     }
     return next();
   }
+
+  private policiesOf({ actor, entry, command }: Run): LimitPolicy[] {
+    const items = entry.cost?.(command as unknown as Record<string, unknown>);
+    return actionPolicies(actor.userId, entry, this.settings.current().rate_limits, items);
+  }
+}
+
+function tooMany(items: number, limit: number, windowS: number): AppError {
+  const message = `is for ${items} items, and never are more than ${limit} in ${windowS} s let through: send fewer at a time`;
+  return new AppError('VALIDATION_ERROR', undefined, { details: [{ path: 'payload', message }] });
 }

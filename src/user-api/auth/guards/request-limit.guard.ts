@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { addressGroup } from '../../../pipeline/limits/address-group';
 import { type LimitPolicy, limitHeaders, RateLimiter } from '../../../pipeline/limits/rate-limiter';
 import { AppError } from '../../../platform/errors/app-error';
+import type { LimitKind } from '../../../platform/settings/limit.settings';
 import { RuntimeSettings } from '../../../platform/settings/runtime-settings';
 import { LocalWindow } from './local-window';
 import { areaOf, httpReply, httpRequest } from './route';
@@ -59,24 +60,28 @@ export class RequestLimitGuard implements CanActivate {
     const limits = this.settings.current().rate_limits;
     const user = request.actor?.userId;
     if (!user) {
-      const address = addressGroup(request.clientIp).replaceAll(':', '-');
       const download = route === DOWNLOAD_ROUTE;
       return {
         name: download ? 'downloads' : 'public',
-        kind: 'fixed',
-        key: [download ? 'downloads' : 'public', address],
+        kind: limits.kinds.public,
+        key: [download ? 'downloads' : 'public', addressGroup(request.clientIp)],
         limit: download ? limits.user_per_minute * CHUNK_FACTOR : limits.public_per_minute,
         windowS: WINDOW_S,
       };
     }
-    if (areaOf(request) === 'admin') return perUser('admin-read', user, limits.admin_read_per_minute);
-    if (route === CHUNK_ROUTE) return perUser('chunks', user, limits.user_per_minute * CHUNK_FACTOR);
-    return perUser('user', user, limits.user_per_minute);
+    const perUser = (name: string, kind: LimitKind, limit: number): LimitPolicy => ({
+      name,
+      kind,
+      key: [name, user],
+      limit,
+      windowS: WINDOW_S,
+    });
+    if (areaOf(request) === 'admin')
+      return perUser('admin-read', limits.kinds.admin_read, limits.admin_read_per_minute);
+    if (route === CHUNK_ROUTE)
+      return perUser('chunks', limits.kinds.user, limits.user_per_minute * CHUNK_FACTOR);
+    return perUser('user', limits.kinds.user, limits.user_per_minute);
   }
-}
-
-function perUser(name: string, user: string, limit: number): LimitPolicy {
-  return { name, kind: 'sliding', key: [name, user], limit, windowS: WINDOW_S };
 }
 
 function refuseIf(waitMs: number, policy: string): void {
