@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { inSpan } from '../platform/telemetry/spans';
 import { actionDuration, actionsTotal } from './metrics';
 import { type ActionAnswer, type ActionCall, Run, type Stage } from './run';
+import { AddressStage } from './stages/address.stage';
 import { AuditStage } from './stages/audit.stage';
 import { AuthoriseStage } from './stages/authorise.stage';
 import { BreakerStage } from './stages/breaker.stage';
@@ -23,6 +24,8 @@ export const STAGES = [
   AuditStage,
   // Before permissions and limits, which go by the action: an unknown name gets no bucket and no metric.
   ValidateStage,
+  // As soon as it is known which action it is: outside its networks nobody has it, whatever their role.
+  AddressStage,
   // Before limits, so that nobody can spend them on what they may not do; on current state, also for replays.
   AuthoriseStage,
   // Before the claim, so that a refusal costs no write to Postgres and leaves the key untouched.
@@ -45,6 +48,7 @@ export class ActionRunner {
   constructor(
     @Inject(AuditStage) audit: AuditStage,
     @Inject(ValidateStage) validate: ValidateStage,
+    @Inject(AddressStage) address: AddressStage,
     @Inject(AuthoriseStage) authorise: AuthoriseStage,
     @Inject(RateLimitStage) rateLimit: RateLimitStage,
     @Inject(ClaimStage) claim: ClaimStage,
@@ -52,7 +56,7 @@ export class ActionRunner {
     @Inject(BreakerStage) breaker: BreakerStage,
     @Inject(DispatchStage) dispatch: DispatchStage,
   ) {
-    const made: Stage[] = [audit, validate, authorise, rateLimit, claim, wait, breaker, dispatch];
+    const made: Stage[] = [audit, validate, address, authorise, rateLimit, claim, wait, breaker, dispatch];
     this.stages = STAGES.map((type) => {
       const stage = made.find((one) => one instanceof type);
       if (!stage) throw new Error(`${type.name} is in the list of stages but not given to the runner`);
