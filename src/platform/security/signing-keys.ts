@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import {
   createHash,
   createPrivateKey,
@@ -8,12 +8,16 @@ import {
   type KeyObject,
   randomBytes,
 } from 'node:crypto';
-import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ENV, type Env } from '../settings/env';
 
 const SECRET_FILE = 'secret.bin';
 const SIGNING_FILE = 'jwt-0001.pem';
+/** How often each process looks for keys that have come or gone, in milliseconds. */
+const POLL_MS = 1_000;
+/** For so long a new key only verifies, in milliseconds: by then every process has read it. */
+export const SETTLE_MS = 10_000;
 
 /** An Ed25519 key pair; `kid` is derived from the public key. */
 export interface SigningKey {
@@ -22,70 +26,154 @@ export interface SigningKey {
   publicKey: KeyObject;
 }
 
+interface HeldKey extends SigningKey {
+  name: string;
+  /** When its file was made, in milliseconds since 1970. */
+  madeAt: number;
+}
+
 /**
- * The installation's keys, from files in KEYS_DIR that all its processes share: `jwt-*.pem` (Ed25519, PKCS 8;
- * the one that sorts last signs, all verify) and `secret.bin`, from which HMAC keys are derived. What is
- * missing is made, once, whichever process comes first.
+ * The installation's keys, from files in KEYS_DIR that all its processes share: `jwt-*.pem` (Ed25519, PKCS 8; the
+ * one that sorts last signs once it is {@link SETTLE_MS} old, all verify) and `secret.bin`, from which HMAC keys are
+ * derived. What is missing is made, once, whichever process comes first. Keys that come or go while a process runs
+ * are noticed within a second; one that cannot be read is left out then, though a process does not start with one.
  */
 @Injectable()
-export class SigningKeys implements OnModuleInit {
-  private keys: SigningKey[] = [];
+export class SigningKeys implements OnModuleInit, OnApplicationShutdown {
+  private readonly log = new Logger(SigningKeys.name);
+  private readonly listeners = new Set<(key: SigningKey) => void>();
+  /** Oldest first. */
+  private keys: HeldKey[] = [];
+  private byKid = new Map<string, HeldKey>();
   private master = Buffer.alloc(0);
+  private timer?: NodeJS.Timeout;
+  private readAt = 0;
+  private reading?: Promise<void>;
+  private failing = false;
 
   constructor(@Inject(ENV) private readonly env: Env) {}
 
-  /** Reads the keys, or makes them. */
+  /** Reads the keys, or makes them. @throws if one of them cannot be read */
   async onModuleInit(): Promise<void> {
     const dir = this.env.keysDir;
     await mkdir(dir, { recursive: true, mode: 0o700 });
     await createOnce(join(dir, SECRET_FILE), () => randomBytes(32));
-    if ((await pemFiles(dir)).length === 0) {
-      await createOnce(join(dir, SIGNING_FILE), () =>
-        Buffer.from(generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' })),
-      );
-    }
+    if ((await pemFiles(dir)).length === 0) await createOnce(join(dir, SIGNING_FILE), newKeyFile);
     this.master = await readFile(join(dir, SECRET_FILE));
-    this.keys = await Promise.all((await pemFiles(dir)).map(async (name) => readKey(join(dir, name))));
+    const [broken] = await this.read();
+    if (broken !== undefined) throw new Error(`A signing key cannot be read: ${broken}`);
+    this.timer = setInterval(() => void this.poll(), POLL_MS);
+    this.timer.unref();
   }
 
-  /** The key that signs new tokens. */
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+  }
+
+  /** The key that signs new tokens: the newest of those that every process has had the time to read. */
   signing(): SigningKey {
-    const key = this.keys.at(-1);
+    const settledBefore = Date.now() - SETTLE_MS;
+    const key = this.keys.findLast(({ madeAt }) => madeAt <= settledBefore) ?? this.keys[0];
     if (!key) throw new Error('There is no signing key');
     return key;
   }
 
   /** The key of that id, to verify with; undefined if there is none. */
   find(kid: string): SigningKey | undefined {
-    return this.keys.find((key) => key.kid === kid);
+    return this.byKid.get(kid);
+  }
+
+  /**
+   * The same, after looking for new files if there is none. However many ask for keys that do not exist, the files
+   * are looked at once a second.
+   */
+  async lookUp(kid: string): Promise<SigningKey | undefined> {
+    const due = this.reading !== undefined || performance.now() - this.readAt >= POLL_MS;
+    if (!this.byKid.has(kid) && due) await this.poll();
+    return this.byKid.get(kid);
+  }
+
+  /** Calls `listener` for each key that comes while the process runs; the answer ends that. */
+  onNewKey(listener: (key: SigningKey) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
   }
 
   /** A 32-byte HMAC key for one purpose, derived by HKDF (RFC 5869) from the installation's secret. */
   secret(purpose: string): Buffer {
     return Buffer.from(hkdfSync('sha256', this.master, Buffer.alloc(0), `agentos ${purpose}`, 32));
   }
+
+  private poll(): Promise<void> {
+    this.reading ??= this.read().then(
+      (broken) => this.report(broken),
+      (error: Error) => this.report([error.message]),
+    );
+    return this.reading.finally(() => (this.reading = undefined));
+  }
+
+  /** @returns why files could not be read; what they held before, if anything, is not used any more */
+  private async read(): Promise<string[]> {
+    this.readAt = performance.now();
+    const names = await pemFiles(this.env.keysDir);
+    if (names.join() === this.keys.map((key) => key.name).join()) return [];
+    const known = new Map(this.keys.map((key) => [key.name, key]));
+    const found = await Promise.allSettled(names.map(async (name) => known.get(name) ?? this.load(name)));
+    this.keys = found.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    this.byKid = new Map(this.keys.map((key) => [key.kid, key]));
+    if (known.size > 0)
+      for (const key of this.keys)
+        if (!known.has(key.name)) for (const listener of this.listeners) listener(key);
+    return found.flatMap((one) => (one.status === 'rejected' ? [(one.reason as Error).message] : []));
+  }
+
+  /** Each second until it is mended: once is enough to be told. */
+  private report(broken: readonly string[]): void {
+    if (broken.length > 0 && !this.failing)
+      this.log.error(`Signing keys cannot be read: ${broken.join('; ')}`);
+    this.failing = broken.length > 0;
+  }
+
+  private async load(name: string): Promise<HeldKey> {
+    const path = join(this.env.keysDir, name);
+    try {
+      const [key, { mtimeMs }] = await Promise.all([readKey(path), stat(path)]);
+      return { ...key, name, madeAt: mtimeMs };
+    } catch (error) {
+      throw new Error(`${name}: ${(error as Error).message}`, { cause: error });
+    }
+  }
 }
 
-async function pemFiles(dir: string): Promise<string[]> {
+/** The names of the files with keys that sign tokens, oldest first. */
+export async function pemFiles(dir: string): Promise<string[]> {
   return (await readdir(dir)).filter((name) => /^jwt-.*\.pem$/.test(name)).sort();
+}
+
+/** The contents of a file with a new key. */
+export function newKeyFile(): Buffer {
+  return Buffer.from(generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }));
 }
 
 /** Reads an Ed25519 key pair. @throws if it is not a private key in PEM */
 export async function readKey(path: string): Promise<SigningKey> {
   const privateKey = createPrivateKey(await readFile(path));
+  if (privateKey.asymmetricKeyType !== 'ed25519') throw new Error('is not an Ed25519 key');
   const publicKey = createPublicKey(privateKey);
   const der = publicKey.export({ type: 'spki', format: 'der' });
   return { kid: createHash('sha256').update(der).digest('base64url').slice(0, 16), privateKey, publicKey };
 }
 
 /** Writes a private file unless it exists. A reader sees all of it or nothing, and of two writers one wins. */
-export async function createOnce(path: string, make: () => Buffer): Promise<void> {
+export async function createOnce(path: string, make: () => Buffer): Promise<boolean> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}`;
   await writeFile(temporary, make(), { mode: 0o600 });
   try {
     await link(temporary, path);
+    return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return false;
   } finally {
     await rm(temporary, { force: true });
   }

@@ -12,6 +12,7 @@ const TYPE = 'at+jwt';
 /** Ours have some 400 characters. */
 const MAX_LENGTH = 2_048;
 const CACHED_TOKENS = 10_000;
+const KID = /^[\w-]{16}$/;
 
 /** What an access token says. Role and account state are not in it: Postgres has them. */
 export interface AccessClaims {
@@ -19,6 +20,8 @@ export interface AccessClaims {
   sessionId: string;
   /** Milliseconds since 1970. */
   expiresAt: number;
+  /** The key that it was signed with. */
+  kid: string;
 }
 
 /** A refusal of somebody who is known: the token is ours, but not good any more. */
@@ -57,7 +60,8 @@ export class AccessTokens {
   /** @throws AppError UNAUTHORIZED for a token that is malformed, forged, expired or meant for something else */
   async verify(token: string): Promise<AccessClaims> {
     const known = this.verified.get(token);
-    if (known) {
+    // A key that was taken away takes its tokens with it, those which have been seen before as well.
+    if (known && this.keys.find(known.kid)) {
       if (known.expiresAt > Date.now()) return known;
       this.verified.delete(token);
       throw expired(known.userId);
@@ -70,7 +74,7 @@ export class AccessTokens {
 
   private async check(token: string): Promise<AccessClaims> {
     try {
-      const { payload } = await jwtVerify(token, ({ kid }) => this.publicKey(kid), {
+      const { payload, protectedHeader } = await jwtVerify(token, ({ kid }) => this.publicKey(kid), {
         algorithms: ['EdDSA'],
         issuer: ISSUER,
         audience: AUDIENCE,
@@ -78,8 +82,10 @@ export class AccessTokens {
         requiredClaims: ['sub', 'sid', 'iat', 'exp'],
       });
       const { sub, sid, exp } = payload;
-      if (typeof sub !== 'string' || typeof sid !== 'string' || typeof exp !== 'number') throw refused();
-      return { userId: sub, sessionId: sid, expiresAt: exp * 1000 };
+      const { kid } = protectedHeader;
+      if (typeof sub !== 'string' || typeof sid !== 'string' || typeof exp !== 'number' || !kid)
+        throw refused();
+      return { userId: sub, sessionId: sid, expiresAt: exp * 1000, kid };
     } catch (error) {
       // The signature is checked before the times are, so the claims can be believed.
       if (error instanceof errors.JWTExpired && error.payload.sub) throw expired(error.payload.sub);
@@ -87,8 +93,9 @@ export class AccessTokens {
     }
   }
 
-  private publicKey(kid: unknown) {
-    const key = typeof kid === 'string' ? this.keys.find(kid) : undefined;
+  private async publicKey(kid: unknown) {
+    // Something else than a kid of ours is not worth a look at the files.
+    const key = typeof kid === 'string' && KID.test(kid) ? await this.keys.lookUp(kid) : undefined;
     if (!key) throw refused();
     return key.publicKey;
   }
