@@ -1,5 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import { ConfigCategory } from '../categories/config/config.module';
 import { JobsCategory } from '../categories/jobs/jobs.module';
 import { LogsCategory } from '../categories/logs/logs.module';
 import { QueueCategory } from '../categories/queue/queue.module';
@@ -16,7 +17,7 @@ import { SystemController } from '../user-api/system/system.controller';
 import { UserApiModule } from '../user-api/user-api.module';
 
 /** The categories of actions; every process that runs actions has all of them. */
-export const CATEGORIES = [JobsCategory, LogsCategory, QueueCategory, SystemCategory];
+export const CATEGORIES = [ConfigCategory, JobsCategory, LogsCategory, QueueCategory, SystemCategory];
 
 /** What the api process is made of: HTTP and the gateway. It holds no state. */
 @Module({})

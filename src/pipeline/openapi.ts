@@ -1,18 +1,19 @@
 import type { Type } from '@nestjs/common';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { ERROR_CODES, type ErrorCode } from '../platform/errors/error-codes';
-import type { CommandClass } from './catalogue/action.decorator';
 import type { Catalogue } from './catalogue/catalogue';
 import { type CatalogueEntry, isAbortable } from './catalogue/catalogue-entry';
 import { errorsByStatus, errorsOf, exampleRequest, limitOf } from './docs/action-facts';
 import { type PayloadSchema, payloadSchema } from './docs/payload-schema';
+import { patchedTypes } from './catalogue/patch-of';
 import { ActionOptions } from './options.dto';
 
 const PATH = '/api/admin/action';
 
 /** The classes whose schemas {@link describeActions} refers to: give them to createDocument as extraModels. */
-export function actionModels(catalogue: Catalogue): (CommandClass | typeof ActionOptions)[] {
-  return [ActionOptions, ...catalogue.all().map((entry) => entry.command)];
+export function actionModels(catalogue: Catalogue): Type[] {
+  const commands = catalogue.all().map((entry) => entry.command);
+  return [ActionOptions, ...commands, ...commands.flatMap(patchedTypes)];
 }
 
 /**

@@ -3,7 +3,9 @@ import { Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
 import { RedisService } from '../platform/redis/redis.service';
+import { ActionNetworks } from './access/action-networks';
 import { PermissionsService } from './access/permissions.service';
+import { SettingsRules } from './access/settings-rules';
 import { AuditLog } from './audit/audit-log';
 import { AuditProofs } from './audit/audit-proofs';
 import { PayloadScrubber } from './audit/payload-scrubber';
@@ -18,6 +20,7 @@ import { ExecutionStore } from './executions/execution-store';
 import { LeaseKeeper } from './executions/lease-keeper';
 import { Outcomes } from './executions/outcomes';
 import { ExecutionTiming } from './executions/timing';
+import { Fingerprints } from './fingerprints';
 import { RateLimiter } from './limits/rate-limiter';
 import { ExecutionWaiter } from './operations/execution-waiter';
 import { OperationAborts } from './operations/operation-aborts';
@@ -46,6 +49,8 @@ import { PreviewTokens } from './preview/preview-tokens';
   providers: [
     Catalogue,
     PermissionsService,
+    ActionNetworks,
+    SettingsRules,
     AuditLog,
     AuditProofs,
     SecurityEvents,
@@ -62,6 +67,7 @@ import { PreviewTokens } from './preview/preview-tokens';
     PreviewTokens,
     OperationStore,
     OperationEnd,
+    Fingerprints,
     OperationQueue,
     OperationAborts,
     ExecutionWaiter,

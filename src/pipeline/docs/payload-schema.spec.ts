@@ -11,7 +11,9 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
+import { IsRecordOf } from '../../platform/settings/records';
 import { MayBeAbsent } from '../catalogue/fields';
+import { IsPatchOf } from '../catalogue/patch-of';
 import { payloadSchema } from './payload-schema';
 
 class Inner {
@@ -21,6 +23,17 @@ class Outer {
   @IsUUID() id!: string;
   @MayBeAbsent() @IsInt() @Min(1) @Max(10) count = 5;
   @MayBeAbsent() @IsObject() @ValidateNested() @Type(() => Inner) inner: Inner = new Inner();
+}
+class Whole {
+  @IsInt() @Min(1) size = 3;
+  @IsIn(['a', 'b']) kind = 'a';
+  @IsObject() @ValidateNested() @Type(() => Inner) inner = new Inner();
+  @IsRecordOf({ keys: /^k/, maxEntries: 9, values: { of: Inner } }) parts: Record<string, Inner> = {};
+  @IsRecordOf({ keys: /^k/, maxEntries: 9, values: { listOf: () => undefined } })
+  lists: Record<string, string[]> = {};
+}
+class Patched {
+  @IsPatchOf(Whole) part!: Partial<Whole>;
 }
 class Unknown {
   @Contains('x') text!: string;
@@ -47,6 +60,37 @@ describe('the schema of a payload', () => {
   it('has the doc comments that the plugin found', () => {
     const described = () => ({ properties: { id: { description: 'Which one.' } } });
     expect(payloadSchema(Outer, described).properties?.['id']?.description).toBe('Which one.');
+  });
+
+  it('of a part says that everything may be left out, or reset with null', () => {
+    const kinds = {
+      type: 'array',
+      maxItems: 3,
+      items: { type: 'string', enum: ['a', 'b'] },
+      nullable: true,
+    };
+    const inner = { type: 'object', additionalProperties: false, properties: { kinds }, nullable: true };
+    expect(payloadSchema(Patched, () => undefined).properties?.['part']).toEqual({
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        size: { type: 'integer', minimum: 1, nullable: true },
+        kind: { type: 'string', enum: ['a', 'b', null], nullable: true },
+        inner,
+        parts: { type: 'object', additionalProperties: inner, nullable: true },
+        lists: {
+          type: 'object',
+          additionalProperties: {
+            type: 'array',
+            minItems: 1,
+            maxItems: 9,
+            items: { type: 'string' },
+            nullable: true,
+          },
+          nullable: true,
+        },
+      },
+    });
   });
 
   it('cannot be made of rules that nobody has translated', () => {

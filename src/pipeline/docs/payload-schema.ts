@@ -1,5 +1,7 @@
 import type { Type } from '@nestjs/common';
 import { getMetadataStorage } from 'class-validator';
+import { type RecordRule, RECORD_OF } from '../../platform/settings/records';
+import { PATCH_OF } from '../catalogue/patch-of';
 import type { ValidationMetadata } from 'class-validator/types/metadata/ValidationMetadata';
 import { nestedType } from '../catalogue/fields';
 
@@ -21,11 +23,13 @@ export interface PayloadSchema {
   items?: PayloadSchema;
   properties?: Record<string, PayloadSchema>;
   required?: string[];
-  additionalProperties?: boolean;
+  additionalProperties?: boolean | PayloadSchema;
+  nullable?: boolean;
 }
 
 /** What each rule of class-validator says in JSON schema; `c` are its arguments. */
 const RULES: Record<string, (c: unknown[]) => PayloadSchema> = {
+  isDefined: () => ({}),
   isString: () => ({ type: 'string' }),
   isInt: () => ({ type: 'integer' }),
   isNumber: () => ({ type: 'number' }),
@@ -95,6 +99,11 @@ function fieldSchema(
       Object.assign(rule.each ? items : schema, payloadSchema(requiredType(target, name), described));
       continue;
     }
+    const made = classSchema(rule, described);
+    if (made) {
+      Object.assign(schema, made);
+      continue;
+    }
     const toSchema = RULES[rule.name ?? ''];
     if (!toSchema)
       throw new Error(
@@ -105,6 +114,41 @@ function fieldSchema(
   if (schema.enum && !schema.type) schema.type = typeof schema.enum[0];
   if (items.enum && !items.type) items.type = typeof items.enum[0];
   return Object.keys(items).length > 0 ? { ...schema, type: 'array', items } : schema;
+}
+
+/** What rules that name a class say; undefined for all others. */
+function classSchema(
+  { name, constraints }: ValidationMetadata,
+  described: (type: Type) => PayloadSchema | undefined,
+): PayloadSchema | undefined {
+  const [constraint] = (constraints as unknown[] | undefined) ?? [];
+  if (name === PATCH_OF) return patchSchema(payloadSchema(constraint as Type, described));
+  if (name !== RECORD_OF) return undefined;
+  const { values, maxEntries } = constraint as RecordRule;
+  const list = { type: 'array', minItems: 1, maxItems: maxEntries, items: { type: 'string' } };
+  return {
+    type: 'object',
+    additionalProperties: 'of' in values ? payloadSchema(values.of, described) : list,
+  };
+}
+
+/** The same with nothing required, no defaults (what is absent stays as it is), and null for what is to be reset. */
+function patchSchema(schema: PayloadSchema): PayloadSchema {
+  const patch = { ...schema };
+  delete patch.default;
+  delete patch.required;
+  if (typeof schema.additionalProperties === 'object')
+    patch.additionalProperties = nullable(schema.additionalProperties);
+  if (schema.properties)
+    patch.properties = Object.fromEntries(
+      Object.entries(schema.properties).map(([name, field]) => [name, nullable(field)]),
+    );
+  return patch;
+}
+
+function nullable(schema: PayloadSchema): PayloadSchema {
+  const patch = patchSchema(schema);
+  return { ...patch, nullable: true, ...(patch.enum ? { enum: [...patch.enum, null] } : {}) };
 }
 
 function requiredType(target: Type, name: string): Type {

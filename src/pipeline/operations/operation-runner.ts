@@ -139,6 +139,7 @@ export class OperationRunner implements OnModuleInit {
       executionId: operation.claim.executionId,
       actor: actorOf(operation),
       traceId: operation.traceId,
+      ip: null,
       ownerId: request.owner_id ?? undefined,
       reason: request.reason ?? undefined,
       signal: abort.signal,

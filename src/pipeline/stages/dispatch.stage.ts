@@ -61,6 +61,7 @@ export class DispatchStage implements Stage {
       executionId: run.answeringId,
       actor: run.actor,
       traceId: run.call.origin.traceId,
+      ip: run.call.origin.ip,
       ownerId: run.ownerId,
       // Handlers keep it with what they change; so it is the storable form, as operations get it.
       reason: this.scrubber.text(run.options.reason) ?? undefined,

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AppError, type FieldError } from '../../platform/errors/app-error';
-import { fingerprint } from '../../platform/security/canonical-json';
 import { Catalogue } from '../catalogue/catalogue';
 import { validatePayload } from '../catalogue/payload-validator';
+import { Fingerprints } from '../fingerprints';
 import { idempotencyKey } from '../idempotency-key';
 import { readOptions } from '../options.dto';
 import { PreviewTokens } from '../preview/preview-tokens';
@@ -16,13 +16,14 @@ export class ValidateStage implements Stage {
   constructor(
     @Inject(Catalogue) private readonly catalogue: Catalogue,
     @Inject(PreviewTokens) private readonly previews: PreviewTokens,
+    @Inject(Fingerprints) private readonly fingerprints: Fingerprints,
   ) {}
 
   handle(run: Run, next: () => Promise<ActionAnswer>): Promise<ActionAnswer> {
     this.findAction(run);
     this.readBody(run);
     run.idempotencyKey = idempotencyKey(run.call.rawHeaders);
-    run.fingerprint = fingerprint({ action: run.entry.name, payload: run.payload });
+    run.fingerprint = this.fingerprints.of(run.entry.name, run.payload);
     this.checkDemands(run);
     return next();
   }

@@ -12,9 +12,12 @@ export interface Messages {
   'step.abort': { step_id: string; job_id: string; reason: string };
   /** To all: a new version of the settings. Else the poll of each second tells. */
   'settings.changed': { version: number };
-  /** To all: role, state or password of a user changed. Else the cached state ages out in a second. */
+  /**
+   * To all: role, state or password of a user changed. Else the cached state ages out in a second. Acknowledged: who
+   * has waited for publish() can say that it holds in every process.
+   */
   'user.changed': { user_id: string };
-  /** To all: a session ended. Else as above. */
+  /** To all: a session ended. Else as above. Acknowledged, too. */
   'session.revoked': { session_id: string };
   /**
    * To the api processes: the read model is out of date. Else it ages out. Acknowledged: who has waited for
@@ -36,7 +39,11 @@ export interface Messages {
 }
 
 /** Kinds whose publish() waits until every process has handled the message. */
-const ACKNOWLEDGED: ReadonlySet<keyof Messages> = new Set(['ssot.invalidate']);
+const ACKNOWLEDGED: ReadonlySet<keyof Messages> = new Set([
+  'session.revoked',
+  'ssot.invalidate',
+  'user.changed',
+]);
 /** The longest that it waits for a process that is stuck, in milliseconds. */
 const ACK_WAIT_MS = 250;
 

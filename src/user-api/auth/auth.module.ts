@@ -9,7 +9,8 @@ import { JwtAuthGuard } from './guards/jwt-auth.guard';
 import { MaintenanceGuard } from './guards/maintenance.guard';
 import { RequestLimitGuard } from './guards/request-limit.guard';
 import { RolesGuard } from './guards/roles.guard';
-import { Lockout } from './lockout';
+import { KeyEvents } from './key-events';
+import { LockoutModule } from './lockout.module';
 import { RefreshTokens } from './refresh-tokens';
 import { SessionTruth } from './session-truth';
 
@@ -29,13 +30,13 @@ const GUARDS = [
 
 /** Sign-in, sessions, and the guards of all routes. */
 @Module({
-  imports: [PipelineModule],
+  imports: [PipelineModule, LockoutModule],
   controllers: [AuthController],
   providers: [
     AccessTokens,
     RefreshTokens,
     SessionTruth,
-    Lockout,
+    KeyEvents,
     AuthService,
     ...GUARDS.map((useClass) => ({ provide: APP_GUARD, useClass })),
   ],

@@ -5,6 +5,7 @@ import { addressGroup } from '../../pipeline/limits/address-group';
 import { AppError } from '../../platform/errors/app-error';
 import { MessageBus } from '../../platform/messages/message-bus';
 import { Db } from '../../platform/postgres/db';
+import { accountName } from '../../platform/security/account-name';
 import { hashPassword, verifyPassword } from '../../platform/security/passwords';
 import type { Actor, Role } from '../../platform/security/roles';
 import { RuntimeSettings } from '../../platform/settings/runtime-settings';
@@ -70,7 +71,7 @@ export class AuthService {
    * @throws AppError ACCOUNT_LOCKED after too many wrong passwords from this address
    */
   async login(email: string, password: string, client: Client): Promise<TokenAnswer> {
-    const account = email.normalize('NFKC').trim().toLowerCase();
+    const account = accountName(email);
     const attempt = await this.beginAttempt(account, client);
     const user = await this.findUser(account);
     const matches = await verifyPassword(user?.password_hash ?? (await this.decoy), password);
@@ -91,6 +92,7 @@ export class AuthService {
       if (user) return this.answer(rotation.grant, { id: user.userId, email: user.email, role: user.role });
     }
     if (rotation.kind === 'reused') {
+      this.sessions.forget(rotation.sessionId);
       await this.bus.publish('session.revoked', { session_id: rotation.sessionId });
       await this.security.record({
         kind: 'refresh_token_reused',
@@ -105,6 +107,7 @@ export class AuthService {
   /** Ends the session in every process, within a second. */
   async logout(actor: Actor): Promise<void> {
     await this.refreshTokens.revoke(actor.sessionId, 'logout');
+    this.sessions.forget(actor.sessionId);
     await this.bus.publish('session.revoked', { session_id: actor.sessionId });
   }
 

@@ -32,8 +32,13 @@ export class SessionTruth implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.bus.on('session.revoked', ({ session_id }) => this.cache.delete(session_id));
+    this.bus.on('session.revoked', ({ session_id }) => this.forget(session_id));
     this.bus.on('user.changed', ({ user_id }) => this.cache.deleteWhere((entry) => entry.userId === user_id));
+  }
+
+  /** Asks Postgres anew the next time; for what this process has ended itself, without waiting for the message. */
+  forget(sessionId: string): void {
+    this.cache.delete(sessionId);
   }
 
   /** The session of that id and user; undefined if it ended, or the account is disabled. */
