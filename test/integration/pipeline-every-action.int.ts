@@ -55,8 +55,13 @@ describe.each(ACTIONS.map((action) => [action.name, action] as const))(
         ]);
       });
 
-    it.each(brokenPayloads(action))('refuses %s by its name', async (_what, payload, path) => {
-      const answer = await admin.action(name, payload, { ...extra, headers: newKey() });
+    // More of one person's refusals would share an entry of the audit.
+    const cases = brokenPayloads(action).map(
+      ([what, ...rest], i) => [what, Math.floor(i / 5), ...rest] as const,
+    );
+    it.each(cases)('refuses %s by its name', async (_what, turn, payload, path) => {
+      const client = (others[turn] ??= (await installation.user('admin')).client);
+      const answer = await client.action(name, payload, { ...extra, headers: newKey() });
       expect([answer.status, answer.body.error_code]).toEqual([400, 'VALIDATION_ERROR']);
       expect(answer.body.details?.map((detail) => detail.path)).toContainEqual(expect.stringContaining(path));
       expect(await auditOf(installation.database, answer.body.trace_id, 1)).toMatchObject([
@@ -149,6 +154,8 @@ describe.each(ACTIONS.map((action) => [action.name, action] as const))(
 let installation: TestInstallation;
 let limited: TestInstallation;
 let admin: HttpClient;
+/** Further admins, as they are needed. */
+const others: HttpClient[] = [];
 let adminId: string;
 
 beforeAll(async () => {
