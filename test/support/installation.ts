@@ -18,6 +18,8 @@ export interface TestInstallation {
   redis: TestRedis;
   /** A client of an api that is not signed in. */
   http(api?: number): HttpClient;
+  /** The address of the gateway of an api. */
+  wsUrl(api?: number): string;
   /** A new user, signed in. */
   user(role: Role): Promise<{ user: TestUser; client: HttpClient; refreshToken: string }>;
   /** The same user at another api. */
@@ -45,11 +47,14 @@ export async function startInstallation(
   const first = await testEnv(installation, options.variables);
   const shared = { ...options.variables, AGENTOS_HOME: first.home };
   const apis: NestFastifyApplication[] = [];
+  const wsPorts: number[] = [];
   const others: INestApplicationContext[] = [];
   for (let i = 0; i < (options.apis ?? 2); i++) {
-    const app = await createApi(await testEnv(installation, shared));
+    const env = await testEnv(installation, shared);
+    const app = await createApi(env);
     await app.listen(0, '127.0.0.1');
     apis.push(app);
+    wsPorts.push(env.wsPort);
   }
   const urls = await Promise.all(apis.map((app) => app.getUrl()));
   const http = (api = 0): HttpClient => new HttpClient(urls[api] ?? '');
@@ -58,6 +63,7 @@ export async function startInstallation(
     database,
     redis,
     http,
+    wsUrl: (api = 0) => `ws://127.0.0.1:${wsPorts[api]}`,
     async user(role) {
       const user = await makeUser(database, role);
       const tokens = await signIn(http(), user);

@@ -33,9 +33,7 @@ export class RateLimitStage implements Stage {
       .join(', ');
     run.note(verdict.violated ? 'limited' : 'admitted', left);
     if (verdict.violated) {
-      const { name, limit, windowS, cost = 1 } = verdict.violated;
-      // Waiting would not help, so it must not be asked for.
-      if (cost > limit) throw tooMany(cost, limit, windowS);
+      const { name, limit, windowS } = verdict.violated;
       throw new AppError(
         'RATE_LIMITED',
         `Too many requests: the limit "${name}" (${limit} in ${windowS} s) is used up.`,
@@ -47,9 +45,13 @@ export class RateLimitStage implements Stage {
     return next();
   }
 
+  /** @throws AppError VALIDATION_ERROR for more than is ever let through: waiting would not help */
   private policiesOf({ actor, entry, command }: Run): LimitPolicy[] {
     const items = entry.cost?.(command as unknown as Record<string, unknown>);
-    return actionPolicies(actor.userId, entry, this.settings.current().rate_limits, items);
+    const policies = actionPolicies(actor.userId, entry, this.settings.current().rate_limits, items);
+    for (const { cost = 1, limit, windowS } of policies)
+      if (cost > limit) throw tooMany(cost, limit, windowS);
+    return policies;
   }
 }
 

@@ -50,8 +50,10 @@ export function clientIp(peer: string, forwardedFor: string | undefined, trusted
 }
 
 function parseAddress(text: string): Address | undefined {
+  // Only link-local addresses have zones, which say by which interface they came.
+  const plain = text.replace(/^(fe[89ab][0-9a-f]:.*)%.*$/i, '$1');
+  if (plain.includes('%')) return undefined;
   // Only the plain forms: 010.0.0.1 or 0x0a.1 mean different hosts to different parsers.
-  const plain = text.replace(/%.*$/, '');
   const dotted = /^(.*:)?(\d[\d.]*\.[\d.]*)$/.exec(plain);
   if (dotted && !ipaddr.IPv4.isValidFourPartDecimal(dotted[2] ?? '')) return undefined;
   // IPv4-compatible addresses (deprecated by RFC 4291) belong to nobody, and must not be taken for the IPv4 ones.

@@ -1,0 +1,118 @@
+import { v7 as uuidv7 } from 'uuid';
+import { Catalogue } from '../../src/pipeline/catalogue/catalogue';
+import { QueueAdmin } from '../../src/media/flow/queues/queue-admin.service';
+import { ROLES, type Role } from '../../src/platform/security/roles';
+import type { Answer, HttpClient } from '../support/http-client';
+import { startInstallation, type TestInstallation } from '../support/installation';
+import { auditOf, failedJob, newKey, waitingJob } from '../support/pipeline';
+
+/**
+ * The contract, written by hand: who may run which action on everything. A new action is added here by whoever
+ * decides about it; the declarations in the code are what is tested.
+ */
+const MAY: Record<string, Role[]> = {
+  'config.add_user': ['admin'],
+  'config.list_users': ['admin', 'operator', 'supervisor', 'readonly'],
+  'config.save': ['admin'],
+  'config.unlock_user': ['admin', 'operator'],
+  'config.update_user': ['admin'],
+  'job.cancel': ['admin', 'operator', 'supervisor'],
+  'job.export': ['admin', 'operator', 'supervisor', 'readonly'],
+  'job.retry': ['admin', 'operator', 'supervisor'],
+  'queue.clear': ['admin'],
+  'queue.pause': ['admin', 'operator'],
+  'queue.resume': ['admin', 'operator'],
+  'system.health_check': ['admin', 'operator', 'supervisor', 'readonly'],
+  'system.maintenance_mode_toggle': ['admin'],
+};
+
+/** And what each role gets for cancelling or retrying a job over the user API. */
+const ON_JOBS: Record<Role, { own: number; another: number }> = {
+  admin: { own: 200, another: 404 },
+  operator: { own: 200, another: 404 },
+  supervisor: { own: 200, another: 404 },
+  readonly: { own: 403, another: 403 },
+  user: { own: 200, another: 404 },
+};
+
+let installation: TestInstallation;
+let owner: string;
+const people = new Map<Role, { id: string; client: HttpClient }>();
+
+beforeAll(async () => {
+  installation = await startInstallation();
+  for (const role of ROLES) {
+    const { user, client } = await installation.user(role);
+    people.set(role, { id: user.id, client });
+  }
+  owner = (await installation.user('user')).user.id;
+  // Nothing is to take the waiting jobs of these tests.
+  await installation.get(QueueAdmin).pause('all');
+}, 60_000);
+afterAll(() => installation?.close());
+
+const person = (role: Role) => {
+  const found = people.get(role);
+  if (!found) throw new Error(`nobody is ${role}`);
+  return found;
+};
+
+describe('the permission for an action', () => {
+  it('is decided for every action that there is', () => {
+    const names = installation
+      .get(Catalogue)
+      .all()
+      .map((action) => action.name);
+    expect(names).toEqual(Object.keys(MAY).sort());
+  });
+
+  it.each(Object.entries(MAY))('%s is held by %j and nobody else', async (name, roles) => {
+    const entry = installation.get(Catalogue).find(name);
+    if (!entry) throw new Error(`There is no action ${name}`);
+    // As a preview where there is one: who may do it may see what it would do.
+    const options = entry.previews ? { dry_run: true } : {};
+    for (const role of ROLES) {
+      const answer = await installation
+        .at(person(role).client, ROLES.indexOf(role) % 2)
+        .action(name, entry.example, { options, headers: newKey() });
+      expect([role, answer.body.error_code === 'FORBIDDEN', answer.status === 403]).toEqual([
+        role,
+        !roles.includes(role),
+        !roles.includes(role),
+      ]);
+    }
+  });
+});
+
+describe.each(['cancel', 'retry'])('%s over the user API', (verb) => {
+  const jobOf = (userId: string) =>
+    (verb === 'cancel' ? waitingJob : failedJob)(installation.database, userId);
+  const run = (client: HttpClient, id: string) => client.post(`/api/jobs/${id}/${verb}`);
+  const statusOf = async (id: string) =>
+    (await installation.database.query<{ status: string }>('SELECT status FROM jobs WHERE id = $1', [id]))[0]
+      ?.status;
+  const refusal = ({ status, body }: Answer) => ({
+    status,
+    code: body.error_code,
+    error: body.error,
+    details: body.details,
+    keys: Object.keys(body).sort(),
+  });
+
+  it.each(ROLES)('as %s: works on what is theirs, and tells nothing about what is not', async (role) => {
+    const { id, client } = person(role);
+    const own = await run(client, await jobOf(id));
+    expect(own.status).toBe(ON_JOBS[role].own);
+    const foreignJob = await jobOf(owner);
+    const before = await statusOf(foreignJob);
+    const another = await run(client, foreignJob);
+    expect(another.status).toBe(ON_JOBS[role].another);
+    expect(refusal(another)).toEqual(refusal(await run(client, uuidv7())));
+    expect(await statusOf(foreignJob)).toBe(before);
+    if (another.status !== 404) return;
+    expect(await auditOf(installation.database, another.body.trace_id, 2)).toMatchObject([
+      { phase: 'intent', action: `job.${verb}`, actor_id: id, payload: { job_id: foreignJob } },
+      { phase: 'outcome', status: 404, error_code: 'JOB_NOT_FOUND' },
+    ]);
+  });
+});
