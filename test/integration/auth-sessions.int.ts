@@ -1,7 +1,8 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createHmac, generateKeyPairSync, sign } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { SigningKeys } from '../../src/platform/security/signing-keys';
 import type { Answer } from '../support/http-client';
+import { tablesWith } from '../support/canary';
 import { eventually } from '../support/eventually';
 import { startInstallation, type TestInstallation } from '../support/installation';
 import { makeUser, signIn, TEST_SETTINGS, type Tokens } from '../support/users';
@@ -9,7 +10,7 @@ import { makeUser, signIn, TEST_SETTINGS, type Tokens } from '../support/users';
 let installation: TestInstallation;
 
 beforeAll(async () => {
-  const auth = { refresh_grace_s: 2, lockout_failures: 5, lockout_s: 3 };
+  const auth = { refresh_grace_s: 60, lockout_failures: 5, lockout_s: 5 };
   installation = await startInstallation({ settings: { ...TEST_SETTINGS, auth } });
 }, 60_000);
 afterAll(() => installation?.close());
@@ -19,6 +20,13 @@ const refresh = (refresh_token: string, api = 0): Promise<Answer<Tokens>> =>
 const who = (token: string, api = 0) => installation.http(api).as(token).get('/api/jobs/history');
 const login = (email: string, password: string, api = 0) =>
   installation.http(api).post<Tokens>('/api/auth/login', { email, password });
+/** Lets the grace of all spent tokens of a user be over. */
+const endGrace = (userId: string) =>
+  installation.database.query(
+    `UPDATE refresh_tokens SET used_at = now() - interval '61 seconds'
+      WHERE used_at IS NOT NULL AND session_id IN (SELECT id FROM sessions WHERE user_id = $1)`,
+    [userId],
+  );
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('a refresh token', () => {
@@ -47,7 +55,7 @@ describe('a refresh token', () => {
   it('ends its session when it is used again after the grace, and tells', async () => {
     const tokens = await signIn(installation.http(), await makeUser(installation.database));
     const renewed = (await refresh(tokens.refresh_token)).data;
-    await sleep(2_100);
+    await endGrace(tokens.user.id);
     expect((await refresh(tokens.refresh_token)).status).toBe(401);
     expect((await refresh(renewed.refresh_token)).status).toBe(401);
     await eventually(async () => expect((await who(renewed.access_token, 1)).status).toBe(401), {
@@ -80,13 +88,41 @@ describe('a refresh token', () => {
     expect((await refresh(renewed.refresh_token)).status).toBe(401);
   });
 
-  it('is stored nowhere', async () => {
+  it('is not good any more when its session was idle for too long', async () => {
     const tokens = await signIn(installation.http(), await makeUser(installation.database));
-    const [row] = await installation.database.query<{ found: boolean }>(
-      `SELECT bool_or(t::text LIKE '%' || $1 || '%' OR t::text LIKE '%' || $2 || '%') AS found FROM refresh_tokens t`,
-      [tokens.refresh_token, Buffer.from(tokens.refresh_token).toString('hex')],
+    await installation.database.query(
+      `UPDATE refresh_tokens SET expires_at = now() WHERE session_id IN (SELECT id FROM sessions WHERE user_id = $1)`,
+      [tokens.user.id],
     );
-    expect(row?.found).toBe(false);
+    expect((await refresh(tokens.refresh_token)).status).toBe(401);
+  });
+
+  it('does not outlive signing out, whichever of the two comes first', async () => {
+    for (let round = 0; round < 10; round++) {
+      const tokens = await signIn(installation.http(), await makeUser(installation.database));
+      const client = installation.http(round % 2).as(tokens.access_token);
+      const [rotated] = await Promise.all([
+        refresh(tokens.refresh_token, (round + 1) % 2),
+        client.post('/api/auth/logout'),
+      ]);
+      expect([200, 401]).toContain(rotated.status);
+      if (rotated.status !== 200) continue;
+      expect((await refresh(rotated.data.refresh_token)).status).toBe(401);
+      await eventually(async () => expect((await who(rotated.data.access_token, 1)).status).toBe(401), {
+        timeoutMs: 1_000,
+      });
+    }
+  });
+
+  it('is stored nowhere, nor is the access token', async () => {
+    const tokens = await signIn(installation.http(), await makeUser(installation.database));
+    await installation
+      .http()
+      .as(tokens.access_token)
+      .action('nothing.at_all', { token: tokens.refresh_token });
+    const renewed = (await refresh(tokens.refresh_token)).data;
+    for (const token of [tokens, renewed].flatMap((one) => [one.refresh_token, one.access_token]))
+      expect(await tablesWith(installation.database, token)).toEqual([]);
   });
 
   it('is no access token, nor the other way round', async () => {
@@ -153,20 +189,87 @@ describe('an access token', () => {
         .setProtectedHeader({ alg: 'EdDSA', ...header, ...overHeader })
         .sign(key);
     };
+    /** A token made of whatever text, with a signature that is good. */
+    const signedText = (headerText: string, claimsText: string): string => {
+      const text = [headerText, claimsText].map((part) => Buffer.from(part).toString('base64url')).join('.');
+      const { privateKey } = installation.get(SigningKeys).signing();
+      return `${text}.${sign(null, Buffer.from(text), privateKey).toString('base64url')}`;
+    };
+    /** Signed symmetrically with what everybody may know: the public key. */
+    const byPublicKey = (alg: string, bits: number): string => {
+      const pem = installation.get(SigningKeys).signing().publicKey.export({ type: 'spki', format: 'pem' });
+      const text = `${encode({ ...header, alg })}.${encode(claims)}`;
+      return `${text}.${createHmac(`sha${bits}`, pem).update(text).digest('base64url')}`;
+    };
     const without = (name: string) => signed({}, { [name]: undefined });
 
     it('is accepted when it was not', async () => {
       expect((await who(await signed({}, {}))).status).toBe(200);
+      expect((await who(signedText(JSON.stringify(header), JSON.stringify(claims)))).status).toBe(200);
     });
 
     it.each<[string, () => string | Promise<string>]>([
-      ['no algorithm', () => `${encode({ ...header, alg: 'none' })}.${encode(claims)}.`],
+      ...['none', 'None', 'nOnE', 'NONE', ''].flatMap((alg): [string, () => string][] => [
+        [`the algorithm "${alg}"`, () => `${encode({ ...header, alg })}.${encode(claims)}.`],
+        [
+          `the algorithm "${alg}" and a signature`,
+          () => `${encode({ ...header, alg })}.${encode(claims)}.${good.split('.')[2]}`,
+        ],
+      ]),
+      ['HS256 with the public key', () => byPublicKey('HS256', 256)],
+      ['HS512 with the public key', () => byPublicKey('HS512', 512)],
+      [
+        'another algorithm in name',
+        () => signedText(JSON.stringify({ ...header, alg: 'ES256' }), JSON.stringify(claims)),
+      ],
+      ...['jwk', 'jku', 'x5u', 'x5c'].map((name): [string, () => Promise<string>] => [
+        `a key of its own (${name})`,
+        () => {
+          const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+          const jwk = publicKey.export({ format: 'jwk' });
+          const value = {
+            jwk,
+            jku: 'https://evil.example/jwks',
+            x5u: 'https://evil.example/x',
+            x5c: ['AAAA'],
+          }[name];
+          return new SignJWT(claims)
+            .setProtectedHeader({ ...header, alg: 'EdDSA', [name]: value })
+            .sign(privateKey);
+        },
+      ]),
       ['another signer', () => signed({}, {}, false)],
-      ['an unknown kid', () => signed({ kid: '../../dev/null' }, {})],
+      ['a path for a kid', () => signed({ kid: '../../dev/null' }, {})],
+      ['SQL for a kid', () => signed({ kid: "' OR 1=1 --" }, {})],
+      ['a kid that does not exist', () => signed({ kid: 'AAAAAAAAAAAAAAAA' }, {})],
+      [
+        'a list for a kid',
+        () => signedText(JSON.stringify({ ...header, kid: [header['kid']] }), JSON.stringify(claims)),
+      ],
+      ['no kid', () => signed({ kid: undefined }, {})],
+      [
+        'an extension that must be understood',
+        () => signedText(JSON.stringify({ ...header, crit: ['exp'], exp: 1 }), JSON.stringify(claims)),
+      ],
+      [
+        'a claim twice',
+        () => signedText(JSON.stringify(header), JSON.stringify(claims).replace('{', '{"sub":"x",')),
+      ],
       ['another type', () => signed({ typ: 'JWT' }, {})],
       ['another issuer', () => signed({}, { iss: 'somebody' })],
       ['another audience', () => signed({}, { aud: 'another' })],
+      ['no issuer', () => without('iss')],
+      ['no audience', () => without('aud')],
+      ['no type', () => signed({ typ: undefined }, {})],
+      ['no beginning', () => without('iat')],
       ['no end', () => without('exp')],
+      ['an end that is a text', () => signed({}, { exp: String(claims['exp']) })],
+      [
+        'an end that never comes',
+        () => signedText(JSON.stringify(header), JSON.stringify(claims).replace(/"exp":\d+/, '"exp":1e99')),
+      ],
+      ['an end that is too far away', () => signed({}, { exp: Number(claims['exp']) + 3_600 })],
+      ['an end that is null', () => signed({}, { exp: null })],
       ['no session', () => without('sid')],
       ['an end in the past', () => signed({}, { exp: 1 })],
       ['a start in the future', () => signed({}, { nbf: 9_999_999_999 })],
@@ -176,11 +279,36 @@ describe('an access token', () => {
         () => `${good.split('.')[0]}.${encode({ ...claims, sub: 'x' })}.${good.split('.')[2]}`,
       ],
       ['a dot too many', () => `${good}.`],
-      ['100 KB', () => `${good}${'a'.repeat(7_000)}`],
+      ['7 KB', () => `${good}${'a'.repeat(7_000)}`],
+      ['padding', () => `${good}==`],
+      [
+        'another alphabet',
+        () => good.replace(/\.([^.]*)$/, (_all, signature: string) => `.+/${signature.slice(2)}`),
+      ],
+      ['a space', () => `${good.slice(0, 20)} ${good.slice(20)}`],
     ])('is refused: %s', async (_what, make) => {
       const answer = await who(await make());
       expect([answer.status, answer.body.error_code]).toEqual([401, 'UNAUTHORIZED']);
     });
+  });
+
+  it('of 100 KB does not get as far as being looked at', async () => {
+    const answer = await who('a'.repeat(100_000)).catch(() => undefined);
+    expect([431, undefined]).toContain(answer?.status);
+  });
+
+  it('says nothing about a role: Postgres does', async () => {
+    const { access_token } = await signIn(installation.http(), await makeUser(installation.database, 'user'));
+    const [header, claims] = access_token
+      .split('.')
+      .slice(0, 2)
+      .map((part) => JSON.parse(Buffer.from(part, 'base64url').toString()) as Record<string, unknown>);
+    const forged = await new SignJWT({ ...claims, role: 'admin', roles: ['admin'] })
+      .setProtectedHeader({ alg: 'EdDSA', ...header })
+      .sign(installation.get(SigningKeys).signing().privateKey);
+    expect((await who(forged)).status).toBe(200);
+    const asAdmin = await installation.http().as(forged).get('/api/admin/action/status');
+    expect(asAdmin.status).toBe(403);
   });
 
   it('that is not good any more leaves a trace on the admin side, with whose it was', async () => {
@@ -225,7 +353,7 @@ describe('signing in', () => {
         ),
       ).toHaveLength(1),
     );
-  });
+  }, 30_000);
 
   it('evaluates no more than five of twenty parallel guesses', async () => {
     const user = await makeUser(installation.database);

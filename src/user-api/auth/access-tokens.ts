@@ -3,7 +3,9 @@ import { errors, jwtVerify, SignJWT } from 'jose';
 import { v7 as uuidv7 } from 'uuid';
 import { AppError } from '../../platform/errors/app-error';
 import { SigningKeys } from '../../platform/security/signing-keys';
+import { MAX_ACCESS_TOKEN_S } from '../../platform/settings/settings';
 import { LruMap } from './lru-map';
+import { isWellFormed } from './token-form';
 
 const ISSUER = 'agentos';
 const AUDIENCE = 'agentos-api';
@@ -66,7 +68,7 @@ export class AccessTokens {
       this.verified.delete(token);
       throw expired(known.userId);
     }
-    if (token.length > MAX_LENGTH) throw refused();
+    if (token.length > MAX_LENGTH || !isWellFormed(token)) throw refused();
     const claims = await this.check(token);
     this.verified.set(token, claims);
     return claims;
@@ -81,10 +83,11 @@ export class AccessTokens {
         typ: TYPE,
         requiredClaims: ['sub', 'sid', 'iat', 'exp'],
       });
-      const { sub, sid, exp } = payload;
+      const { sub, sid, iat = 0, exp = 0 } = payload;
       const { kid } = protectedHeader;
-      if (typeof sub !== 'string' || typeof sid !== 'string' || typeof exp !== 'number' || !kid)
-        throw refused();
+      if (typeof sub !== 'string' || typeof sid !== 'string' || !kid) throw refused();
+      // None is issued for longer, so one that says so is none of ours, whoever signed it.
+      if (exp - iat > MAX_ACCESS_TOKEN_S) throw refused();
       return { userId: sub, sessionId: sid, expiresAt: exp * 1000, kid };
     } catch (error) {
       // The signature is checked before the times are, so the claims can be believed.
