@@ -83,10 +83,11 @@ export class Cluster {
     return cluster;
   }
 
-  async startApi(port?: number): Promise<ServiceProcess> {
+  async startApi(port?: number, variables: Variables = {}): Promise<ServiceProcess> {
     return this.run('api', 'main', this.apis, {
       PORT: String(port ?? (await freePort())),
       WS_PORT: String(await freePort()),
+      ...variables,
     });
   }
 
