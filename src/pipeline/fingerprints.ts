@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { createHmac } from 'node:crypto';
 import { canonicalJson, fingerprint } from '../platform/security/canonical-json';
-import { isSecretKey } from '../platform/security/scrub';
+import { isSecretKey } from '../platform/security/secret-keys';
 import { SigningKeys } from '../platform/security/signing-keys';
 
 /** Tells whether two requests ask for the same. */

@@ -1,4 +1,4 @@
-import { request } from 'node:http';
+import { request, type RequestOptions } from 'node:http';
 import type { HttpClient } from '../support/http-client';
 import { startInstallation, type TestInstallation } from '../support/installation';
 import { auditOf, newKey } from '../support/pipeline';
@@ -16,7 +16,9 @@ function raw(
 ): Promise<number> {
   return new Promise((resolve, reject) => {
     const url = new URL(path, client.baseUrl);
-    const sent = request(url, { method, setDefaultHeaders: false });
+    // Node 20 knows the option; its types do not yet.
+    const options: RequestOptions & { setDefaultHeaders: boolean } = { method, setDefaultHeaders: false };
+    const sent = request(url, options);
     sent.setHeader('host', url.host);
     sent.setHeader('authorization', `Bearer ${client.token}`);
     for (const [name, value] of headers) sent.appendHeader(name, value);

@@ -83,20 +83,20 @@ describe('permissions', () => {
     expect(PERMISSIONS.decide(actor('operator'), 'system.stop', 'any').ownerId).toBeUndefined();
   });
 
-  it.each([
-    '',
-    'ADMIN',
-    'admin ',
-    'root',
-    '__proto__',
-    'constructor',
-    null,
-    undefined,
-    true,
-    ['admin'],
-    ['admin', 'user'],
-    { $ne: 1 },
-    { toString: () => 'admin' },
+  it.each<[unknown]>([
+    [''],
+    ['ADMIN'],
+    ['admin '],
+    ['root'],
+    ['__proto__'],
+    ['constructor'],
+    [null],
+    [undefined],
+    [true],
+    [['admin']],
+    [['admin', 'user']],
+    [{ $ne: 1 }],
+    [{ toString: () => 'admin' }],
   ])('of a role that does not exist (%p) are none, whatever settings grant', (role) => {
     const generous = withRules({ role_grants: { operator: ['*'], supervisor: ['*'], readonly: ['*'] } });
     for (const permissions of [PERMISSIONS, generous])
