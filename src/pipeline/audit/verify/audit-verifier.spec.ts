@@ -214,6 +214,11 @@ describe('verifying an audit', () => {
       () => audit.segments.splice(1, 1),
       { kind: 'seal_missing', seq: 5, seal: 2, total: 1 },
     ],
+    [
+      'a seal with the number of the one before',
+      () => setSeal(1, { number: 1 }),
+      { kind: 'seal_altered', seq: 5, seal: 1 },
+    ],
     ['a seal twice', () => audit.segments.push(segment(3)), { kind: 'seal_altered', seq: null, seal: 4 }],
     [
       'a tail that was cut off, seals and all',

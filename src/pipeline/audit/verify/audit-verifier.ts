@@ -260,7 +260,8 @@ export class AuditVerifier {
 
 /** The entries that a seal is about. Where it begins is not taken from the seal, if that can be helped: it may be false. */
 function rangeOf(seal: Seal, previous: ChainEnd | undefined): SeqRange {
-  const follows = previous?.number === seal.number - 1;
+  // One that bears the number of another seal stands behind that, too.
+  const follows = previous !== undefined && seal.number <= previous.number + 1;
   const from = follows ? previous.toSeq + 1 : seal.number === 1 ? 1 : seal.from_seq;
   return [from, Math.max(from, seal.to_seq)];
 }
