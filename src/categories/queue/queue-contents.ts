@@ -30,8 +30,7 @@ export class QueueContents {
    * @throws AppError QUEUE_NOT_FOUND
    */
   async waiting(queue: string): Promise<FrozenItem[]> {
-    if (!this.queues.exists(queue))
-      throw new AppError('QUEUE_NOT_FOUND', `There is no queue called ${JSON.stringify(queue)}.`);
+    if (!this.queues.exists(queue)) throw new AppError('QUEUE_NOT_FOUND');
     return this.db.query<{ id: string; state: string }>(
       `SELECT s.job_id AS id, j.attempt || ':' || s.attempt AS state
          FROM steps s JOIN jobs j ON j.id = s.job_id

@@ -1,5 +1,5 @@
 /** What a reader does not see: format characters, joiners, variation selectors. */
-const INVISIBLE = /[\p{Cf}\u034f\u115f\u1160\u17b4\u17b5\u3164\ufe00-\ufe0f]/gu;
+const INVISIBLE = /[\p{Cf}\p{Variation_Selector}]|\u034f|\u115f|\u1160|\u17b4|\u17b5|\u3164/gu;
 /** Letters of other scripts that look like Latin ones. */
 const LOOKALIKES: Record<string, string> = Object.fromEntries(
   [

@@ -130,7 +130,7 @@ export class QueueAdmin {
   }
 
   private assertExists(name: string): void {
-    if (!this.exists(name))
-      throw new AppError('QUEUE_NOT_FOUND', `There is no queue called ${JSON.stringify(name)}.`);
+    // The name is not repeated: the answer is kept, and what was sent as a name may be anything.
+    if (!this.exists(name)) throw new AppError('QUEUE_NOT_FOUND');
   }
 }
