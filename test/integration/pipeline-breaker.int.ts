@@ -1,17 +1,11 @@
-import { Inject, Injectable, Logger, Module } from '@nestjs/common';
-import { CommandHandler } from '@nestjs/cqrs';
+import { Logger } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { Circuits } from '../../src/pipeline/breaker/circuits';
 import { CircuitStore } from '../../src/pipeline/breaker/circuit-store';
-import { Action, type Dependency } from '../../src/pipeline/catalogue/action.decorator';
-import { type ActionContext, ActionCommand } from '../../src/pipeline/catalogue/action-command';
-import type { ActionHandler } from '../../src/pipeline/catalogue/action-handler';
-import { Category } from '../../src/pipeline/catalogue/category.decorator';
 import { ExecutionTiming } from '../../src/pipeline/executions/timing';
 import { PipelineHttpModule } from '../../src/pipeline/http/pipeline-http.module';
 import { StatusReader } from '../../src/pipeline/http/status-reader';
 import { ActionRunner } from '../../src/pipeline/pipeline';
-import { PipelineModule } from '../../src/pipeline/pipeline.module';
 import { AppError } from '../../src/platform/errors/app-error';
 import { LiveFeed } from '../../src/platform/feed/live-feed';
 import type { Actor } from '../../src/platform/security/roles';
@@ -19,63 +13,12 @@ import { RuntimeSettings } from '../../src/platform/settings/runtime-settings';
 import { registry } from '../../src/platform/telemetry/metrics';
 import { SystemCollector } from '../../src/ssot/sections/system.collector';
 import { SsotModule } from '../../src/ssot/ssot.module';
+import { CallingCategory, Stub } from '../support/calling.category';
 import { CutableWay } from '../support/cutable-way';
 import { eventually } from '../support/eventually';
 import { auditOf } from '../support/pipeline';
 import { type TestProcess, type TestProcesses, processesOf } from '../support/processes';
 import { makeUser } from '../support/users';
-
-/** What stands behind the circuits: the test's own, which counts who really got through. */
-@Injectable()
-class Stub {
-  calls = 0;
-  answer: (context: ActionContext) => Promise<void> = () => Promise.resolve();
-
-  call(context: ActionContext): Promise<void> {
-    this.calls += 1;
-    return this.answer(context);
-  }
-}
-
-const declaration = (name: string, dependency: Dependency) => ({
-  name,
-  views: ['dashboard' as const],
-  risk: 'standard' as const,
-  mode: 'sync' as const,
-  roles: [],
-  dependsOn: [dependency],
-  summary: 'Call',
-  description: 'Calls what the test stands behind it.',
-  errors: [],
-  example: {},
-  since: '1.0',
-});
-
-@Action(declaration('test.store', 'storage'))
-class StoreSomething extends ActionCommand<object> {}
-@Action(declaration('test.queue', 'queue'))
-class QueueSomething extends ActionCommand<object> {}
-
-@CommandHandler(StoreSomething)
-class StoreHandler implements ActionHandler<StoreSomething> {
-  constructor(@Inject(Stub) private readonly stub: Stub) {}
-
-  async execute({ context }: StoreSomething): Promise<object> {
-    await this.stub.call(context);
-    return {};
-  }
-}
-
-@CommandHandler(QueueSomething)
-class QueueHandler implements ActionHandler<QueueSomething> {
-  execute(): Promise<object> {
-    return Promise.resolve({});
-  }
-}
-
-@Category('system')
-@Module({ imports: [PipelineModule], providers: [Stub, StoreHandler, QueueHandler] })
-class TestCategory {}
 
 const RULES = {
   volume: 4,
@@ -101,7 +44,7 @@ const start = async (variables = {}): Promise<TestProcess> => {
 };
 
 beforeAll(async () => {
-  const modules = [TestCategory, PipelineHttpModule, SsotModule];
+  const modules = [CallingCategory, PipelineHttpModule, SsotModule];
   processes = await processesOf(modules, { settings: { circuit_breaker: RULES } });
   [one, other] = [await start(), await start()];
   const user = await makeUser(processes.database, 'admin');

@@ -91,11 +91,7 @@ export const ERROR_CODES = {
   LINK_EXPIRED: info(403, 'The link has expired or was changed.', 'Ask for a new link.'),
   MAINTENANCE: info(503, 'The system is in maintenance.', 'Try again later, as Retry-After says.'),
   METHOD_NOT_ALLOWED: info(405, 'This path does not answer this method.', 'See the Allow header.'),
-  NOT_ABORTABLE: info(
-    409,
-    'Only operations can be stopped, and not every one of them.',
-    'Wait for its end.',
-  ),
+  NOT_ABORTABLE: info(409, 'Only operations can be stopped, and not every one of them.', 'Wait for its end.'),
   NOT_FOUND: info(404, 'There is nothing at this path.', 'Check the path against /docs.'),
   OPERATION_ABORTED: info(
     409,
