@@ -1,5 +1,5 @@
 import type { AppError } from '../platform/errors/app-error';
-import { errorBody } from '../platform/http/exception.filter';
+import { errorBody } from '../platform/http/error-body';
 import type { ActionAnswer, Run } from './run';
 
 /** The answer to an action that did what it was asked. */

@@ -1,7 +1,7 @@
 import { plainToInstance } from 'class-transformer';
 import { IsBoolean, IsInt, IsString, Max, MaxLength, Min, MinLength, validateSync } from 'class-validator';
 import type { FieldError } from '../platform/errors/app-error';
-import { fieldErrors } from '../platform/errors/field-errors';
+import { bodyField, fieldErrors } from '../platform/errors/field-errors';
 import { MayBeAbsent } from './catalogue/fields';
 
 /** How long a caller may wait for an operation, in milliseconds. */
@@ -27,11 +27,12 @@ export class ActionOptions {
 export function readOptions(given: unknown): { options: ActionOptions } | { errors: FieldError[] } {
   if (given === undefined) return { options: new ActionOptions() };
   if (typeof given !== 'object' || given === null || Array.isArray(given))
-    return { errors: [{ path: 'options', message: 'must be an object' }] };
+    return { errors: [bodyField(['options'], 'must be an object')] };
   const options = plainToInstance(ActionOptions, given);
   const errors = fieldErrors(
     validateSync(options, { whitelist: true, forbidNonWhitelisted: true }),
-    'options',
+    bodyField,
+    ['options'],
   );
   return errors.length > 0 ? { errors } : { options };
 }

@@ -72,6 +72,7 @@ export class FrontPath implements OnModuleInit, OnModuleDestroy {
     if (!state.admitted) {
       throw new AppError('RATE_LIMITED', 'Too many requests: the limit "admin-read" is used up.', {
         retryAfterS: state.resetS,
+        violatedPolicies: ['admin-read'],
       });
     }
     const memory = this.ssot.peek();

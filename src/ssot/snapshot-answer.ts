@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import '../platform/http/request';
+import { varyBy } from '../platform/http/vary';
 import type { HeldSnapshot } from './held-snapshot';
 import type { Rendered } from './rendered';
 import { snapshotReads } from './ssot-metrics';
@@ -32,18 +33,13 @@ export function sendSnapshot(
   reply.headers({
     etag: prepared.etag,
     'cache-control': 'private, no-cache',
-    vary: varying(reply.getHeader('vary')),
     'x-cache': cache,
     'x-ssot-version': snapshot.version,
     age: snapshot.ageS,
     'server-timing': `cache;desc=${cache}, total;dur=${tookMs.toFixed(2)}`,
   });
+  varyBy(reply, 'Authorization', 'Accept-Encoding');
   if (rendered.matches(headers['if-none-match'])) return reply.status(304).send();
   if (prepared.encoding !== 'identity') reply.header('content-encoding', prepared.encoding);
   return reply.status(200).header('content-type', 'application/json; charset=utf-8').send(prepared.body);
-}
-
-function varying(present: unknown): string {
-  const ours = 'Authorization, Accept-Encoding';
-  return typeof present === 'string' && present !== '' ? `${present}, ${ours}` : ours;
 }

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { bodyField } from '../../platform/errors/field-errors';
 import { Settings } from '../../platform/settings/settings';
 import type { Agent } from '../agents/agent';
 import { stepSettings } from './step-settings';
@@ -33,10 +34,10 @@ describe('the settings of the steps', () => {
       expect.objectContaining({
         code: 'VALIDATION_ERROR',
         details: [
-          { path: 'settings.nosuch', message: 'must be one of: inspector, moment-selector' },
-          { path: 'settings.inspector', message: 'must be an object' },
-          { path: 'settings.moment-selector.clip', message: 'is not a setting of moment-selector' },
-          { path: 'settings.constructor', message: 'must be one of: inspector, moment-selector' },
+          bodyField(['settings', 'nosuch'], 'must be one of: inspector, moment-selector'),
+          bodyField(['settings', 'inspector'], 'must be an object'),
+          bodyField(['settings', 'moment-selector', 'clip'], 'is not a setting of moment-selector'),
+          bodyField(['settings', 'constructor'], 'must be one of: inspector, moment-selector'),
         ],
       }),
     );

@@ -1,4 +1,5 @@
 import { AppError, type FieldError } from '../../platform/errors/app-error';
+import { bodyField } from '../../platform/errors/field-errors';
 import type { Settings } from '../../platform/settings/settings';
 import type { AgentRegistry } from '../flow/agent-registry';
 
@@ -17,12 +18,12 @@ export function stepSettings(
   const errors: FieldError[] = [];
   for (const [id, given] of Object.entries(ofJob)) {
     const known = agents.ids.includes(id) ? agents.get(id)?.defaults : undefined;
-    if (!known) errors.push({ path: `settings.${id}`, message: `must be one of: ${agents.ids.join(', ')}` });
-    else if (!isPlain(given)) errors.push({ path: `settings.${id}`, message: 'must be an object' });
+    if (!known) errors.push(bodyField(['settings', id], `must be one of: ${agents.ids.join(', ')}`));
+    else if (!isPlain(given)) errors.push(bodyField(['settings', id], 'must be an object'));
     else
       for (const name of Object.keys(given))
         if (!Object.hasOwn(known, name))
-          errors.push({ path: `settings.${id}.${name}`, message: `is not a setting of ${id}` });
+          errors.push(bodyField(['settings', id, name], `is not a setting of ${id}`));
   }
   if (errors.length > 0)
     throw new AppError('VALIDATION_ERROR', 'The settings of the job are not valid.', { details: errors });

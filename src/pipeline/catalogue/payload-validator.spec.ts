@@ -66,7 +66,7 @@ describe('a payload', () => {
   it('may be empty where the action has no fields, and only then', () => {
     expect(payloadErrors(Empty, {})).toEqual([]);
     expect(payloadErrors(Empty, { any: 1 })).toEqual([
-      { path: 'payload.any', message: 'is not a field of this action' },
+      { path: 'payload.any', pointer: '/payload/any', message: 'is not a field of this action' },
     ]);
   });
 });

@@ -1,7 +1,7 @@
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import type { FieldError } from '../../platform/errors/app-error';
-import { fieldErrors } from '../../platform/errors/field-errors';
+import { bodyField, fieldErrors } from '../../platform/errors/field-errors';
 import type { CommandClass } from './action.decorator';
 import type { ActionCommand } from './action-command';
 import { fieldNames } from './fields';
@@ -25,12 +25,12 @@ export type Validated = { command: ActionCommand<unknown> } | { errors: FieldErr
 /** Makes a command of a payload, strictly: no unknown field, no conversion of types, defaults filled in. */
 export function validatePayload(command: CommandClass, payload: unknown): Validated {
   if (typeof payload !== 'object' || payload === null || Array.isArray(payload))
-    return { errors: [{ path: 'payload', message: 'must be an object' }] };
-  const dropped = droppedKeys(payload, 'payload');
+    return { errors: [bodyField(['payload'], 'must be an object')] };
+  const dropped = droppedKeys(payload, ['payload']);
   const known = fieldNames(command);
   const unknown = Object.keys(payload)
     .filter((key) => !known.has(key) && !SILENTLY_DROPPED.has(key))
-    .map((key) => ({ path: `payload.${key.slice(0, 100)}`, message: 'is not a field of this action' }));
+    .map((key) => bodyField(['payload', key], 'is not a field of this action'));
   const instance = plainToInstance(
     command,
     Object.fromEntries(Object.entries(payload).filter(([key]) => known.has(key))),
@@ -38,7 +38,7 @@ export function validatePayload(command: CommandClass, payload: unknown): Valida
   // A command without fields has no rules, which class-validator would report as an unknown value.
   const wrong =
     known.size === 0 ? [] : validateSync(instance, { whitelist: true, forbidNonWhitelisted: true });
-  const errors = [...dropped, ...unknown, ...fieldErrors(wrong, 'payload')];
+  const errors = [...dropped, ...unknown, ...fieldErrors(wrong, bodyField, ['payload'])];
   return errors.length > 0 ? { errors } : { command: instance };
 }
 
@@ -48,11 +48,11 @@ export function payloadErrors(command: CommandClass, payload: unknown): FieldErr
   return 'errors' in validated ? validated.errors : [];
 }
 
-function droppedKeys(value: unknown, path: string): FieldError[] {
+function droppedKeys(value: unknown, keys: readonly string[]): FieldError[] {
   if (typeof value !== 'object' || value === null) return [];
   return Object.keys(value).flatMap((key) => {
-    const at = `${path}.${key.slice(0, 100)}`;
-    if (SILENTLY_DROPPED.has(key)) return [{ path: at, message: 'is a key that is not allowed' }];
+    const at = [...keys, key];
+    if (SILENTLY_DROPPED.has(key)) return [bodyField(at, 'is a key that is not allowed')];
     return droppedKeys((value as Record<string, unknown>)[key], at);
   });
 }

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError, type FieldError } from '../../platform/errors/app-error';
+import { sendErrorBytes } from '../../platform/http/error-answer';
 import '../../platform/http/request';
 import type { Scope } from '../access/permissions';
 import type { ActionAnswer, ActionCall } from '../run';
@@ -30,12 +31,12 @@ export function actionCall(request: FastifyRequest, extras: CallExtras = {}): Ac
   };
 }
 
-/** Sends an answer as it is: what was stored is replayed byte for byte. */
+/**
+ * Sends an answer as it is: what was stored is replayed byte for byte. An error goes out in the form that the
+ * request asks for, which is made of the stored bytes alone: a replay is the same in either form.
+ */
 export function sendAnswer(reply: FastifyReply, answer: ActionAnswer): void {
-  void reply
-    .status(answer.status)
-    .headers(answer.headers)
-    .header('cache-control', 'no-store')
-    .type('application/json; charset=utf-8')
-    .send(answer.body);
+  void reply.status(answer.status).headers(answer.headers).header('cache-control', 'no-store');
+  if (answer.status >= 400) sendErrorBytes(reply, answer.body);
+  else void reply.type('application/json; charset=utf-8').send(answer.body);
 }

@@ -2,6 +2,7 @@ import { Controller, Get, HttpCode, Inject, Post, Query, Req, Res } from '@nestj
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError, type FieldError } from '../../platform/errors/app-error';
+import { bodyField } from '../../platform/errors/field-errors';
 import { Roles } from '../../platform/http/access';
 import { ApiData } from '../../platform/http/api-data';
 import { ApiErrors } from '../../platform/http/api-errors';
@@ -13,7 +14,7 @@ import { actionCall, sendAnswer } from './action-call';
 import { StatusQuery, StatusView } from './status.dto';
 import { StatusReader } from './status-reader';
 
-const FIELDS = new Set(['action', 'payload', 'options']);
+const FIELDS = ['action', 'payload', 'options'];
 
 /** The one write endpoint of the admin side, and what became of what was written. */
 @ApiTags('admin')
@@ -66,12 +67,9 @@ function readBody(body: unknown): Body {
       action: undefined,
       payload: undefined,
       options: undefined,
-      errors: [{ path: '', message: 'must be an object' }],
+      errors: [bodyField([], 'must be an object')],
     };
   const { action, payload, options, ...others } = body as Record<string, unknown>;
-  const errors = Object.keys(others).map((key) => ({
-    path: key.slice(0, 100),
-    message: `is not one of ${[...FIELDS].join(', ')}`,
-  }));
+  const errors = Object.keys(others).map((key) => bodyField([key], `is not one of ${FIELDS.join(', ')}`));
   return { action, payload, options, errors };
 }

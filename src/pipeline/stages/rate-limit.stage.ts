@@ -39,6 +39,7 @@ export class RateLimitStage implements Stage {
         `Too many requests: the limit "${name}" (${limit} in ${windowS} s) is used up.`,
         {
           retryAfterS: verdict.retryAfterS,
+          violatedPolicies: [name],
         },
       );
     }

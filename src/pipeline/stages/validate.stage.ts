@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AppError, type FieldError } from '../../platform/errors/app-error';
+import { bodyField } from '../../platform/errors/field-errors';
 import { Catalogue } from '../catalogue/catalogue';
 import { validatePayload } from '../catalogue/payload-validator';
 import { Fingerprints } from '../fingerprints';
@@ -31,7 +32,7 @@ export class ValidateStage implements Stage {
   private findAction(run: Run): void {
     const entry = typeof run.action === 'string' ? this.catalogue.find(run.action) : undefined;
     if (!entry) {
-      const wrong = { path: 'action', message: 'is not the name of an action; docs/actions.md lists them' };
+      const wrong = bodyField(['action'], 'is not the name of an action; docs/actions.md lists them');
       throw new AppError('VALIDATION_ERROR', undefined, { details: [...run.call.bodyErrors, wrong] });
     }
     run.entry = entry;
@@ -51,11 +52,11 @@ export class ValidateStage implements Stage {
   /** What the action's risk and mode ask of the options and headers. */
   private checkDemands(run: Run): void {
     const { entry, options } = run;
-    if (options.dry_run && !entry.previews) throw invalid('options.dry_run', 'this action has no preview');
+    if (options.dry_run && !entry.previews) throw invalid('dry_run', 'this action has no preview');
     if (options.wait_ms > 0 && entry.mode !== 'operation')
-      throw invalid('options.wait_ms', 'this action answers when it is done anyway');
+      throw invalid('wait_ms', 'this action answers when it is done anyway');
     if (options.preview_token !== undefined) {
-      if (options.dry_run) throw invalid('options.preview_token', 'is for acting, not for another preview');
+      if (options.dry_run) throw invalid('preview_token', 'is for acting, not for another preview');
       run.previewId = this.previews.verify(options.preview_token, {
         actorId: run.actor.userId,
         action: entry.name,
@@ -73,11 +74,11 @@ export class ValidateStage implements Stage {
 function missingConfirmation({ entry, options }: Run): FieldError[] {
   const errors: FieldError[] = [];
   if (options.confirm !== entry.name)
-    errors.push({ path: 'options.confirm', message: `must be "${entry.name}"` });
-  if (!options.reason?.trim()) errors.push({ path: 'options.reason', message: 'must say why' });
+    errors.push(bodyField(['options', 'confirm'], `must be "${entry.name}"`));
+  if (!options.reason?.trim()) errors.push(bodyField(['options', 'reason'], 'must say why'));
   return errors;
 }
 
-function invalid(path: string, message: string): AppError {
-  return new AppError('VALIDATION_ERROR', undefined, { details: [{ path, message }] });
+function invalid(option: string, message: string): AppError {
+  return new AppError('VALIDATION_ERROR', undefined, { details: [bodyField(['options', option], message)] });
 }

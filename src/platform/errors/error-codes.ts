@@ -49,7 +49,17 @@ export const ERROR_CODES = {
     'Read what it came to with GET /api/admin/action/status.',
   ),
   EXECUTION_NOT_FOUND: info(404, 'There is no such execution, or it is not yours to see.', 'Check the id.'),
+  EXPECTATION_FAILED: info(
+    417,
+    'The header Expect asks for something that is not offered.',
+    'Send the request without it, or with 100-continue.',
+  ),
   FORBIDDEN: info(403, 'Your role does not allow this.', 'Ask an administrator.'),
+  HEADERS_TOO_LARGE: info(
+    431,
+    'The headers are larger or more than a request may have.',
+    'Send at most 100 header fields and 16 KiB.',
+  ),
   IDEMPOTENCY_IN_PROGRESS: info(
     409,
     'An action with this idempotency key is still running.',
@@ -112,7 +122,7 @@ export const ERROR_CODES = {
     'Ask within the size that Content-Range tells.',
   ),
   RATE_LIMITED: info(429, 'Too many requests.', 'Wait as long as Retry-After says.'),
-  REQUEST_TIMEOUT: info(408, 'The body did not arrive in time.', 'Send it again.'),
+  REQUEST_TIMEOUT: info(408, 'The request did not arrive in time.', 'Send it again.'),
   SERVICE_UNAVAILABLE: info(
     503,
     'Something that this needs is not available at the moment.',

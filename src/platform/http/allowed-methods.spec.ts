@@ -9,12 +9,13 @@ describe('AllowedMethods', () => {
   methods.add('GET', '/a.b');
 
   it.each([
-    ['/api/jobs/123', ['GET', 'POST', 'PUT']],
-    ['/api/jobs/create', ['GET', 'POST', 'PUT']],
+    ['/api/jobs/123', ['GET', 'OPTIONS', 'POST', 'PUT']],
+    ['/api/jobs/create', ['GET', 'OPTIONS', 'POST', 'PUT']],
+    ['/api/jobs/123?a=/more', ['GET', 'OPTIONS', 'POST', 'PUT']],
     ['/api/jobs/', []],
     ['/api/jobs/123/more', []],
     ['/docs/anything', []],
-    ['/a.b', ['GET']],
+    ['/a.b', ['GET', 'OPTIONS']],
     ['/aXb', []],
   ])('%s answers %j', (path, expected) => {
     expect(methods.of(path)).toEqual(expected);

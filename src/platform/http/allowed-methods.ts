@@ -10,12 +10,15 @@ export class AllowedMethods {
     this.byPath.set(url, entry);
   }
 
-  /** The methods for `path`, sorted; none if there is no such path. */
-  of(path: string): string[] {
+  /** The methods that a URL (path and query) answers, sorted; none if there is no such path. */
+  of(url: string): string[] {
+    const path = url.split('?', 1)[0] ?? '';
     const found = new Set<string>();
     for (const { pattern, methods } of this.byPath.values()) {
       if (pattern.test(path)) for (const method of methods) found.add(method);
     }
+    // Wherever there is something, one may ask what.
+    if (found.size > 0) found.add('OPTIONS');
     return [...found].sort();
   }
 }

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../errors/app-error';
 import type { ErrorCode } from '../errors/error-codes';
 import { unavailableServer } from '../errors/unavailable';
+import { sendError } from './error-answer';
 import './request';
 
 /** Our codes for the errors that the framework itself answers with. */
@@ -13,12 +14,10 @@ const FRAMEWORK_CODES: Record<number, ErrorCode> = {
   404: 'NOT_FOUND',
   405: 'METHOD_NOT_ALLOWED',
   413: 'PAYLOAD_TOO_LARGE',
-  414: 'VALIDATION_ERROR',
   415: 'UNSUPPORTED_MEDIA_TYPE',
-  431: 'VALIDATION_ERROR',
 };
 
-/** The one place that shapes error answers. What is not meant for callers becomes a bare 500 and a log line. */
+/** The one place where errors become answers. What is not meant for callers becomes a bare 500 and a log line. */
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
   private readonly log = new Logger(ErrorFilter.name);
@@ -28,13 +27,7 @@ export class ErrorFilter implements ExceptionFilter {
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     const error = wrongMethod(request, reply) ?? toAppError(thrown);
     if (error.status >= 500) this.report(thrown, error, request);
-    if (reply.sent) return;
-    if (error.retryAfterS !== undefined)
-      void reply.header('retry-after', Math.max(1, Math.ceil(error.retryAfterS)));
-    void reply
-      .status(error.status)
-      .type('application/json; charset=utf-8')
-      .send(errorBody(error, request.traceId));
+    if (!reply.sent) sendError(reply, error, request.traceId);
   }
 
   private report(thrown: unknown, error: AppError, request: FastifyRequest): void {
@@ -54,22 +47,10 @@ export class ErrorFilter implements ExceptionFilter {
 /** The path exists, but not with this method: 405 with the methods that it answers. */
 function wrongMethod(request: FastifyRequest, reply: FastifyReply): AppError | undefined {
   if (!request.is404) return undefined;
-  const methods = request.server.allowedMethods.of(request.url.split('?')[0] ?? '');
+  const methods = request.server.allowedMethods.of(request.url);
   if (methods.length === 0) return undefined;
   void reply.header('allow', methods.join(', '));
   return new AppError('METHOD_NOT_ALLOWED');
-}
-
-/** The body of an error answer. */
-export function errorBody(error: AppError, traceId: string): Record<string, unknown> {
-  return {
-    success: false,
-    error: error.message,
-    error_code: error.code,
-    ...(error.details ? { details: error.details } : {}),
-    timestamp: new Date().toISOString(),
-    trace_id: traceId,
-  };
 }
 
 /** What the caller is told about anything that was thrown. */

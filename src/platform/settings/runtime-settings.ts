@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleIn
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import { AppError, type FieldError } from '../errors/app-error';
-import { fieldErrors } from '../errors/field-errors';
+import { fieldErrors, namedField } from '../errors/field-errors';
 import { MessageBus } from '../messages/message-bus';
 import { Db, type Tx } from '../postgres/db';
 import { applyPatch, changesBetween, type Patch, type SettingChange } from './patch';
@@ -161,7 +161,8 @@ async function latest(tx: Tx): Promise<{ version: number; settings: Record<strin
 /** Settings as they may be saved. @throws AppError VALIDATION_ERROR */
 function validated(plain: Record<string, unknown>): Settings {
   const settings = plainToInstance(Settings, plain, { exposeDefaultValues: true });
-  refuse(fieldErrors(validateSync(settings, { whitelist: true, forbidNonWhitelisted: true }), 'settings'));
+  const errors = validateSync(settings, { whitelist: true, forbidNonWhitelisted: true });
+  refuse(fieldErrors(errors, namedField, ['settings']));
   return settings;
 }
 

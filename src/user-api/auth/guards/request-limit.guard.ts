@@ -87,5 +87,8 @@ export class RequestLimitGuard implements CanActivate {
 function refuseIf(waitMs: number, policy: string): void {
   if (waitMs <= 0) return;
   const retryAfterS = Math.max(1, Math.ceil(waitMs / 1000));
-  throw new AppError('RATE_LIMITED', `Too many requests: the limit "${policy}" is used up.`, { retryAfterS });
+  throw new AppError('RATE_LIMITED', `Too many requests: the limit "${policy}" is used up.`, {
+    retryAfterS,
+    violatedPolicies: [policy],
+  });
 }
