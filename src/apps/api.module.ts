@@ -9,7 +9,7 @@ import { GatewayModule } from '../gateway/gateway.module';
 import { PipelineHttpModule } from '../pipeline/http/pipeline-http.module';
 import { EnvelopeInterceptor } from '../platform/http/envelope';
 import { ErrorFilter } from '../platform/http/exception.filter';
-import { validationPipe } from '../platform/http/validation';
+import { StrictValidationPipe } from '../platform/http/validation';
 import { PlatformModule } from '../platform/platform.module';
 import type { Env } from '../platform/settings/env';
 import { SsotHttpModule } from '../ssot/ssot-http.module';
@@ -37,7 +37,7 @@ export class ApiModule {
       providers: [
         { provide: APP_FILTER, useClass: ErrorFilter },
         { provide: APP_INTERCEPTOR, useClass: EnvelopeInterceptor },
-        { provide: APP_PIPE, useFactory: validationPipe },
+        { provide: APP_PIPE, useClass: StrictValidationPipe },
       ],
     };
   }

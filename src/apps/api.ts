@@ -10,7 +10,7 @@ import { openApiDocument } from './openapi';
 
 /** The api process, set up but not listening yet. */
 export async function createApi(env: Env): Promise<NestFastifyApplication> {
-  const app = await NestFactory.create<NestFastifyApplication>(ApiModule.forRoot(env), fastifyAdapter(), {
+  const app = await NestFactory.create<NestFastifyApplication>(ApiModule.forRoot(env), fastifyAdapter(env), {
     bufferLogs: true,
     abortOnError: false,
     // Ours is stricter; see useStrictJson.

@@ -8,7 +8,7 @@ import { GatewayModule } from '../../src/gateway/gateway.module';
 import { EnvelopeInterceptor } from '../../src/platform/http/envelope';
 import { ErrorFilter } from '../../src/platform/http/exception.filter';
 import { fastifyAdapter, setUpFastify } from '../../src/platform/http/fastify';
-import { validationPipe } from '../../src/platform/http/validation';
+import { StrictValidationPipe } from '../../src/platform/http/validation';
 import { PlatformModule } from '../../src/platform/platform.module';
 import type { Role } from '../../src/platform/security/roles';
 import type { Env } from '../../src/platform/settings/env';
@@ -24,7 +24,7 @@ import { makeUser, saveSettings } from '../support/users';
   providers: [
     { provide: APP_FILTER, useClass: ErrorFilter },
     { provide: APP_INTERCEPTOR, useClass: EnvelopeInterceptor },
-    { provide: APP_PIPE, useFactory: validationPipe },
+    { provide: APP_PIPE, useClass: StrictValidationPipe },
   ],
 })
 class HttpParts {}
@@ -74,7 +74,7 @@ export class ReadsideTest {
     const module = await Test.createTestingModule({
       imports: [PlatformModule.forRoot(env), HttpParts, SsotHttpModule, GatewayModule],
     }).compile();
-    const app = module.createNestApplication<NestFastifyApplication>(fastifyAdapter(), {
+    const app = module.createNestApplication<NestFastifyApplication>(fastifyAdapter(env), {
       bodyParser: false,
     });
     app.useWebSocketAdapter(new GatewayAdapter(app));

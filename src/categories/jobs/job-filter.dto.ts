@@ -5,7 +5,6 @@ import {
   IsArray,
   IsIn,
   IsInt,
-  IsISO8601,
   IsString,
   IsUUID,
   Length,
@@ -13,6 +12,7 @@ import {
   Min,
 } from 'class-validator';
 import { MayBeAbsent, Recorded } from '../../pipeline/catalogue/fields';
+import { IsTimestamp } from '../../platform/validation/timestamp';
 
 const STATUSES = ['queued', 'processing', 'completed', 'failed', 'cancelled'] as const;
 
@@ -58,13 +58,13 @@ export class JobFilter {
   /** Created at or after this time. */
   @Recorded()
   @MayBeAbsent()
-  @IsISO8601({ strict: true, strictSeparator: true })
+  @IsTimestamp()
   created_after?: string;
 
   /** Created before this time. */
   @Recorded()
   @MayBeAbsent()
-  @IsISO8601({ strict: true, strictSeparator: true })
+  @IsTimestamp()
   created_before?: string;
 
   /** At most so many, the oldest first. */

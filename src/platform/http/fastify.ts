@@ -7,25 +7,31 @@ import { clientIp, IpAllowList } from '../security/ip-allow-list';
 import type { Env } from '../settings/env';
 import { httpDuration, httpRequests } from '../telemetry/metrics';
 import { AllowedMethods } from './allowed-methods';
+import { answerUnparsed, answerUnroutable, refuseExpectations } from './connection-errors';
+import { JSON_LIMIT, useStrictJson } from './json-body';
 import './request';
+import { headFault } from './request-head';
 import { traceRequests } from './request-trace';
-import { parseStrictJson } from './strict-json';
-
-/** Largest JSON body, in bytes. */
-export const JSON_LIMIT = 256 * 1024;
 
 /** The Fastify server with limits against slow and oversized requests. */
-export function fastifyAdapter(): FastifyAdapter {
+export function fastifyAdapter(env: Pick<Env, 'httpTimeoutMs'>): FastifyAdapter {
   return new FastifyAdapter({
     bodyLimit: JSON_LIMIT,
     trustProxy: false,
-    // A chunk of 100 MiB may take minutes on a slow line; a header may not.
+    // A chunk of 100 MiB may take minutes on a slow line; headers may not, and JSON has a limit of its own.
     requestTimeout: 600_000,
     connectionTimeout: 0,
     keepAliveTimeout: 65_000,
-    http: { headersTimeout: 15_000, connectionsCheckingInterval: 5_000 },
+    http: {
+      headersTimeout: env.httpTimeoutMs,
+      connectionsCheckingInterval: Math.ceil(env.httpTimeoutMs / 3),
+      // Checked by headFault, which answers with a body and a trace id.
+      requireHostHeader: false,
+    },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
+    clientErrorHandler: answerUnparsed,
+    frameworkErrors: answerUnroutable,
     routerOptions: { maxParamLength: 2_000, ignoreTrailingSlash: false },
   });
 }
@@ -41,11 +47,14 @@ export async function setUpFastify(app: NestFastifyApplication, env: Env): Promi
   fastify.decorate('allowedMethods', allowed);
   fastify.addHook('onRoute', ({ method, url }) => allowed.add(method, url));
   traceRequests(fastify);
-  fastify.addHook('onRequest', (request, _reply, done) => {
+  fastify.addHook('onRequest', (request, reply, done) => {
     request.startedAt = performance.now();
     request.clientIp = clientIp(request.socket.remoteAddress ?? '', forwardedFor(request.headers), trusted);
-    done();
+    const fault = headFault(request.raw);
+    if (fault) void reply.header('connection', 'close');
+    done(fault);
   });
+  answerOptions(fastify);
   fastify.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown';
     httpRequests.inc({ method: request.method, route, status: String(reply.statusCode) });
@@ -53,7 +62,8 @@ export async function setUpFastify(app: NestFastifyApplication, env: Env): Promi
     done();
   });
   closeIdleUntilClosed(fastify);
-  useStrictJson(fastify);
+  refuseExpectations(fastify.server);
+  useStrictJson(fastify, env.httpTimeoutMs);
   await app.register(helmet, {
     contentSecurityPolicy: false,
     crossOriginResourcePolicy: { policy: 'same-site' },
@@ -61,6 +71,7 @@ export async function setUpFastify(app: NestFastifyApplication, env: Env): Promi
   await app.register(cors, {
     origin: env.corsOrigins,
     credentials: false,
+    strictPreflight: false,
     exposedHeaders: [
       'x-trace-id',
       'retry-after',
@@ -69,6 +80,17 @@ export async function setUpFastify(app: NestFastifyApplication, env: Env): Promi
       'etag',
       'idempotent-replayed',
     ],
+  });
+}
+
+/** Says which methods a path answers, to whoever asks outside of a browser's preflight (that is for CORS). */
+function answerOptions(fastify: FastifyInstance): void {
+  fastify.addHook('onRequest', (request, reply, done) => {
+    if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] !== undefined)
+      return done();
+    const methods = fastify.allowedMethods.of(request.url);
+    if (methods.length === 0) return done(new AppError('NOT_FOUND'));
+    void reply.status(204).header('allow', methods.join(', ')).send();
   });
 }
 
@@ -88,31 +110,4 @@ function closeIdleUntilClosed(fastify: FastifyInstance): void {
 function forwardedFor(headers: Record<string, string | string[] | undefined>): string | undefined {
   const value = headers['x-forwarded-for'];
   return Array.isArray(value) ? value.join(',') : value;
-}
-
-/** Only application/json in UTF-8 is read as JSON; other types are for the routes that ask for them. */
-function useStrictJson(fastify: FastifyInstance): void {
-  fastify.removeContentTypeParser(['application/json', 'text/plain']);
-  fastify.addContentTypeParser(
-    'application/json',
-    { parseAs: 'buffer', bodyLimit: JSON_LIMIT },
-    (request, body: Buffer, done) => {
-      const charset = /charset=\s*"?([^;"\s]+)/i.exec(request.headers['content-type'] ?? '')?.[1];
-      if (charset !== undefined && charset.toLowerCase() !== 'utf-8')
-        return done(new AppError('UNSUPPORTED_MEDIA_TYPE', 'Send JSON in UTF-8.'));
-      try {
-        done(null, parseStrictJson(decodeUtf8(body)));
-      } catch (error) {
-        done(error as Error);
-      }
-    },
-  );
-}
-
-function decodeUtf8(body: Buffer): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
-  } catch (cause) {
-    throw new AppError('VALIDATION_ERROR', 'The body is not valid UTF-8.', { cause });
-  }
 }

@@ -18,6 +18,8 @@ describe('parseStrictJson', () => {
     ['__proto__', '{"__proto__":{"isAdmin":true}}'],
     ['__proto__ hidden by an escape', '{"\\u005f_proto__":{"isAdmin":true}}'],
     ['constructor', '{"a":{"constructor":{"prototype":1}}}'],
+    ['hasOwnProperty', '{"a":[{"hasOwnProperty":1}]}'],
+    ['toString', '{"toString":"x"}'],
     ['NUL in a value', '{"a":"\\u0000"}'],
     ['NUL in a key', '{"\\u0000":1}'],
     ['a lone surrogate', '{"a":"\\ud800"}'],

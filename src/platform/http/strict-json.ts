@@ -3,12 +3,14 @@ import { AppError } from '../errors/app-error';
 
 /** Deeper nesting than this is an attack, not a request. */
 const MAX_DEPTH = 32;
-const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
+/** Names that every object has, or that lead to what all objects share: merging or mapping them goes wrong somewhere. */
+const FORBIDDEN_KEYS = new Set([...Object.getOwnPropertyNames(Object.prototype), 'prototype']);
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
  * Reads JSON so that every parser along the way would understand the same: doubled keys, integers beyond
- * 2^53, numbers that overflow or vanish, nesting over 32, prototype keys, NUL and lone surrogates are refused.
+ * 2^53, numbers that overflow or vanish, nesting over 32, keys that every object
+ * has (`__proto__`, `constructor`, `toString`, ...), NUL and lone surrogates are refused.
  *
  * @throws AppError VALIDATION_ERROR with a sentence that says what is wrong
  */

@@ -119,6 +119,13 @@ export const ENV_SPEC = {
   }),
   CORS_ORIGINS: list({ default: [], desc: 'foreign origins that may call the API from a browser' }),
   WS_ORIGINS: list({ default: [], desc: 'further origins that may open the gateway from a browser' }),
+  HTTP_TIMEOUT_MS: wholeNumber(
+    100,
+    600_000,
+  )({
+    default: 10_000,
+    desc: 'how long the headers of a request may take, and after them its JSON body, in milliseconds',
+  }),
   WORKER_POOL: str({ default: 'default', desc: 'the pool that a worker belongs to' }),
   WORKER_CONCURRENCY: wholeNumber(1, 32)({ default: 1, desc: 'steps that a worker runs at a time' }),
   WORKER_ID: str({ default: '', desc: 'the name of a worker; empty = a new one' }),
@@ -242,6 +249,7 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env) {
     trustedProxies: env.TRUSTED_PROXIES,
     corsOrigins: env.CORS_ORIGINS,
     wsOrigins: env.WS_ORIGINS,
+    httpTimeoutMs: env.HTTP_TIMEOUT_MS,
     workerPool: env.WORKER_POOL,
     workerConcurrency: env.WORKER_CONCURRENCY,
     workerId: env.WORKER_ID || `worker-${randomUUID().slice(0, 8)}`,

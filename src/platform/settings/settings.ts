@@ -3,7 +3,6 @@ import {
   IsBoolean,
   IsDefined,
   IsInt,
-  IsISO8601,
   IsObject,
   IsOptional,
   IsString,
@@ -12,6 +11,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
+import { IsTimestamp } from '../validation/timestamp';
 import { AccessSettings } from './access.settings';
 import { CircuitBreakerSettings } from './circuit-breaker';
 import { ActionLimit, LimitKindSettings } from './limit.settings';
@@ -27,8 +27,8 @@ export class MaintenanceSettings {
   @IsBoolean() enabled = false;
   /** What users are told. */
   @IsOptional() @IsString() @MaxLength(500) message: string | null = null;
-  /** When it is expected to end, ISO 8601. */
-  @IsOptional() @IsISO8601() until: string | null = null;
+  /** When it is expected to end. */
+  @IsOptional() @IsTimestamp() until: string | null = null;
 }
 
 /** Limits of uploads. */

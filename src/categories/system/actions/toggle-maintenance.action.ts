@@ -1,12 +1,13 @@
 import { Inject } from '@nestjs/common';
 import { CommandHandler } from '@nestjs/cqrs';
-import { IsBoolean, IsISO8601, IsString, MaxLength } from 'class-validator';
+import { IsBoolean, IsString, MaxLength } from 'class-validator';
 import { Action } from '../../../pipeline/catalogue/action.decorator';
 import { ActionCommand } from '../../../pipeline/catalogue/action-command';
 import type { PreviewingHandler } from '../../../pipeline/catalogue/action-handler';
 import { MayBeAbsent, Recorded } from '../../../pipeline/catalogue/fields';
 import type { Preview } from '../../../pipeline/preview/preview';
 import { AppError } from '../../../platform/errors/app-error';
+import { IsTimestamp } from '../../../platform/validation/timestamp';
 import { RuntimeSettings } from '../../../platform/settings/runtime-settings';
 
 /** Maintenance mode as it is now. */
@@ -50,7 +51,7 @@ export class ToggleMaintenance extends ActionCommand<MaintenanceState> {
   /** When it is expected to end. */
   @Recorded()
   @MayBeAbsent()
-  @IsISO8601({ strict: true, strictSeparator: true })
+  @IsTimestamp()
   until?: string;
 }
 
