@@ -1,21 +1,27 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import { ERROR_CODES } from '../platform/errors/error-codes';
 import { Catalogue } from '../pipeline/catalogue/catalogue';
 import { actionModels, describeActions } from '../pipeline/openapi';
+import { describeErrors } from '../platform/http/openapi-errors';
 import { productVersion } from '../user-api/system/version';
 import metadata from '../metadata';
+import { describeInputs, operationIdOf } from './openapi-inputs';
+
+const DESCRIPTION = `Long videos in, short clips out. Sign in with \`POST /api/auth/login\`, send the access token as \
+\`Authorization: Bearer ...\`. Administration: one write endpoint, \`POST /api/admin/action\`, and one read model, \
+\`GET /api/admin/ssot\`. Live updates: WebSocket, see docs/asyncapi.yaml.
+
+Errors have the form of \`ErrorBody\`, or with \`Accept: application/problem+json\` that of RFC 9457; switch on the \
+code. Whatever the path, a request that is no valid HTTP or JSON is answered with 400, an unknown path with 404, a \
+method that the path does not have with 405 and \`Allow\`, headers that are too large with 431, and one that takes too \
+long to arrive with 408. Every answer has an \`X-Trace-Id\`.`;
 
 /** The OpenAPI document of the application, made from its routes and DTO classes. */
 export async function openApiDocument(app: INestApplication): Promise<OpenAPIObject> {
   await SwaggerModule.loadPluginMetadata(metadata);
   const config = new DocumentBuilder()
     .setTitle('AgentOS')
-    .setDescription(
-      'Long videos in, short clips out. Sign in with `POST /api/auth/login`, send the access token as ' +
-        '`Authorization: Bearer ...`. Administration: one write endpoint, `POST /api/admin/action`, and one read ' +
-        'model, `GET /api/admin/ssot`. Live updates: WebSocket, see docs/asyncapi.yaml.',
-    )
+    .setDescription(DESCRIPTION)
     .setVersion(productVersion())
     .setLicense('MIT', 'https://opensource.org/license/mit')
     .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
@@ -24,39 +30,10 @@ export async function openApiDocument(app: INestApplication): Promise<OpenAPIObj
   const document = SwaggerModule.createDocument(app, config, {
     autoTagControllers: false,
     extraModels: actionModels(catalogue),
-    operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
+    operationIdFactory: operationIdOf,
   });
-  document.components = {
-    ...document.components,
-    schemas: { ...document.components?.schemas, ErrorBody: errorSchema() },
-  };
+  describeInputs(document, app);
   describeActions(document, catalogue);
+  describeErrors(document);
   return document;
-}
-
-function errorSchema() {
-  return {
-    type: 'object',
-    description: 'The body of every error answer.',
-    required: ['success', 'error', 'error_code', 'timestamp', 'trace_id'],
-    properties: {
-      success: { type: 'boolean', enum: [false] },
-      error: { type: 'string', description: 'A sentence for people.' },
-      error_code: {
-        type: 'string',
-        enum: Object.keys(ERROR_CODES),
-        description: 'For programs; see docs/errors.md.',
-      },
-      details: {
-        type: 'array',
-        items: {
-          type: 'object',
-          required: ['path', 'message'],
-          properties: { path: { type: 'string' }, message: { type: 'string' } },
-        },
-      },
-      timestamp: { type: 'string', format: 'date-time' },
-      trace_id: { type: 'string' },
-    },
-  };
 }

@@ -1,9 +1,9 @@
 import type { Type } from '@nestjs/common';
 import type { OpenAPIObject } from '@nestjs/swagger';
-import { ERROR_CODES, type ErrorCode } from '../platform/errors/error-codes';
+import { ERROR_CODES_EXTENSION } from '../platform/http/api-errors';
 import type { Catalogue } from './catalogue/catalogue';
 import { type CatalogueEntry, isAbortable } from './catalogue/catalogue-entry';
-import { errorsByStatus, errorsOf, exampleRequest, limitOf } from './docs/action-facts';
+import { allErrors, errorsOf, exampleRequest, limitOf } from './docs/action-facts';
 import { type PayloadSchema, payloadSchema } from './docs/payload-schema';
 import { patchedTypes } from './catalogue/patch-of';
 import { ActionOptions } from './options.dto';
@@ -129,10 +129,8 @@ function operationOf(entries: readonly CatalogueEntry[]) {
     responses: {
       200: answer('The action is done, or what it would do with options.dry_run.'),
       202: answer('The operation goes on in the background.'),
-      ...Object.fromEntries(
-        [...errorsByStatus(entries)].map(([status, codes]) => [status, errorAnswer(codes)]),
-      ),
     },
+    [ERROR_CODES_EXTENSION]: allErrors(entries),
   };
 }
 
@@ -149,11 +147,4 @@ function keyParameter(name: string) {
 
 function answer(description: string) {
   return { description, content: { 'application/json': { schema: { $ref: refOf('ActionAnswer') } } } };
-}
-
-function errorAnswer(codes: readonly ErrorCode[]) {
-  return {
-    description: codes.map((code) => `\`${code}\`: ${ERROR_CODES[code].meaning}`).join('\n\n'),
-    content: { 'application/json': { schema: { $ref: refOf('ErrorBody') } } },
-  };
 }

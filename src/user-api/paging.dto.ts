@@ -1,8 +1,9 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsInt, IsOptional, IsUUID, Max, Min } from 'class-validator';
+import { IsInt, IsUUID, Max, Min } from 'class-validator';
 import { AppError } from '../platform/errors/app-error';
 import { Paginated } from '../platform/http/envelope';
+import { MayBeAbsent } from '../pipeline/catalogue/fields';
 
 /** Pages by number reach this far; beyond it a list is read on by cursor. */
 export const MAX_DEPTH = 10_000;
@@ -18,7 +19,7 @@ export function ToInt(): PropertyDecorator {
 export class PageQuery {
   /** The page, from 1. Pages reach 10,000 entries deep; read on from there with `cursor`. @example 1 */
   @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: MAX_DEPTH, default: 1 })
-  @IsOptional()
+  @MayBeAbsent()
   @ToInt()
   @IsInt()
   @Min(1)
@@ -27,7 +28,7 @@ export class PageQuery {
 
   /** Entries per page. @example 20 */
   @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: 100, default: 20 })
-  @IsOptional()
+  @MayBeAbsent()
   @ToInt()
   @IsInt()
   @Min(1)
@@ -35,7 +36,7 @@ export class PageQuery {
   per_page: number = 20;
 
   /** `pagination.next_cursor` of the page before, to read on from its end, at any depth. Takes the place of `page`. */
-  @IsOptional()
+  @MayBeAbsent()
   @IsUUID()
   cursor?: string;
 }

@@ -1,4 +1,4 @@
-import { ERROR_CODES, type ErrorCode } from '../../platform/errors/error-codes';
+import type { ErrorCode } from '../../platform/errors/error-codes';
 import { type CatalogueEntry, isAbortable } from '../catalogue/catalogue-entry';
 
 /** Codes that any action may answer with. */
@@ -27,15 +27,9 @@ export function errorsOf(entry: CatalogueEntry): ErrorCode[] {
   return [...codes].sort();
 }
 
-/** All codes that an action may answer with, by their status. */
-export function errorsByStatus(entries: readonly CatalogueEntry[]): Map<number, ErrorCode[]> {
-  const codes = new Set<ErrorCode>([...COMMON_ERRORS, ...entries.flatMap(errorsOf)]);
-  const byStatus = new Map<number, ErrorCode[]>();
-  for (const code of [...codes].sort()) {
-    const { status } = ERROR_CODES[code];
-    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
-  }
-  return new Map([...byStatus].sort(([a], [b]) => a - b));
+/** All codes that the write endpoint may answer with, sorted. */
+export function allErrors(entries: readonly CatalogueEntry[]): ErrorCode[] {
+  return [...new Set<ErrorCode>([...COMMON_ERRORS, ...entries.flatMap(errorsOf)])].sort();
 }
 
 /** A request that the action accepts. */

@@ -11,6 +11,7 @@ export interface PayloadSchema {
   format?: string;
   description?: string;
   default?: unknown;
+  example?: unknown;
   enum?: unknown[];
   pattern?: string;
   minimum?: number;
@@ -38,7 +39,7 @@ const RULES: Record<string, (c: unknown[]) => PayloadSchema> = {
   isArray: () => ({ type: 'array' }),
   isUuid: () => ({ type: 'string', format: 'uuid' }),
   isEmail: () => ({ type: 'string', format: 'email' }),
-  isIso8601: () => ({ type: 'string', format: 'date-time' }),
+  isTimestamp: () => ({ type: 'string', format: 'date-time' }),
   isIn: ([values]) => ({ enum: [...(values as unknown[])] }),
   min: ([minimum]) => ({ minimum: minimum as number }),
   max: ([maximum]) => ({ maximum: maximum as number }),
@@ -68,12 +69,13 @@ export function payloadSchema(
   const required: string[] = [];
   for (const name of new Set(rules.map((rule) => rule.propertyName))) {
     const own = rules.filter((rule) => rule.propertyName === name);
-    const description = comments[name]?.description;
+    const { description, example } = comments[name] ?? {};
     const fallback = isPlain(defaults[name]) ? defaults[name] : undefined;
     properties[name] = {
       ...(description === undefined ? {} : { description }),
       ...fieldSchema(target, name, own, described),
       ...(fallback === undefined ? {} : { default: fallback }),
+      ...(example === undefined ? {} : { example }),
     };
     if (!own.some((rule) => rule.type === 'conditionalValidation')) required.push(name);
   }

@@ -1,14 +1,15 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsOptional, IsUUID } from 'class-validator';
+import { IsUUID } from 'class-validator';
 import { LIMIT_KINDS, type LimitKind } from '../../platform/settings/limit.settings';
 import { DEPENDENCIES } from '../catalogue/action.decorator';
+import { MayBeAbsent } from '../catalogue/fields';
 
 const STATUSES = ['running', 'succeeded', 'failed', 'unknown', 'aborted'] as const;
 
 /** Which execution. */
 export class StatusQuery {
   @ApiProperty({ required: false, format: 'uuid', description: 'Without it: an overview.' })
-  @IsOptional()
+  @MayBeAbsent()
   @IsUUID()
   execution_id?: string;
 }

@@ -1,6 +1,6 @@
 import { applyDecorators, type Type } from '@nestjs/common';
 import { ApiExtraModels, ApiResponse, getSchemaPath } from '@nestjs/swagger';
-import { Pagination } from './envelope';
+import { Pagination } from './pagination.dto';
 
 /** How {@link ApiData} describes an answer. */
 export interface ApiDataOptions {
@@ -9,13 +9,15 @@ export interface ApiDataOptions {
   description?: string;
   /** `data` is a list; `paged`: one page of it, with `pagination` beside it. */
   list?: boolean | 'paged';
+  /** The answer is that of an action, which has an execution. */
+  action?: boolean;
   /** What `data` may look like. */
   example?: unknown;
 }
 
 /** Documents a success answer in OpenAPI: the envelope with `data` of the given class. */
 export function ApiData(type: Type, options: ApiDataOptions = {}): MethodDecorator {
-  const { status = 200, description = 'Done.', list = false, example } = options;
+  const { status = 200, description = 'Done.', list = false, action = false, example } = options;
   const one = { $ref: getSchemaPath(type) };
   const data = list ? { type: 'array', items: one } : one;
   const paged = list === 'paged';
@@ -35,6 +37,7 @@ export function ApiData(type: Type, options: ApiDataOptions = {}): MethodDecorat
               'timestamp',
               'response_time_ms',
               'trace_id',
+              ...(action ? ['execution_id'] : []),
             ],
             properties: {
               success: { type: 'boolean', enum: [true] },
@@ -43,6 +46,7 @@ export function ApiData(type: Type, options: ApiDataOptions = {}): MethodDecorat
               timestamp: { type: 'string', format: 'date-time' },
               response_time_ms: { type: 'number' },
               trace_id: { type: 'string' },
+              ...(action ? { execution_id: { type: 'string', format: 'uuid' } } : {}),
             },
           },
           ...(example === undefined ? {} : { example: envelope(example, paged) }),

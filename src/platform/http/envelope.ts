@@ -9,26 +9,13 @@ import {
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { map, type Observable } from 'rxjs';
+import type { Pagination } from './pagination.dto';
 import './request';
 
 const NO_ENVELOPE = 'http:no-envelope';
 
 /** The answer of this route is sent as it is. */
 export const NoEnvelope = () => SetMetadata(NO_ENVELOPE, true);
-
-/** The seeds' pagination block. */
-export class Pagination {
-  page!: number;
-  per_page!: number;
-  /** Exact up to 10,000; beyond that an estimate, and `total_is_estimate` says so. */
-  total!: number;
-  total_pages!: number;
-  has_next!: boolean;
-  has_prev!: boolean;
-  total_is_estimate?: boolean;
-  /** For `cursor`, to read on from the end of this page. */
-  next_cursor?: string | null;
-}
 
 /** One page of a list; `pagination` stands beside `data` in the answer. */
 export class Paginated<T> {

@@ -1,5 +1,6 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsOptional, IsString, MaxLength } from 'class-validator';
+import { IsIn, IsString, MaxLength } from 'class-validator';
+import { MayBeAbsent } from '../../pipeline/catalogue/fields';
 
 /** Which file. */
 export class DownloadParam {
@@ -13,7 +14,7 @@ export class DownloadParam {
 export class DownloadQuery {
   /** `1` lets a browser show a picture or play a video instead of saving it. @example 1 */
   @ApiPropertyOptional({ enum: ['0', '1'] })
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(['0', '1'])
   inline?: '0' | '1';
 }

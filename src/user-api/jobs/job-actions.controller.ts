@@ -51,7 +51,7 @@ export class JobActionsController {
   @Roles('admin', 'operator', 'supervisor', 'user')
   @NoEnvelope()
   @ApiHeader(IDEMPOTENCY_KEY)
-  @ApiData(CancelJobResult)
+  @ApiData(CancelJobResult, { action: true })
   @ApiErrors(...ERRORS)
   async cancel(
     @Param() { job_id }: JobIdParam,
@@ -74,7 +74,7 @@ export class JobActionsController {
   @Roles('admin', 'operator', 'supervisor', 'user')
   @NoEnvelope()
   @ApiHeader(IDEMPOTENCY_KEY)
-  @ApiData(RetryJobResult)
+  @ApiData(RetryJobResult, { action: true })
   @ApiErrors(...ERRORS)
   async retry(
     @Param() { job_id }: JobIdParam,

@@ -1,18 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import {
-  IsIn,
-  IsInt,
-  IsObject,
-  IsOptional,
-  IsString,
-  IsUUID,
-  Max,
-  MaxLength,
-  Min,
-  MinLength,
-} from 'class-validator';
+import { IsIn, IsInt, IsObject, IsString, IsUUID, Max, MaxLength, Min, MinLength } from 'class-validator';
 import { JOB_STATUSES, type JobStatus } from '../../media/flow/transitions';
 import { PageQuery } from '../paging.dto';
+import { MayBeAbsent } from '../../pipeline/catalogue/fields';
 
 /** A job that is wanted. */
 export class CreateJobBody {
@@ -21,21 +11,21 @@ export class CreateJobBody {
   upload_id!: string;
 
   /** What it is called; the name of the file if not given. @example Holiday 2026 */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MinLength(1)
   @MaxLength(200)
   title?: string;
 
   /** From 1, which goes first, to 10, which waits longest. @example 5 */
-  @IsOptional()
+  @MayBeAbsent()
   @IsInt()
   @Min(1)
   @Max(10)
   priority?: number;
 
   /** Settings of agents for this job, by the agent's id; what is not given keeps the installation's value. */
-  @IsOptional()
+  @MayBeAbsent()
   @IsObject()
   settings?: Record<string, unknown>;
 }
@@ -59,7 +49,7 @@ export class JobIdParam {
 export class JobsQuery extends PageQuery {
   /** Only jobs in this state. */
   @ApiPropertyOptional({ enum: JOB_STATUSES })
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(JOB_STATUSES)
   status?: JobStatus;
 }
@@ -67,7 +57,7 @@ export class JobsQuery extends PageQuery {
 /** How a cancellation is wanted. */
 export class CancelJobBody {
   /** Why; kept with the job. @example Wrong file */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MaxLength(500)
   reason?: string;
@@ -77,7 +67,7 @@ export class CancelJobBody {
 export class RetryJobBody {
   /** `failed_step` keeps what is done, `start` does everything again. @example failed_step */
   @ApiPropertyOptional({ enum: ['failed_step', 'start'], default: 'failed_step' })
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(['failed_step', 'start'])
   from?: 'failed_step' | 'start';
 }

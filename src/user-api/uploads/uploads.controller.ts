@@ -19,7 +19,7 @@ import { ChunkReceiver } from '../../media/uploads/chunk-receiver';
 import { UploadFinalizer } from '../../media/uploads/upload-finalizer';
 import { UploadsService } from '../../media/uploads/uploads.service';
 import { AppError } from '../../platform/errors/app-error';
-import { fieldErrors } from '../../platform/errors/field-errors';
+import { fieldErrors, namedField } from '../../platform/errors/field-errors';
 import { Roles } from '../../platform/http/access';
 import { ApiData } from '../../platform/http/api-data';
 import { ApiErrors } from '../../platform/http/api-errors';
@@ -224,7 +224,8 @@ function sha256Header(request: FastifyRequest): { x_chunk_sha256?: string | stri
 function chunkTarget(plain: object): ChunkTarget {
   const target = plainToInstance(ChunkTarget, plain);
   const errors = validateSync(target, { whitelist: true });
-  if (errors.length > 0) throw new AppError('VALIDATION_ERROR', undefined, { details: fieldErrors(errors) });
+  if (errors.length > 0)
+    throw new AppError('VALIDATION_ERROR', undefined, { details: fieldErrors(errors, namedField) });
   return target;
 }
 

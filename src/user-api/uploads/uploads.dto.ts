@@ -1,19 +1,9 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import {
-  IsIn,
-  IsInt,
-  IsOptional,
-  IsString,
-  IsUUID,
-  Matches,
-  Max,
-  MaxLength,
-  Min,
-  MinLength,
-} from 'class-validator';
+import { IsIn, IsInt, IsString, IsUUID, Matches, Max, MaxLength, Min, MinLength } from 'class-validator';
 import { MAX_CHUNK_BYTES, MAX_CHUNKS, MIN_CHUNK_BYTES } from '../../media/uploads/chunk-geometry';
 import { UPLOAD_STATUSES, type UploadStatus } from '../../media/uploads/upload';
 import { PageQuery, ToInt } from '../paging.dto';
+import { MayBeAbsent } from '../../pipeline/catalogue/fields';
 
 /** A SHA-256 checksum in hexadecimal. */
 const SHA256 = /^[0-9a-fA-F]{64}$/;
@@ -32,7 +22,7 @@ export class InitUploadBody {
   size!: number;
 
   /** What the client thinks it is; the content decides. @example video/mp4 */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MaxLength(200)
   @Matches(/^[\w.+-]+\/[\w.+-]+(\s*;[\x20-\x7e]*)?$/, {
@@ -41,12 +31,12 @@ export class InitUploadBody {
   content_type?: string;
 
   /** SHA-256 of the whole file in hexadecimal, checked when the upload is finalized. */
-  @IsOptional()
+  @MayBeAbsent()
   @Matches(SHA256, { message: '$property must be 64 hexadecimal digits' })
   sha256?: string;
 
   /** The size of all chunks but the last that the client wishes, in bytes; it may get larger ones. @example 8388608 */
-  @IsOptional()
+  @MayBeAbsent()
   @IsInt()
   @Min(MIN_CHUNK_BYTES)
   @Max(MAX_CHUNK_BYTES)
@@ -70,12 +60,12 @@ export class InitUploadResult {
 /** Which chunk it is; in a form, fields of the same names before the file do as well. */
 export class ChunkQuery {
   /** The upload that the chunk belongs to. @example 019aa3f1-7c1e-7bb2-9d7a-1f2e3d4c5b6a */
-  @IsOptional()
+  @MayBeAbsent()
   @IsUUID()
   upload_id?: string;
 
   /** The position of the chunk, from 0. @example 0 */
-  @IsOptional()
+  @MayBeAbsent()
   @ToInt()
   @IsInt()
   @Min(0)
@@ -94,7 +84,7 @@ export class ChunkTarget {
   @Max(MAX_CHUNKS - 1)
   index!: number;
 
-  @IsOptional()
+  @MayBeAbsent()
   @Matches(SHA256, { message: '$property must be 64 hexadecimal digits' })
   x_chunk_sha256?: string;
 }
@@ -120,7 +110,7 @@ export class FinalizeUploadBody {
   upload_id!: string;
 
   /** SHA-256 of the whole file in hexadecimal; a file that differs is not accepted. */
-  @IsOptional()
+  @MayBeAbsent()
   @Matches(SHA256, { message: '$property must be 64 hexadecimal digits' })
   sha256?: string;
 }
@@ -149,7 +139,7 @@ export class UploadIdParam {
 export class UploadsQuery extends PageQuery {
   /** Only uploads in this state. */
   @ApiPropertyOptional({ enum: UPLOAD_STATUSES })
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(UPLOAD_STATUSES)
   status?: UploadStatus;
 }
