@@ -1,0 +1,195 @@
+import { randomInt } from 'node:crypto';
+import { RuntimeSettings } from '../../src/platform/settings/runtime-settings';
+import { ROLES, type Role } from '../../src/platform/security/roles';
+import { belongingsOf } from '../fuzz/belongings';
+import type { ApiDocument, Operation } from '../fuzz/document';
+import { Faults, Fuzzer } from '../fuzz/fuzzer';
+import type { RawAnswer } from '../fuzz/http';
+import type { FuzzRequest } from '../fuzz/requests';
+import { startInstallation, type TestInstallation } from '../support/installation';
+import { saveSettings } from '../support/users';
+
+/**
+ * The API against its own description: what that allows is taken, what it does not is refused, and every answer is
+ * one that it declares. What is asked is read from the description, so that it holds for whatever is added.
+ * FUZZ_SEED repeats a run, FUZZ_RUNS makes it longer by that factor.
+ */
+const SEED = Number(process.env['FUZZ_SEED'] ?? randomInt(2 ** 31));
+const FACTOR = Number(process.env['FUZZ_RUNS'] ?? 1);
+/** Valid requests per operation. */
+const VALID = 12 * FACTOR;
+
+/** What a schema cannot say, and is therefore refused although it is valid by the document. */
+const BEYOND_SCHEMAS: readonly [path: RegExp, why: string][] = [
+  [/^page$/, 'page and per_page together reach at most 10,000 entries deep'],
+  [/^settings\./, 'the settings of a job go by the ids of agents'],
+  [/^body$/, 'a chunk has exactly the bytes that its place says'],
+  [/^(upload_id|index)$/, 'a chunk is named in the query or in the form'],
+  [/^filename$/, 'a name that is nothing but folders and signs is none'],
+];
+
+describe(`the API and its description (seed ${SEED})`, () => {
+  let installation: TestInstallation;
+  let fuzzer: Fuzzer;
+  const tokens = new Map<Role, string>();
+
+  beforeAll(async () => {
+    installation = await startInstallation({ apis: 1 });
+    const document = await installation.http().get('/docs/openapi.json');
+    fuzzer = new Fuzzer(
+      JSON.parse(document.bytes.toString()) as ApiDocument,
+      installation.http().baseUrl,
+      SEED,
+    );
+  }, 60_000);
+
+  afterAll(async () => {
+    fuzzer?.close();
+    await installation?.close();
+  });
+
+  it('takes what the description allows, and answers as it says', async () => {
+    const faults = new Faults();
+    for (const operation of fuzzer.operations) {
+      const [admin, user] = [await signedIn('admin'), await signedIn('user')];
+      for (const [i, request] of fuzzer.valid(operation, VALID).entries()) {
+        const finding = await fuzzer.send(request, {
+          token: i % 3 === 2 ? user : admin,
+          problem: i % 4 === 3,
+        });
+        faults.add(request, finding, ...refusedForNothing(finding.answer));
+      }
+      await restore(operation);
+    }
+    faults.check(SEED);
+  }, 120_000);
+
+  it('refuses whatever breaks a single rule of it', async () => {
+    const faults = new Faults();
+    for (const operation of fuzzer.operations) {
+      const token = await signedIn('admin');
+      for (const [i, request] of fuzzer.broken(operation, FACTOR).entries()) {
+        const finding = await fuzzer.send(request, { token, problem: i % 4 === 3 });
+        faults.add(request, finding, ...notRefused(finding.answer));
+      }
+    }
+    faults.check(SEED);
+  }, 120_000);
+
+  it('lets nobody in without a good token where it says that one is needed', async () => {
+    const faults = new Faults();
+    for (const operation of fuzzer.operations.filter(({ needsToken }) => needsToken)) {
+      const [request] = fuzzer.valid(operation, 1) as [FuzzRequest];
+      for (const token of [undefined, 'nonsense', `${(await signedIn('admin')).slice(0, -4)}AAAA`]) {
+        const finding = await fuzzer.send(request, { token });
+        faults.add(request, finding, ...(finding.answer.status === 401 ? [] : ['it was not refused']));
+      }
+    }
+    faults.check(SEED);
+  });
+
+  it('lets each role run the actions that it says, and no other', async () => {
+    const faults = new Faults();
+    for (const operation of fuzzer.operations) {
+      const { action } = operation;
+      if (!action) continue;
+      for (const role of ROLES) {
+        const [request] = fuzzer.valid(operation, 1) as [FuzzRequest];
+        const finding = await fuzzer.send(request, { token: await signedIn(role) });
+        const forbidden = finding.answer.status === 403;
+        faults.add(
+          request,
+          finding,
+          ...(forbidden === action.roles.includes(role) ? [`${role}: ${finding.answer.status}`] : []),
+        );
+      }
+      await restore(operation);
+    }
+    faults.check(SEED);
+  });
+
+  it('answers the methods that it describes at each path, and says which these are', async () => {
+    const faults = new Faults();
+    for (const path of Object.keys(fuzzer.document.paths)) {
+      const url = path.replace(/\{\w+\}/g, '0190a5d0-0000-7000-8000-000000000000');
+      const methods = methodsAt(path);
+      const allow = methods.join(', ');
+      for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'TRACE', 'PROPFIND', 'PURGE']) {
+        if (methods.includes(method)) continue;
+        const answer = await fuzzer.raw(method, url);
+        if (answer.status !== 405 || answer.headers['allow'] !== allow || !answer.headers['x-trace-id'])
+          faults.note(
+            `${method} ${path}: ${answer.status}, allow ${String(answer.headers['allow'])} instead of ${allow}`,
+          );
+      }
+      const options = await fuzzer.raw('OPTIONS', url);
+      if (options.status !== 204 || options.headers['allow'] !== allow)
+        faults.note(`OPTIONS ${path}: ${options.status}`);
+      if (!methods.includes('GET')) continue;
+      const headers = { authorization: `Bearer ${await signedIn('admin')}` };
+      const [get, head] = [await fuzzer.raw('GET', url, headers), await fuzzer.raw('HEAD', url, headers)];
+      if (head.status !== get.status || head.text !== '')
+        faults.note(`HEAD ${path}: ${head.status}, GET ${get.status}`);
+    }
+    faults.check(SEED);
+  });
+
+  /** The token of somebody of that role, who may have been signed out, or worse, by what was tried before. */
+  async function signedIn(role: Role): Promise<string> {
+    const token = tokens.get(role);
+    const probe =
+      token === undefined
+        ? 401
+        : (await fuzzer.raw('GET', '/api/jobs/history?per_page=1', { authorization: `Bearer ${token}` }))
+            .status;
+    if (token !== undefined && probe !== 401) return token;
+    const { user, client } = await installation.user(role);
+    // Who may only read has nothing of their own.
+    const belongings = role === 'readonly' ? {} : await belongingsOf(installation, user, client);
+    for (const [name, ids] of Object.entries(belongings)) fuzzer.know(name, ...ids);
+    tokens.set(role, client.token ?? '');
+    return client.token ?? '';
+  }
+
+  /** The methods that a path answers: its own, and those of a pattern that it fits, too. */
+  function methodsAt(path: string): string[] {
+    const fitting = Object.entries(fuzzer.document.paths).filter(([other]) =>
+      new RegExp(`^${other.replace(/\{\w+\}/g, '[^/]+')}$`).test(path),
+    );
+    const own = fitting.flatMap(([, item]) => Object.keys(item).map((method) => method.toUpperCase()));
+    return [...new Set([...own, 'OPTIONS', ...(own.includes('GET') ? ['HEAD'] : [])])].sort();
+  }
+
+  /** Undoes what an action may have done to all others: the settings are as they were. */
+  async function restore({ action }: Operation): Promise<void> {
+    if (!action || action.risk === 'read') return;
+    const settings = installation.get(RuntimeSettings);
+    await saveSettings(installation.database);
+    const [row] = await installation.database.query<{ version: number }>(
+      'SELECT max(version) AS version FROM settings_versions',
+    );
+    await settings.announce(row?.version ?? 0);
+  }
+});
+
+/** A valid request may meet what is not there, or not in the right state, but is not malformed. */
+function refusedForNothing({ status, text }: RawAnswer): string[] {
+  if (status !== 400) return [];
+  const { error_code, code, details, errors } = JSON.parse(text) as Refusal;
+  if ((error_code ?? code) !== 'VALIDATION_ERROR') return [];
+  const paths = (details ?? errors ?? []).map(({ path }) => path.replace(/^\//, '').replaceAll('/', '.'));
+  const known =
+    paths.length > 0 && paths.every((path) => BEYOND_SCHEMAS.some(([pattern]) => pattern.test(path)));
+  return known ? [] : [`it is valid by the description, and was refused: ${text.slice(0, 400)}`];
+}
+
+interface Refusal {
+  error_code?: string;
+  code?: string;
+  details?: { path: string }[];
+  errors?: { path: string }[];
+}
+
+function notRefused({ status, text }: RawAnswer): string[] {
+  return status === 400 || status === 404 ? [] : [`it was answered with ${status}: ${text.slice(0, 300)}`];
+}
