@@ -45,7 +45,7 @@ export function demoOptions(
   const [file, ...others] = positionals;
   if (!file || others.length > 0) throw new StartProblem(USAGE);
   const url = (values.url ?? installed.endpoints?.api_url ?? `http://localhost:${env.PORT || 3000}`).replace(
-    /\/+$/,
+    /(?<!\/)\/+$/,
     '',
   );
   if (!/^https?:\/\//.test(url) || !URL.canParse(url))

@@ -17,7 +17,7 @@ export function displayFilename(raw: string): string {
     .replace(/\s+/gu, ' ')
     // What would be a hidden file or an option when somebody saves it and works with it in a shell.
     .replace(/^[.\-\s]+/u, '')
-    .replace(/[.\s]+$/u, '');
+    .replace(/(?<![.\s])[.\s]+$/u, '');
   const safe = RESERVED_ON_WINDOWS.test(printable) ? `_${printable}` : printable;
   return shorten(safe) || 'unnamed';
 }

@@ -233,7 +233,7 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env) {
     host: env.HOST,
     port: env.PORT,
     wsPort: env.WS_PORT,
-    publicUrl: (env.PUBLIC_URL || `http://localhost:${env.PORT}`).replace(/\/+$/, ''),
+    publicUrl: (env.PUBLIC_URL || `http://localhost:${env.PORT}`).replace(/(?<!\/)\/+$/, ''),
     databaseUrl: env.DATABASE_URL,
     migrationDatabaseUrl: env.MIGRATION_DATABASE_URL || env.DATABASE_URL,
     databasePool: env.DATABASE_POOL,

@@ -34,7 +34,7 @@ export class DownloadLinks {
     const expiresAt = new Date(Math.ceil((now.getTime() + LIFE_MS) / HOUR_MS) * HOUR_MS);
     const payload: LinkPayload = { a: artifactId };
     const token = signToken(this.secret(), payload, expiresAt);
-    return { url: `${this.env.publicUrl.replace(/\/+$/, '')}/api/downloads/${token}`, expiresAt };
+    return { url: `${this.env.publicUrl.replace(/(?<!\/)\/+$/, '')}/api/downloads/${token}`, expiresAt };
   }
 
   /** The artifact that a token of a link names; undefined if it is forged or expired. */
