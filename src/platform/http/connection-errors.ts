@@ -4,7 +4,8 @@ import type { Socket } from 'node:net';
 import { AppError } from '../errors/app-error';
 import type { ErrorCode } from '../errors/error-codes';
 import { httpRequests } from '../telemetry/metrics';
-import { newTraceId, traceIdOf } from '../telemetry/trace-id';
+import { traceContextOf } from '../telemetry/trace-context';
+import { newTraceId } from '../telemetry/trace-id';
 import { sendError } from './error-answer';
 import { errorBody } from './error-body';
 
@@ -24,7 +25,7 @@ export function answerUnparsed(error: NodeJS.ErrnoException, socket: Socket): vo
 
 /** Answers requests whose path cannot be decoded or has a part that is too long: no hook has seen them. */
 export function answerUnroutable(_error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const traceId = traceIdOf(request.headers);
+  const { traceId } = traceContextOf(request.headers);
   const error = new AppError('VALIDATION_ERROR', 'The path is malformed or too long.');
   void reply.header('x-trace-id', traceId).header('x-content-type-options', 'nosniff');
   count(request.method, error.status);

@@ -172,7 +172,7 @@ function validated(plain: Record<string, unknown>): Settings {
  */
 function readable(plain: Record<string, unknown>): Settings {
   const settings = plainToInstance(Settings, plain, { exposeDefaultValues: true });
-  refuse(fieldErrors(validateSync(settings, { whitelist: true }), 'settings'));
+  refuse(fieldErrors(validateSync(settings, { whitelist: true }), namedField, ['settings']));
   return settings;
 }
 

@@ -1,11 +1,11 @@
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
-import { fieldErrors } from '../errors/field-errors';
+import { fieldErrors, namedField } from '../errors/field-errors';
 import { Settings } from './settings';
 
 const read = (plain: object) => plainToInstance(Settings, plain, { exposeDefaultValues: true });
 const faults = (plain: object) =>
-  fieldErrors(validateSync(read(plain), { whitelist: true, forbidNonWhitelisted: true }));
+  fieldErrors(validateSync(read(plain), { whitelist: true, forbidNonWhitelisted: true }), namedField);
 
 describe('the settings', () => {
   it('are valid as they come', () => {

@@ -109,7 +109,7 @@ function serviceSpec(
       FailureAction: 'rollback',
       Monitor: 1_000 * MS,
     },
-  } as Docker.CreateServiceOptions;
+  };
 }
 
 /** A connection to the engine that the test can pull out, without hurting the engine. */
