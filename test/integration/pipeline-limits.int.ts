@@ -304,12 +304,45 @@ describe('the limits of actions', () => {
     const keys = () => installation.redis.client.keys(`${installation.redis.prefix}:limit:*`);
     await client.action('queue.resume', { queue: 'inspector' });
     const before = (await keys()).length;
-    for (let i = 0; i < 50; i++) {
-      const answer = await client.action(`nothing.number_${i}`);
+    const alike = [
+      'QUEUE.RESUME',
+      'queue.resume ',
+      'queue.resume%20',
+      'queue:resume',
+      'queue.resume\u200b',
+      '*',
+    ];
+    for (const name of [...alike, ...Array.from({ length: 50 }, (_, i) => `nothing.number_${i}`)]) {
+      const answer = await client.action(name, { queue: 'inspector' });
       expect([answer.status, answer.body.error_code]).toEqual([400, 'VALIDATION_ERROR']);
     }
     expect((await keys()).length).toBe(before);
   });
+
+  it('hold although Redis forgets its scripts all the time', async () => {
+    const { client } = await installation.user('operator');
+    let flushing = true;
+    const flushes = (async () => {
+      while (flushing) await installation.redis.client.call('SCRIPT', 'FLUSH');
+    })();
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, i) =>
+        installation.at(client, i % 2).action('queue.resume', { queue: 'inspector' }),
+      ),
+    ).finally(() => (flushing = false));
+    await flushes;
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(3);
+    expect(answers.filter(({ status }) => status === 429)).toHaveLength(37);
+  });
+
+  it('of reads are counted in the process while Redis is away', async () => {
+    const { client } = await installation.user('readonly');
+    await client.get('/api/admin/action/status');
+    await installation.redis.client.call('CLIENT', 'PAUSE', '3000', 'ALL');
+    const answer = await client.get('/api/admin/action/status');
+    await installation.redis.client.call('CLIENT', 'UNPAUSE').catch(() => undefined);
+    expect(answer.status).toBe(200);
+  }, 15_000);
 
   it('refuse everything while Redis is away, with nothing done', async () => {
     const { client } = await installation.user('operator');
