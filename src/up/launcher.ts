@@ -196,7 +196,7 @@ export class Launcher {
       command: process.execPath,
       args: ['--enable-source-maps', entryPoint(entry)],
       // No fixed INSTANCE_ID or WORKER_ID: each life is another holder of leases than the one before.
-      env: this.childEnv,
+      env: { ...this.childEnv, SERVICE_NAME: name },
       cwd: PROJECT,
       stopSignal: 'SIGTERM',
       stopGraceMs: 35_000,

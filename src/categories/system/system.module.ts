@@ -9,6 +9,7 @@ import { ToggleMaintenanceHandler } from './actions/toggle-maintenance.action';
 import { FlowChecks } from './health/flow-checks';
 import { HealthCheck } from './health/health-check';
 import { ServerChecks } from './health/server-checks';
+import { WorkerCheck } from './health/worker-check';
 
 /** The actions of this category, sorted by name; a new one is added here. */
 const ACTIONS = [AbortOperationHandler, CheckHealthHandler, ToggleMaintenanceHandler];
@@ -17,6 +18,6 @@ const ACTIONS = [AbortOperationHandler, CheckHealthHandler, ToggleMaintenanceHan
 @Category('system')
 @Module({
   imports: [PipelineModule, FlowModule, WorkersModule],
-  providers: [ServerChecks, FlowChecks, HealthCheck, ...ACTIONS],
+  providers: [ServerChecks, WorkerCheck, FlowChecks, HealthCheck, ...ACTIONS],
 })
 export class SystemCategory {}

@@ -1,12 +1,11 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { MediaToolset } from '../../media/flow/media-toolset';
-import { StepQueues } from '../../media/flow/queues/step-queues';
 import { ENV, type Env } from '../../platform/settings/env';
 import { RunningSteps } from './running-steps';
-import { WorkerRegistry } from './worker-registry';
-
-const INTERVAL_MS = 2_000;
+import { WorkerDuty } from './worker-duty';
+import { BEAT_MS, WorkerRegistry } from './worker-registry';
+import { lateness } from './worker-vitals';
 
 /** Tells the registry every two seconds that this worker is alive, and what it does. */
 @Injectable()
@@ -15,25 +14,23 @@ export class WorkerHeartbeat {
   private readonly startedAt = new Date().toISOString();
   private readonly loopDelay = monitorEventLoopDelay({ resolution: 20 });
   private capabilities: object = {};
-  private isDraining: () => boolean = () => false;
   private timer?: NodeJS.Timeout;
   private failing = false;
 
   constructor(
     @Inject(ENV) private readonly env: Env,
     private readonly registry: WorkerRegistry,
-    private readonly queues: StepQueues,
+    private readonly duty: WorkerDuty,
     private readonly running: RunningSteps,
     private readonly tools: MediaToolset,
   ) {}
 
   /** Begins. @throws AgentError TOOL_UNAVAILABLE if this host has no media tools */
-  async start(isDraining: () => boolean): Promise<void> {
-    this.isDraining = isDraining;
+  async start(): Promise<void> {
     this.capabilities = await this.tools.capabilities();
     this.loopDelay.enable();
     await this.beat();
-    this.timer = setInterval(() => void this.beat(), INTERVAL_MS);
+    this.timer = setInterval(() => void this.beat(), BEAT_MS);
   }
 
   /** Ends, and says goodbye. */
@@ -49,21 +46,23 @@ export class WorkerHeartbeat {
   }
 
   private async beat(): Promise<void> {
-    const delayMs = this.loopDelay.max / 1e6;
+    const loop_delay_ms = lateness(this.loopDelay.max);
+    const { concurrency, agents, draining } = this.duty.state();
     this.loopDelay.reset();
     try {
       await this.registry.say({
         worker_id: this.env.workerId,
         pool: this.env.workerPool,
+        service: this.env.serviceName ?? null,
         pid: process.pid,
         started_at: this.startedAt,
-        concurrency: this.env.workerConcurrency,
+        concurrency,
         active_steps: this.running.list(),
-        queues: this.queues.names,
-        draining: this.isDraining(),
+        queues: agents,
+        draining,
         capabilities: this.capabilities,
         rss_bytes: process.memoryUsage.rss(),
-        loop_delay_ms: Math.round(delayMs * 10) / 10,
+        loop_delay_ms,
       });
       this.failing = false;
     } catch (error) {

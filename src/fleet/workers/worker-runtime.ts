@@ -13,7 +13,10 @@ import { LiveFeed } from '../../platform/feed/live-feed';
 import { MessageBus } from '../../platform/messages/message-bus';
 import { ENV, type Env } from '../../platform/settings/env';
 import { RunningSteps } from './running-steps';
+import { WorkerDuty } from './worker-duty';
 import { WorkerHeartbeat } from './worker-heartbeat';
+import { WorkerTroubles } from './worker-troubles';
+import { WorkerVitals } from './worker-vitals';
 
 /** How long a worker that found nothing waits before it looks again unasked, in milliseconds. */
 const IDLE_MS = 1_000;
@@ -36,6 +39,7 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
   private endNap: () => void = () => undefined;
   private renewal?: NodeJS.Timeout;
   private taking?: Promise<void>;
+  private inTaking?: Promise<boolean>;
   private drained?: Promise<void>;
   private failing = false;
 
@@ -46,6 +50,9 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
     private readonly claims: StepClaims,
     private readonly running: RunningSteps,
     private readonly heartbeat: WorkerHeartbeat,
+    private readonly duty: WorkerDuty,
+    private readonly vitals: WorkerVitals,
+    private readonly troubles: WorkerTroubles,
     private readonly tools: MediaToolset,
     private readonly bus: MessageBus,
     private readonly feed: LiveFeed,
@@ -54,7 +61,8 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
   /** Clears what dead workers left here, attaches to the queues and begins. */
   async onApplicationBootstrap(): Promise<void> {
     await this.tools.cleanUp();
-    await this.heartbeat.start(() => this.stopping.signal.aborted);
+    this.vitals.start();
+    await this.heartbeat.start();
     this.bus.on('step.abort', (message) => {
       this.running.abort(message.step_id, message.reason === 'cancel' ? 'cancel' : 'lost');
     });
@@ -72,6 +80,7 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
   }
 
   private async drain(): Promise<void> {
+    this.duty.end();
     this.stopping.abort();
     this.wake();
     await this.taking;
@@ -86,6 +95,7 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
     }
     over.abort();
     clearInterval(this.renewal);
+    this.vitals.stop();
     await this.heartbeat.stop();
     await this.feed.publish('workers', { worker_id: this.env.workerId, event: 'stopped' });
   }
@@ -109,12 +119,12 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
   private async takeSteps(): Promise<void> {
     while (!this.stopping.signal.aborted) {
       this.awake = false;
-      const hasSlot = this.running.size < this.env.workerConcurrency;
       try {
-        if (hasSlot && (await this.takeOne())) continue;
+        if (this.duty.hasRoom(this.running.size) && (await this.take())) continue;
         this.failing = false;
       } catch (error) {
         if (!this.failing) this.log.warn(`No steps can be taken at the moment: ${(error as Error).message}`);
+        this.troubles.note('No steps could be taken; see the log.');
         this.failing = true;
         await delay(REST_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);
         continue;
@@ -123,9 +133,22 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
     }
   }
 
+  /** Resolves when the step that is being taken at this moment, if one is, has begun or was not to be had. */
+  async tookLast(): Promise<void> {
+    // Who takes it learns how that failed.
+    await this.inTaking?.catch(() => undefined);
+  }
+
+  private take(): Promise<boolean> {
+    this.inTaking = this.takeOne().finally(() => {
+      this.inTaking = undefined;
+    });
+    return this.inTaking;
+  }
+
   /** Takes one step and starts it; whether there was something to take. */
   private async takeOne(): Promise<boolean> {
-    const ticket = await this.queues.take();
+    const ticket = await this.queues.take(this.duty.state().agents);
     if (!ticket) return false;
     try {
       const claim = await this.claims.claim(ticket.data, this.env.workerId);
@@ -142,7 +165,8 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
     return true;
   }
 
-  private wake(): void {
+  /** Looks for steps at once: something has changed. */
+  wake(): void {
     this.awake = true;
     this.endNap();
   }

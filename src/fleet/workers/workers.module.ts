@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
+import { FleetControl } from './fleet-control';
 import { WorkerRegistry } from './worker-registry';
 
-/** Which workers are alive, for whoever wants to know. */
-@Module({ providers: [WorkerRegistry], exports: [WorkerRegistry] })
+/** Which workers there are, and how to ask them, for whoever wants to know. */
+@Module({ providers: [WorkerRegistry, FleetControl], exports: [WorkerRegistry, FleetControl] })
 export class WorkersModule {}

@@ -32,6 +32,7 @@ type Ended = { result: AgentResult } | { error: unknown };
 @Injectable()
 export class StepRunner {
   private readonly log = new Logger(StepRunner.name);
+  private readonly listeners = new Set<(stepId: string, code: string) => void>();
 
   constructor(
     @Inject(ENV) private readonly env: Env,
@@ -42,6 +43,11 @@ export class StepRunner {
     private readonly progress: StepProgress,
     private readonly tools: MediaToolset,
   ) {}
+
+  /** Calls `listener` with the step and the code of each failure. */
+  onFailure(listener: (stepId: string, code: string) => void): void {
+    this.listeners.add(listener);
+  }
 
   /**
    * Runs the step. An abort of `signal`, with a {@link StepAbort} as its reason, ends it early.
@@ -69,6 +75,7 @@ export class StepRunner {
     } catch (error) {
       // The lease runs out and somebody runs the step again; this attempt's files are removed then.
       failSpan('NOT_REPORTED');
+      this.tell(step.id, 'NOT_REPORTED');
       this.log.error(`The end of step ${step.id} could not be reported: ${(error as Error).message}`);
     } finally {
       if (workDir) await this.removeDir(workDir);
@@ -188,7 +195,12 @@ export class StepRunner {
 
   private fail(of: Attempt, files: StepFiles, failure: StepFailure): Promise<void> {
     failSpan(failure.code);
+    this.tell(of.stepId, failure.code);
     return this.without(files, () => this.settlement.fail(of, failure));
+  }
+
+  private tell(stepId: string, code: string): void {
+    for (const listener of this.listeners) listener(stepId, code);
   }
 
   /** Settles an attempt that produced nothing: its partial output goes first, so that "settled" means gone. */

@@ -6,10 +6,10 @@ import type { StepTicket } from '../flow/queues/bull-queue';
 import { isJobSettled, moveJob, moveSteps } from '../flow/transitions';
 import { type JobRow, lockJob, readSteps, type StepRow } from './step';
 
-/** How long a worker owns a step without a sign of life, in seconds. */
-export const LEASE_S = 12;
-/** How often a worker gives that sign, in milliseconds. */
+/** How often a worker gives a sign of life for a step, in milliseconds. */
 export const HEARTBEAT_MS = 3_000;
+/** How long a worker owns a step without one, in seconds: who misses three is lost. */
+export const LEASE_S = (3 * HEARTBEAT_MS) / 1_000;
 
 /** The uploaded video of a job. */
 export interface SourceRow {

@@ -34,6 +34,13 @@ export interface Messages {
   'circuit.changed': { dependency: string };
   /** To the manager that runs the operation: end it. Else its next heartbeat tells. */
   'operation.abort': { execution_id: string };
+  /**
+   * To workers: do this, and answer with `worker.reply`. What can be asked for is in fleet/workers. Who gets no
+   * answer says so, and asks again if it still matters.
+   */
+  'worker.request': { request_id: string; worker_ids: string[]; command: string; payload: object };
+  /** To the process that asked: what the worker answers, or why it refuses. */
+  'worker.reply': { request_id: string; worker_id: string; result?: unknown; error?: string };
   /** To all: a queue was paused or resumed. Else the dispatcher applies it. */
   'queue.changed': { queue: string };
 }

@@ -16,6 +16,8 @@ export interface Check {
   readonly name: string;
   /** What to do if it throws or takes too long. */
   readonly adviceOnFailure: string;
+  /** Longer than this means that it does not work, in milliseconds; two seconds if not said otherwise. */
+  readonly deadlineMs?: number;
   run(): Promise<Finding>;
 }
 

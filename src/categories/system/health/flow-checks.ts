@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { WorkerRegistry } from '../../../fleet/workers/worker-registry';
 import { QueueAdmin } from '../../../media/flow/queues/queue-admin.service';
 import { CircuitStore } from '../../../pipeline/breaker/circuit-store';
 import { DEPENDENCIES } from '../../../pipeline/catalogue/action.decorator';
 import { Db } from '../../../platform/postgres/db';
 import { type Check, failing, type Finding, ok, warning } from './check';
+import { WorkerCheck } from './worker-check';
 
 /** Checks of what does the work: queues, workers, managers, circuits. */
 @Injectable()
@@ -14,13 +14,13 @@ export class FlowChecks {
 
   constructor(
     @Inject(QueueAdmin) private readonly queues: QueueAdmin,
-    @Inject(WorkerRegistry) private readonly workers: WorkerRegistry,
+    @Inject(WorkerCheck) private readonly workers: WorkerCheck,
     @Inject(CircuitStore) private readonly circuits: CircuitStore,
     @Inject(Db) private readonly db: Db,
   ) {
     this.checks = [
       { name: 'queues', adviceOnFailure: 'Check Redis and Postgres first.', run: () => this.checkQueues() },
-      { name: 'workers', adviceOnFailure: 'Check Redis first.', run: () => this.checkWorkers() },
+      this.workers,
       { name: 'managers', adviceOnFailure: 'Check Postgres first.', run: () => this.checkManagers() },
       { name: 'breakers', adviceOnFailure: 'Check Redis first.', run: () => this.checkCircuits() },
     ];
@@ -36,15 +36,6 @@ export class FlowChecks {
           counts,
         )
       : ok('All queues are running.', counts);
-  }
-
-  private async checkWorkers(): Promise<Finding> {
-    const workers = await this.workers.list();
-    const busy = workers.reduce((sum, worker) => sum + worker.active_steps.length, 0);
-    const detail = { workers: workers.length, active_steps: busy };
-    return workers.length === 0
-      ? failing('There is no worker: no job goes on.', 'Start one: npm start runs WORKERS of them.', detail)
-      : ok(`${workers.length} workers are alive.`, detail);
   }
 
   private async checkManagers(): Promise<Finding> {

@@ -3,7 +3,7 @@ import { type Check, failing, type Finding, type HealthStatus } from './check';
 import { FlowChecks } from './flow-checks';
 import { ServerChecks } from './server-checks';
 
-/** Longer than this means that it does not work, in milliseconds. */
+/** Longer than this means that it does not work, in milliseconds, where a check does not say otherwise. */
 const DEADLINE_MS = 2_000;
 const WORST_FIRST: readonly HealthStatus[] = ['failing', 'warning', 'ok'];
 
@@ -60,10 +60,11 @@ export function worst(findings: readonly Pick<Finding, 'status'>[]): HealthStatu
 }
 
 function deadline(check: Check): Promise<Finding> {
+  const { deadlineMs = DEADLINE_MS, adviceOnFailure } = check;
   return new Promise((resolve) => {
     setTimeout(
-      () => resolve(failing(`It did not answer within ${DEADLINE_MS / 1000} s.`, check.adviceOnFailure)),
-      DEADLINE_MS,
+      () => resolve(failing(`It did not answer within ${deadlineMs / 1000} s.`, adviceOnFailure)),
+      deadlineMs,
     ).unref();
   });
 }

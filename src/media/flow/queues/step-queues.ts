@@ -106,15 +106,15 @@ export class StepQueues {
   }
 
   /**
-   * Takes the most urgent entry of all queues; between equals the agent that is further down the graph goes
+   * Takes the most urgent entry of these queues; between equals the agent that is further down the graph goes
    * first, so that jobs get finished before more are begun. Undefined if nothing waits.
    */
-  async take(): Promise<Job<StepTicket> | undefined> {
+  async take(names: readonly string[] = this.names): Promise<Job<StepTicket> | undefined> {
     const heads = this.redis.client.pipeline();
-    for (const queue of this.names.map((name) => this.get(name)))
+    for (const queue of names.map((name) => this.get(name)))
       heads.llen(queue.toKey('wait')).zrange(queue.toKey('priority'), 0, 0, 'WITHSCORES');
     const replies = replied(await heads.exec());
-    const candidates = this.names
+    const candidates = names
       .map((name, index) => ({
         name,
         index,

@@ -1,0 +1,78 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { LiveFeed } from '../../platform/feed/live-feed';
+import { MessageBus, type Messages } from '../../platform/messages/message-bus';
+import { ENV, type Env } from '../../platform/settings/env';
+import { RunningSteps } from './running-steps';
+import {
+  type WorkerCommand,
+  type WorkerCommands,
+  type WorkerDrainState,
+  WorkerRefusal,
+} from './worker-commands';
+import { WorkerDuty } from './worker-duty';
+import { WorkerRuntime } from './worker-runtime';
+import { WorkerVitals } from './worker-vitals';
+
+type Handlers = {
+  [C in WorkerCommand]: (
+    request: WorkerCommands[C]['request'],
+  ) => WorkerCommands[C]['reply'] | Promise<WorkerCommands[C]['reply']>;
+};
+
+/** The worker's end of its control channel: does what it is asked to, and answers. */
+@Injectable()
+export class WorkerControl {
+  private readonly log = new Logger(WorkerControl.name);
+  private readonly handlers: Handlers = {
+    'worker.health': () => this.vitals.read(),
+    'worker.configure': (config) => {
+      this.duty.configure(config);
+      this.runtime.wake();
+      return this.duty.state();
+    },
+    'worker.drain': () => this.drain(true),
+    'worker.resume': () => this.drain(false),
+  };
+
+  constructor(
+    @Inject(ENV) private readonly env: Env,
+    private readonly bus: MessageBus,
+    private readonly feed: LiveFeed,
+    private readonly duty: WorkerDuty,
+    private readonly vitals: WorkerVitals,
+    private readonly running: RunningSteps,
+    private readonly runtime: WorkerRuntime,
+  ) {
+    this.bus.on('worker.request', (request) => this.receive(request));
+  }
+
+  private async receive(message: Messages['worker.request']): Promise<void> {
+    const { request_id, worker_ids, command } = message;
+    const worker_id = this.env.workerId;
+    if (!worker_ids.includes(worker_id)) return;
+    try {
+      const result = await this.perform(command as WorkerCommand, message.payload as never);
+      await this.bus.publish('worker.reply', { request_id, worker_id, result });
+      // What only looks changes nothing that others would want to see.
+      if (command !== 'worker.health') await this.feed.publish('workers', { worker_id, event: command });
+    } catch (error) {
+      if (!(error instanceof WorkerRefusal)) this.log.error(`${command} failed`, (error as Error).stack);
+      const reason = error instanceof WorkerRefusal ? error.message : 'It failed; see the log of the worker.';
+      await this.bus.publish('worker.reply', { request_id, worker_id, error: reason });
+    }
+  }
+
+  private perform<C extends WorkerCommand>(command: C, request: WorkerCommands[C]['request']) {
+    // A newer process may know commands that this worker does not.
+    if (!Object.hasOwn(this.handlers, command)) throw new WorkerRefusal(`This worker knows no ${command}.`);
+    return this.handlers[command](request);
+  }
+
+  private async drain(draining: boolean): Promise<WorkerDrainState> {
+    this.duty.drain(draining);
+    this.runtime.wake();
+    // A step that is being taken at this moment counts among those that are left.
+    if (draining) await this.runtime.tookLast();
+    return { draining: this.duty.state().draining, steps_left: this.running.size };
+  }
+}

@@ -1,0 +1,168 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import { FleetControl } from '../../src/fleet/workers/fleet-control';
+import type { WorkerCommand, WorkerCommands } from '../../src/fleet/workers/worker-commands';
+import { WorkerRegistry } from '../../src/fleet/workers/worker-registry';
+import { WorkersModule } from '../../src/fleet/workers/workers.module';
+import { FlowModule } from '../../src/media/flow/flow.module';
+import { ENV, type Env } from '../../src/platform/settings/env';
+import { eventually } from '../support/eventually';
+import { FlowTest, Gate, instant } from './flow-support';
+
+describe('the control channel of the workers', () => {
+  let flow: FlowTest;
+  let api: INestApplicationContext;
+  let fleet: FleetControl;
+  let gate: Gate;
+
+  beforeAll(async () => {
+    flow = await FlowTest.start();
+    api = await flow.boot([FlowModule, WorkersModule], {});
+    fleet = api.get(FleetControl, { strict: false });
+  }, 60_000);
+
+  /** Agents wait for the test to let them end. */
+  beforeEach(() => {
+    gate = new Gate();
+    flow.scripts.set('inspector', async (run) => {
+      await gate.opened;
+      return instant(run);
+    });
+  });
+
+  afterEach(async () => {
+    gate.open();
+    await Promise.all(flow.apps.splice(1).map((app) => app.close()));
+    await flow.database.query('TRUNCATE jobs CASCADE');
+    await flow.flush();
+  });
+
+  afterAll(() => flow.close(), 60_000);
+
+  const idOf = (worker: INestApplicationContext) => worker.get<Env>(ENV, { strict: false }).workerId;
+
+  async function tell<C extends WorkerCommand>(
+    worker: INestApplicationContext,
+    command: C,
+    payload: WorkerCommands[C]['request'],
+  ): Promise<WorkerCommands[C]['reply']> {
+    const [answer] = await fleet.ask(command, payload, [idOf(worker)]);
+    if (!answer?.answered) throw new Error(answer?.error ?? 'nobody was asked');
+    return answer.result;
+  }
+
+  /** How many steps of an agent run, as Postgres has it. */
+  const running = async (agent = 'inspector') => {
+    const [row] = await flow.database.query<{ n: number }>(
+      "SELECT count(*)::int AS n FROM steps WHERE status = 'processing' AND agent = $1",
+      [agent],
+    );
+    return row?.n;
+  };
+  const runs = (n: number) => eventually(async () => expect(await running()).toBe(n));
+  const jobs = (n: number) => Promise.all(Array.from({ length: n }, () => flow.createJob(api)));
+
+  it('changes at once how many steps a worker runs at a time', async () => {
+    const worker = await flow.worker(1);
+    await jobs(5);
+    await runs(1);
+    expect(await tell(worker, 'worker.configure', { concurrency: 3 })).toMatchObject({ concurrency: 3 });
+    await runs(3);
+    expect(flow.runs.filter((run) => run.agent === 'inspector')).toHaveLength(3);
+
+    // Fewer: what runs goes on, and nothing more is taken until there is room again.
+    await tell(worker, 'worker.configure', { concurrency: 1 });
+    const registry = api.get(WorkerRegistry, { strict: false });
+    await eventually(async () => expect(await registry.list()).toMatchObject([{ concurrency: 1 }]));
+    expect(await running()).toBe(3);
+    expect(await tell(worker, 'worker.configure', { concurrency: null })).toMatchObject({ concurrency: 1 });
+  }, 60_000);
+
+  it('changes at once which agents a worker serves, and goes back to all', async () => {
+    const worker = await flow.worker(4);
+    expect(await tell(worker, 'worker.configure', { agents: ['packager', 'scene-detector'] })).toMatchObject({
+      agents: ['scene-detector', 'packager'],
+    });
+    const [jobId = ''] = await jobs(1);
+    const registry = api.get(WorkerRegistry, { strict: false });
+    await eventually(async () =>
+      expect(await registry.list()).toMatchObject([{ queues: ['scene-detector', 'packager'] }]),
+    );
+    expect((await flow.state(jobId)).steps).toMatchObject({ inspector: 'queued' });
+    await tell(worker, 'worker.configure', { agents: null });
+    await runs(1);
+  }, 60_000);
+
+  it.each([
+    [{ concurrency: 0 }, /from 1 to 32/],
+    [{ concurrency: 33 }, /from 1 to 32/],
+    [{ concurrency: 1.5 }, /from 1 to 32/],
+    [{ concurrency: 2, agents: ['nobody'] }, /no agent nobody/],
+    [{ concurrency: 2, agents: [] }, /at least one agent/],
+  ])(
+    'refuses %j with a sentence, and changes nothing',
+    async (config, reason) => {
+      const worker = await flow.worker(1);
+      await expect(tell(worker, 'worker.configure', config)).rejects.toThrow(reason);
+      expect(await tell(worker, 'worker.health', {})).toMatchObject({ concurrency: 1, draining: false });
+    },
+    60_000,
+  );
+
+  it('lets a worker end what it runs and take nothing more, until it is told to go on', async () => {
+    const worker = await flow.worker(2);
+    await jobs(4);
+    await runs(2);
+    expect(await tell(worker, 'worker.drain', {})).toEqual({ draining: true, steps_left: 2 });
+    expect(await api.get(WorkerRegistry, { strict: false }).list()).toHaveLength(1);
+    gate.open();
+    await eventually(async () =>
+      expect(await tell(worker, 'worker.drain', {})).toEqual({ draining: true, steps_left: 0 }),
+    );
+    // Two inspectors are done, and neither the others nor what follows was begun.
+    expect(
+      await flow.database.query('SELECT status, count(*)::int AS n FROM steps GROUP BY 1 ORDER BY 1'),
+    ).toEqual([
+      { status: 'blocked', n: 8 },
+      { status: 'completed', n: 2 },
+      { status: 'queued', n: 6 },
+    ]);
+    await eventually(async () =>
+      expect(await api.get(WorkerRegistry, { strict: false }).list()).toMatchObject([{ draining: true }]),
+    );
+    expect(await tell(worker, 'worker.resume', {})).toMatchObject({ draining: false });
+    await eventually(
+      async () =>
+        expect(await flow.database.query("SELECT FROM jobs WHERE status <> 'completed'")).toHaveLength(0),
+      { timeoutMs: 20_000 },
+    );
+  }, 60_000);
+
+  it('asks one, some or all, and says what is wrong with whom', async () => {
+    const [first, second] = [await flow.worker(1), await flow.worker(2)];
+    flow.scripts.set('inspector', () => Promise.reject(new Error('broken')));
+    await jobs(1);
+    const failed = await eventually(async () => {
+      const healths = await fleet.health();
+      const found = healths.find((health) => health.vitals?.last_error);
+      expect(found?.vitals?.last_error?.message).toMatch(/^Step [0-9a-f-]{36} failed: /);
+      return healths;
+    });
+    expect(failed.map(({ state }) => state)).toEqual(['healthy', 'healthy']);
+    for (const { vitals, heartbeat_age_ms, service } of failed) {
+      expect(heartbeat_age_ms).toBeLessThan(6_000);
+      expect(service).toBeNull();
+      expect(vitals?.memory.rss_bytes).toBeGreaterThan(vitals?.memory.heap_used_bytes ?? 0);
+      expect(vitals?.loop_delay_ms.p50).toBeGreaterThanOrEqual(0);
+      expect(vitals?.agents).toHaveLength(4);
+    }
+    expect(failed.map(({ vitals }) => vitals?.concurrency).sort()).toEqual([1, 2]);
+    const some = await fleet.ask('worker.health', {}, [idOf(second), 'worker-nobody']);
+    expect(some).toMatchObject([
+      { worker_id: idOf(second), answered: true },
+      { worker_id: 'worker-nobody', answered: false, error: 'It did not answer within 2 s.' },
+    ]);
+    expect(await fleet.ask('worker.health', {}, [])).toEqual([]);
+    await first.close();
+    expect((await fleet.health()).map(({ worker_id }) => worker_id)).toEqual([idOf(second)]);
+  }, 60_000);
+});
