@@ -46,7 +46,12 @@ const withProcesses = {
 
 module.exports = {
   projects: [
-    { ...base, displayName: 'unit', roots: ['<rootDir>/src'], testRegex: '\\.spec\\.ts$' },
+    {
+      ...base,
+      displayName: 'unit',
+      roots: ['<rootDir>/src', '<rootDir>/test/nemesis'],
+      testRegex: '\\.spec\\.ts$',
+    },
     {
       ...withServers,
       displayName: 'integration',

@@ -70,9 +70,9 @@ export class Cluster {
       const port = await freePort();
       cluster.variables['PUBLIC_URL'] = `http://127.0.0.1:${port}`;
       // The first api creates the keys that the others find; the rest starts at the same time.
-      await cluster.startApi(port);
+      if (options.apis !== 0) await cluster.startApi(port);
       await Promise.all([
-        ...Array.from({ length: (options.apis ?? 2) - 1 }, () => cluster.startApi()),
+        ...Array.from({ length: Math.max(0, (options.apis ?? 2) - 1) }, () => cluster.startApi()),
         ...Array.from({ length: options.workers ?? 1 }, () => cluster.startWorker()),
         ...Array.from({ length: options.managers ?? 1 }, () => cluster.startManager()),
       ]);
@@ -125,6 +125,11 @@ export class Cluster {
   socket(client: HttpClient, api = 0): Promise<WsClient> {
     if (!client.token) throw new Error('the client is not signed in');
     return WsClient.connect(this.wsUrl(api), client.token);
+  }
+
+  /** The environment that its processes share. */
+  get environment(): Readonly<Variables> {
+    return this.variables;
   }
 
   /** Where the cluster keeps its files. */

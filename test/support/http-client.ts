@@ -30,6 +30,8 @@ export interface Call {
   /** Sent as it is, application/octet-stream unless a header says otherwise. */
   raw?: Buffer | string;
   headers?: Record<string, string>;
+  /** Ends the wait for an answer. */
+  signal?: AbortSignal;
 }
 
 /** A client of one api process, signed in if it has a token. */
@@ -75,7 +77,7 @@ export class HttpClient {
   async call<T = unknown>(
     method: string,
     path: string,
-    { json, raw, headers = {} }: Call = {},
+    { json, raw, headers = {}, signal }: Call = {},
   ): Promise<Answer<T>> {
     const body = json === undefined ? raw : JSON.stringify(json);
     const type = json === undefined ? 'application/octet-stream' : 'application/json';
@@ -88,6 +90,7 @@ export class HttpClient {
       },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : new Uint8Array(body) }),
       redirect: 'manual',
+      ...(signal ? { signal } : {}),
     });
     const bytes = Buffer.from(await response.arrayBuffer());
     const isJson = /^application\/json/.test(response.headers.get('content-type') ?? '');

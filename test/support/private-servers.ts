@@ -12,7 +12,7 @@ export interface BreakableCluster {
 }
 
 /** The database that the launcher makes. */
-const DATABASE = 'agentos';
+export const DATABASE = 'agentos';
 
 /** Starts servers of its own and a cluster on them. */
 export async function startBreakable(options: ClusterOptions = {}): Promise<BreakableCluster> {

@@ -11,7 +11,8 @@ const KEPT_LINES = 400;
 /** One real process of the product, started from the built files. */
 export class ServiceProcess {
   private readonly lines: string[] = [];
-  private readonly ended: Promise<void>;
+  /** Resolves when the process is gone, however it ended. */
+  readonly ended: Promise<void>;
 
   private constructor(
     readonly name: string,
@@ -38,6 +39,11 @@ export class ServiceProcess {
   get pid(): number {
     if (this.child.pid === undefined) throw new Error(`${this.name} has no process id`);
     return this.child.pid;
+  }
+
+  /** How it ended: its exit code, or the signal that killed it; null while it runs. */
+  get end(): number | NodeJS.Signals | null {
+    return this.child.exitCode ?? this.child.signalCode;
   }
 
   get running(): boolean {
