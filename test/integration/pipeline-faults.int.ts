@@ -6,7 +6,7 @@ import { Action, type ActionDeclaration } from '../../src/pipeline/catalogue/act
 import { ActionCommand } from '../../src/pipeline/catalogue/action-command';
 import type { ActionHandler } from '../../src/pipeline/catalogue/action-handler';
 import { Category } from '../../src/pipeline/catalogue/category.decorator';
-import { MayBeAbsent } from '../../src/pipeline/catalogue/fields';
+import { MayBeAbsent, Recorded } from '../../src/pipeline/catalogue/fields';
 import { ExecutionTiming } from '../../src/pipeline/executions/timing';
 import { ActionRunner } from '../../src/pipeline/pipeline';
 import { PipelineModule } from '../../src/pipeline/pipeline.module';
@@ -38,7 +38,7 @@ const MARKING: ActionDeclaration = {
 
 @Action(MARKING)
 class Mark extends ActionCommand<{ mark: string }> {
-  @IsString() mark!: string;
+  @Recorded() @IsString() mark!: string;
   @MayBeAbsent() @IsIn(['tx', 'plain']) way = 'tx';
   @MayBeAbsent() @IsString() password?: string;
 }
