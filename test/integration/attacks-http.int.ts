@@ -459,7 +459,7 @@ function undisguised(text: string): string {
   return text
     .normalize('NFKC')
     .replace(/[\u200b-\u200f\u2060\ufeff]/g, '')
-    .replace(/[\p{Cc}\ufffd]/gu, '?');
+    .replace(/[\p{Cc}\u2028\u2029\ufffd]/gu, '?');
 }
 
 /** Ids of nothing. */
