@@ -69,7 +69,7 @@ export class Claims {
   }
 
   private intentOf(run: Run): Intent {
-    const scrubbed = this.scrubber.payload(run.payload);
+    const scrubbed = this.scrubber.payload(run.payload, run.entry.command);
     const request: StoredRequest = {
       payload: run.isOperation ? run.payload : scrubbed,
       reason: this.scrubber.text(run.options.reason),
