@@ -1,7 +1,7 @@
-import { QueryFailedError } from 'typeorm';
+import { DatabaseError } from 'pg';
 import { isRefused, persist } from './persist';
 
-const failed = (code: string) => new QueryFailedError('SELECT', [], Object.assign(new Error('no'), { code }));
+const failed = (code: string) => Object.assign(new DatabaseError('no', 0, 'error'), { code });
 
 describe('persisting', () => {
   it('tries again while Postgres is away, and gives the answer when it is back', async () => {

@@ -1,9 +1,8 @@
-import { QueryFailedError } from 'typeorm';
+import { DatabaseError } from 'pg';
 import { AppError } from './app-error';
 import { unavailableServer } from './unavailable';
 
-const queryFailed = (code: string) =>
-  new QueryFailedError('SELECT 1', [], Object.assign(new Error('failed'), { code }));
+const queryFailed = (code: string) => Object.assign(new DatabaseError('failed', 0, 'error'), { code });
 const socket = (code: string) => Object.assign(new Error(code), { code });
 const named = (name: string, message = 'away') => Object.assign(new Error(message), { name });
 

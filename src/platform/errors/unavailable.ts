@@ -1,5 +1,3 @@
-import { QueryFailedError } from 'typeorm';
-
 /** What can be away although we are well. */
 export type Server = 'postgres' | 'redis';
 
@@ -23,11 +21,10 @@ const REDIS_MESSAGES =
 /** Which server an error says is away or unable to serve; undefined if the error says nothing of the kind. */
 export function unavailableServer(error: unknown): Server | undefined {
   if (!(error instanceof Error)) return undefined;
-  const driver = error instanceof QueryFailedError ? (error.driverError as Error & { code?: string }) : error;
-  const { code } = driver as { code?: unknown };
+  const { code } = error as { code?: unknown };
   if (REDIS_NAMES.has(error.name) || REDIS_MESSAGES.test(error.message)) return 'redis';
   if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && POSTGRES_STATES.test(code)) return 'postgres';
-  if (POSTGRES_MESSAGES.test(driver.message)) return 'postgres';
+  if (POSTGRES_MESSAGES.test(error.message)) return 'postgres';
   if (typeof code === 'string' && SOCKET_CODES.has(code)) {
     // ioredis wraps the errors of its sockets (see REDIS_NAMES); pg passes them on as they are.
     return 'postgres';

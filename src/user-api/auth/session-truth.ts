@@ -1,12 +1,18 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { MessageBus } from '../../platform/messages/message-bus';
 import { Db } from '../../platform/postgres/db';
+import { prepared } from '../../platform/postgres/statement';
 import type { Role } from '../../platform/security/roles';
 import { LruMap } from './lru-map';
 
 /** How long a process goes without asking Postgres again: a demotion bites within it even if a message is lost. */
 const FRESH_MS = 1_000;
 const CACHED_SESSIONS = 20_000;
+
+const LIVE = prepared(`
+SELECT u.id AS user_id, u.email, u.role
+  FROM sessions s JOIN users u ON u.id = s.user_id
+ WHERE s.id = $1 AND u.id = $2 AND s.revoked_at IS NULL AND s.expires_at > now() AND u.enabled`);
 
 /** A session that may be used, and who its user is now. */
 export interface LiveSession {
@@ -54,12 +60,10 @@ export class SessionTruth implements OnModuleInit {
   }
 
   private async read(sessionId: string, userId: string): Promise<LiveSession | undefined> {
-    const [row] = await this.db.query<{ user_id: string; email: string; role: Role }>(
-      `SELECT u.id AS user_id, u.email, u.role
-         FROM sessions s JOIN users u ON u.id = s.user_id
-        WHERE s.id = $1 AND u.id = $2 AND s.revoked_at IS NULL AND s.expires_at > now() AND u.enabled`,
-      [sessionId, userId],
-    );
+    const [row] = await this.db.query<{ user_id: string; email: string; role: Role }>(LIVE, [
+      sessionId,
+      userId,
+    ]);
     return row && { userId: row.user_id, email: row.email, role: row.role };
   }
 }

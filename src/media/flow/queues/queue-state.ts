@@ -1,5 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { Db, type Tx } from '../../../platform/postgres/db';
+import { prepared } from '../../../platform/postgres/statement';
+
+const PAUSE = prepared(`
+INSERT INTO queues (name, paused) VALUES ($1, true)
+ON CONFLICT (name) DO UPDATE SET paused = true, updated_at = now() WHERE NOT queues.paused`);
+
+const RESUME = prepared('UPDATE queues SET paused = false, updated_at = now() WHERE name = $1 AND paused');
+
+const PAUSED = prepared('SELECT name FROM queues WHERE paused');
 
 /** Which queues are paused, as Postgres has it: the truth that Bull is made to follow. */
 @Injectable()
@@ -8,21 +17,13 @@ export class QueueState {
 
   /** Records the wish; true if it was not so before. A queue that nobody spoke of is not paused. */
   async set(queue: string, paused: boolean, tx: Tx = this.db): Promise<boolean> {
-    const changed = paused
-      ? await tx.execute(
-          `INSERT INTO queues (name, paused) VALUES ($1, true)
-           ON CONFLICT (name) DO UPDATE SET paused = true, updated_at = now() WHERE NOT queues.paused`,
-          [queue],
-        )
-      : await tx.execute('UPDATE queues SET paused = false, updated_at = now() WHERE name = $1 AND paused', [
-          queue,
-        ]);
+    const changed = await tx.execute(paused ? PAUSE : RESUME, [queue]);
     return changed > 0;
   }
 
   /** The names of the paused queues. */
   async paused(): Promise<Set<string>> {
-    const rows = await this.db.query<{ name: string }>('SELECT name FROM queues WHERE paused');
+    const rows = await this.db.query<{ name: string }>(PAUSED);
     return new Set(rows.map((row) => row.name));
   }
 }
