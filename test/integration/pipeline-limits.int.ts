@@ -18,7 +18,7 @@ class ClockedRedis {
     return [this.redis.prefix, ...parts].join(':');
   }
 
-  get client(): Pick<Redis, 'eval'> {
+  get client(): Pick<Redis, 'eval' | 'evalsha'> {
     const run = (script: string, keys: number, ...args: (string | number)[]) =>
       this.redis.client.eval(
         script.replace(
@@ -28,7 +28,9 @@ class ClockedRedis {
         keys,
         ...args,
       );
-    return { eval: run as unknown as Redis['eval'] };
+    // It knows no script, so that it is sent each in full.
+    const evalsha = () => Promise.reject(new Error('NOSCRIPT'));
+    return { eval: run as unknown as Redis['eval'], evalsha: evalsha as unknown as Redis['evalsha'] };
   }
 }
 

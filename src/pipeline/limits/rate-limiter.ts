@@ -1,8 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { RedisService } from '../../platform/redis/redis.service';
+import { RedisScript, ScriptBatch } from '../../platform/redis/script';
 import type { LimitKind } from '../../platform/settings/limit.settings';
 import { RATE_LIMIT_LUA } from './rate-limit.lua';
+
+const SCRIPT = new RedisScript(RATE_LIMIT_LUA);
 
 /** One limit that a request must keep to. */
 export interface LimitPolicy {
@@ -34,10 +37,14 @@ export interface LimitVerdict {
   readonly retryAfterS: number;
 }
 
-/** Counts requests in Redis, by Redis' clock, all policies of a request in one call. */
+/** Counts requests in Redis, by Redis' clock, all policies of all requests of the moment in one call. */
 @Injectable()
 export class RateLimiter {
-  constructor(@Inject(RedisService) private readonly redis: RedisService) {}
+  private readonly script: ScriptBatch;
+
+  constructor(@Inject(RedisService) private readonly redis: RedisService) {
+    this.script = new ScriptBatch(redis.client, SCRIPT);
+  }
 
   /**
    * Admits a request under all of the policies, or under none.
@@ -64,13 +71,7 @@ export class RateLimiter {
       policy.windowS * 1_000_000,
       costOf(policy),
     ]);
-    const [violated, waitUs, ...states] = (await this.redis.client.eval(
-      RATE_LIMIT_LUA,
-      keys.length,
-      ...keys,
-      randomUUID(),
-      ...rules,
-    )) as number[];
+    const [violated, waitUs, ...states] = (await this.script.run(keys, [randomUUID(), ...rules])) as number[];
     return {
       states: policies.map((policy, i) => ({
         policy,

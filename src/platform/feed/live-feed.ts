@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { RedisService } from '../redis/redis.service';
+import { RedisScript, ScriptBatch } from '../redis/script';
 
 /** How many events of a topic are kept for those who come back. */
 const HISTORY = 1_000;
@@ -13,7 +14,7 @@ const NUMBERING_TTL_S = 86_400;
  * Appends an event: the next offset, the history, and the announcement in one step, so that offsets are
  * dense and announced in order. A topic whose state was lost begins a new epoch.
  */
-const PUBLISH = `
+const PUBLISH = new RedisScript(`
 local meta, stream, channel = KEYS[1], KEYS[2], KEYS[3]
 local epoch = redis.call('HGET', meta, 'epoch')
 if not epoch then
@@ -27,7 +28,7 @@ redis.call('EXPIRE', meta, ARGV[6])
 redis.call('EXPIRE', stream, ARGV[5])
 redis.call('PUBLISH', channel, cjson.encode({ARGV[1], offset, epoch}) .. '\\n' .. ARGV[2])
 return offset
-`;
+`);
 
 const POSITION = `
 local meta = redis.call('HMGET', KEYS[1], 'epoch', 'offset')
@@ -60,23 +61,18 @@ export interface FeedEvent extends FeedPosition {
 @Injectable()
 export class LiveFeed {
   private readonly log = new Logger(LiveFeed.name);
+  private readonly publishing: ScriptBatch;
 
-  constructor(private readonly redis: RedisService) {}
+  constructor(private readonly redis: RedisService) {
+    this.publishing = new ScriptBatch(redis.client, PUBLISH);
+  }
 
   /** Appends an event. Best effort, never throws: the state it tells of is in Postgres, and can be read there. */
   async publish(topic: string, data: object): Promise<void> {
     try {
-      await this.redis.client.eval(
-        PUBLISH,
-        3,
-        ...this.keys(topic),
-        this.channel(),
-        topic,
-        JSON.stringify(data),
-        randomUUID(),
-        HISTORY,
-        HISTORY_TTL_S,
-        NUMBERING_TTL_S,
+      await this.publishing.run(
+        [...this.keys(topic), this.channel()],
+        [topic, JSON.stringify(data), randomUUID(), HISTORY, HISTORY_TTL_S, NUMBERING_TTL_S],
       );
     } catch (error) {
       this.log.warn(`Event of ${topic} was lost: ${(error as Error).message}`);

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { Batcher } from '../batching/batcher';
 import { RedisService } from '../redis/redis.service';
+import { RedisScript, ScriptBatch } from '../redis/script';
 import { currentTrace, runInTrace } from '../telemetry/trace-scope';
 
 /**
@@ -51,6 +53,11 @@ const ACKNOWLEDGED: ReadonlySet<keyof Messages> = new Set([
   'ssot.invalidate',
   'user.changed',
 ]);
+/**
+ * The one of them that says that something changed, but not what: a message of it serves all who have that to say while
+ * the one before is under way.
+ */
+const FOR_ALL = 'ssot.invalidate';
 /** The longest that it waits for a process that is stuck, in milliseconds. */
 const ACK_WAIT_MS = 250;
 
@@ -58,10 +65,10 @@ const ACK_WAIT_MS = 250;
 type Handler<K extends keyof Messages> = (payload: Messages[K], at: number) => void | Promise<void>;
 
 /** Sends a message with its time, so that all who get it agree on what was before and what after. */
-const PUBLISH = `
+const PUBLISH = new RedisScript(`
 local t = redis.call('TIME')
 return redis.call('PUBLISH', KEYS[1], string.format('%.0f', t[1] * 1000000 + t[2]) .. ' ' .. ARGV[1])
-`;
+`);
 
 /** A message on its way. */
 interface Envelope {
@@ -87,6 +94,10 @@ export class MessageBus implements OnModuleInit {
   private readonly handlers = new Map<string, Set<Handler<never>>>();
   private readonly channel: string;
   private readonly ackChannel: string;
+  private readonly script: ScriptBatch;
+  private readonly forAll = new Batcher<object, void>((payloads) => this.oneForAll(payloads), {
+    size: Number.POSITIVE_INFINITY,
+  });
   private readonly waiting = new Map<number, Waiting>();
   private sent = 0;
   private connections = 0;
@@ -95,6 +106,7 @@ export class MessageBus implements OnModuleInit {
   constructor(@Inject(RedisService) private readonly redis: RedisService) {
     this.channel = redis.key('bus');
     this.ackChannel = redis.key('bus', 'ack', randomUUID());
+    this.script = new ScriptBatch(redis.client, PUBLISH);
   }
 
   /** Starts to listen. */
@@ -131,11 +143,13 @@ export class MessageBus implements OnModuleInit {
 
   /**
    * Tells every process, this one included. Never throws: a lost message is logged and made good otherwise.
-   * For kinds that are acknowledged it resolves when all have handled the message, or after 250 ms.
+   * For kinds that are acknowledged it resolves when all have handled the message, or after 250 ms; twice that if
+   * another was under way.
    */
   async publish<K extends keyof Messages>(kind: K, payload: Messages[K]): Promise<void> {
     try {
-      if (ACKNOWLEDGED.has(kind)) await this.publishAndWait(kind, payload);
+      if (kind === FOR_ALL) await this.forAll.push(payload);
+      else if (ACKNOWLEDGED.has(kind)) await this.publishAndWait(kind, payload);
       else await this.send({ kind, payload });
     } catch (error) {
       this.log.warn(`Message ${kind} was lost: ${(error as Error).message}`);
@@ -153,7 +167,12 @@ export class MessageBus implements OnModuleInit {
   /** @returns how many processes it was sent to */
   private async send(message: object): Promise<number> {
     const text = JSON.stringify({ ...message, trace_id: currentTrace()?.traceId });
-    return (await this.redis.client.eval(PUBLISH, 1, this.channel, text)) as number;
+    return (await this.script.run([this.channel], [text])) as number;
+  }
+
+  private async oneForAll(payloads: readonly object[]): Promise<void[]> {
+    await this.publishAndWait(FOR_ALL, payloads.at(-1) ?? {});
+    return payloads.map(() => undefined);
   }
 
   private async publishAndWait(kind: string, payload: object): Promise<void> {
@@ -199,6 +218,7 @@ export class MessageBus implements OnModuleInit {
     else runInTrace({ traceId }, deliver);
     if (!message.ack) return;
     const [channel, id] = message.ack;
+    if (channel === this.ackChannel) return this.acknowledged(id);
     this.redis.client.publish(channel, String(id)).catch((error: Error) => {
       this.log.debug(`A message could not be acknowledged: ${error.message}`);
     });

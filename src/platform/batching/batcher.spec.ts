@@ -1,0 +1,97 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { Batcher } from './batcher';
+
+/** A call that waits until the test lets it go. */
+function heldCalls() {
+  const calls: {
+    items: readonly number[];
+    done: (results: (number | Promise<number>)[]) => void;
+    fail: (error: Error) => void;
+  }[] = [];
+  const call = (items: readonly number[]) =>
+    new Promise<(number | Promise<number>)[]>((done, fail) => calls.push({ items, done, fail }));
+  return { calls, call };
+}
+
+const soon = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('a batcher', () => {
+  it('calls at once when nothing is under way, and together for what comes meanwhile', async () => {
+    const { calls, call } = heldCalls();
+    const batcher = new Batcher(call);
+    const first = batcher.push(1);
+    await soon();
+    const others = [batcher.push(2), batcher.push(3)];
+    await soon();
+    expect(calls.map(({ items }) => items)).toEqual([[1]]);
+    calls[0]?.done([10]);
+    expect(await first).toBe(10);
+    await soon();
+    expect(calls.map(({ items }) => items)).toEqual([[1], [2, 3]]);
+    calls[1]?.done([20, 30]);
+    expect(await Promise.all(others)).toEqual([20, 30]);
+  });
+
+  it('takes no more than its size into a call, and has no more calls under way than lanes', async () => {
+    const { calls, call } = heldCalls();
+    const batcher = new Batcher(call, { lanes: 2, size: 3 });
+    const all = Promise.all(Array.from({ length: 8 }, (_, i) => batcher.push(i)));
+    await soon();
+    expect(calls.map(({ items }) => items)).toEqual([
+      [0, 1, 2],
+      [3, 4, 5],
+    ]);
+    calls[1]?.done([3, 4, 5]);
+    await soon();
+    await soon();
+    expect(calls[2]?.items).toEqual([6, 7]);
+    calls[0]?.done([0, 1, 2]);
+    calls[2]?.done([6, 7]);
+    expect(await all).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  it('goes on after a call that failed, which fails its items and no others', async () => {
+    const { calls, call } = heldCalls();
+    const batcher = new Batcher(call);
+    const failed = [batcher.push(1), batcher.push(2)].map((one) =>
+      one.catch((error: Error) => error.message),
+    );
+    await soon();
+    const next = batcher.push(3);
+    calls[0]?.fail(new Error('away'));
+    expect(await Promise.all(failed)).toEqual(['away', 'away']);
+    await soon();
+    calls[1]?.done([3]);
+    expect(await next).toBe(3);
+  });
+
+  it('does not wait for an item that goes on alone', async () => {
+    const { calls, call } = heldCalls();
+    const batcher = new Batcher(call);
+    const alone = batcher.push(1);
+    const good = batcher.push(2);
+    await soon();
+    let settle: (value: number) => void = () => undefined;
+    calls[0]?.done([new Promise((resolve) => (settle = resolve)), 2]);
+    expect(await good).toBe(2);
+    void batcher.push(3);
+    await soon();
+    expect(calls[1]?.items).toEqual([3]);
+    settle(1);
+    expect(await alone).toBe(1);
+  });
+
+  it('belongs to none of those who wait', async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    const batcher = new Batcher((items: readonly string[]) => {
+      seen.push(storage.getStore());
+      return Promise.resolve(items);
+    });
+    const after = await storage.run('mine', async () => {
+      await batcher.push('x');
+      return storage.getStore();
+    });
+    expect([seen, after]).toEqual([[undefined], 'mine']);
+  });
+});

@@ -1,0 +1,76 @@
+import { AsyncResource } from 'node:async_hooks';
+
+/** What a call makes of each of its items, in their order; a promise for an item that has to go on alone. */
+export type BatchResults<R> = readonly (R | PromiseLike<R>)[];
+
+/** How a {@link Batcher} works. */
+export interface BatchOptions {
+  /** Calls under way at a time. */
+  readonly lanes?: number;
+  /** Items in one call. */
+  readonly size?: number;
+}
+
+interface Waiting<T, R> {
+  readonly item: T;
+  readonly resolve: (result: R | PromiseLike<R>) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Makes one call of many, as databases do with commits: what comes while a call is under way goes together in the next
+ * one. Nothing waits for a timer, so that somebody who is alone is not held up, and the more there is to do the less
+ * each item costs.
+ */
+export class Batcher<T, R> {
+  private readonly lanes: number;
+  private readonly size: number;
+  private readonly waiting: Waiting<T, R>[] = [];
+  private underWay = 0;
+  private scheduled = false;
+  /** A call is of many requests: it must not be logged and traced as a part of the one that happened to begin it. */
+  private readonly start = AsyncResource.bind(() => this.flush());
+
+  /** @param call takes at least one item. If it rejects, so do all of its items */
+  constructor(
+    private readonly call: (items: readonly T[]) => Promise<BatchResults<R>>,
+    { lanes = 1, size = 64 }: BatchOptions = {},
+  ) {
+    this.lanes = lanes;
+    this.size = size;
+  }
+
+  /** What the call that the item goes with makes of it. */
+  push(item: T): Promise<R> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ item, resolve, reject });
+      this.schedule();
+    });
+  }
+
+  /** After what happens at the same time: one answer that many waited for makes many items. */
+  private schedule(): void {
+    if (this.scheduled || this.underWay >= this.lanes || this.waiting.length === 0) return;
+    this.scheduled = true;
+    setImmediate(this.start);
+  }
+
+  private flush(): void {
+    this.scheduled = false;
+    while (this.underWay < this.lanes && this.waiting.length > 0)
+      void this.send(this.waiting.splice(0, this.size));
+  }
+
+  private async send(batch: readonly Waiting<T, R>[]): Promise<void> {
+    this.underWay++;
+    try {
+      const results = await this.call(batch.map(({ item }) => item));
+      batch.forEach(({ resolve }, i) => resolve(results[i] as R | PromiseLike<R>));
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    } finally {
+      this.underWay--;
+      this.schedule();
+    }
+  }
+}

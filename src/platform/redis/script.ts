@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import { type BatchResults, Batcher } from '../batching/batcher';
+
+/** What a script takes. */
+export type ScriptArgument = string | number;
+
+/** A Lua script that Redis is sent by its hash, and in full only when it does not know it. */
+export class RedisScript {
+  private readonly sha: string;
+
+  constructor(private readonly lua: string) {
+    this.sha = createHash('sha1').update(lua).digest('hex');
+  }
+
+  /** Runs it. Redis may have forgotten all scripts at any moment. */
+  async run(redis: Redis, keys: readonly string[], args: readonly ScriptArgument[]): Promise<unknown> {
+    try {
+      return await redis.evalsha(this.sha, keys.length, ...keys, ...args);
+    } catch (error) {
+      if (!(error as Error).message.startsWith('NOSCRIPT')) throw error;
+      return redis.eval(this.lua, keys.length, ...keys, ...args);
+    }
+  }
+
+  /** The script that runs this one for several callers, one after the other; an error is only that caller's. */
+  forMany(): RedisScript {
+    return new RedisScript(`
+local function one(KEYS, ARGV)
+${this.lua}
+end
+local answers, key, arg = {}, 0, 1
+for call = 1, tonumber(ARGV[1]) do
+  local keys, args = {}, {}
+  local last_key, last_arg = key + tonumber(ARGV[arg + 1]), arg + 2 + tonumber(ARGV[arg + 2])
+  for i = key + 1, last_key do keys[#keys + 1] = KEYS[i] end
+  for i = arg + 3, last_arg do args[#args + 1] = ARGV[i] end
+  key, arg = last_key, last_arg
+  local ok, answer = pcall(one, keys, args)
+  if not ok and type(answer) == 'table' then answer = answer.err end
+  answers[call] = { ok and 1 or 0, answer }
+end
+return answers
+`);
+  }
+}
+
+interface Call {
+  readonly keys: readonly string[];
+  readonly args: readonly ScriptArgument[];
+}
+
+/** Runs a script for all who ask at the same time in one round trip. */
+export class ScriptBatch {
+  private readonly many: RedisScript;
+  private readonly calls = new Batcher<Call, unknown>((calls) => this.send(calls));
+
+  constructor(
+    private readonly redis: Redis,
+    private readonly script: RedisScript,
+  ) {
+    this.many = script.forMany();
+  }
+
+  /** What the script answers. */
+  run(keys: readonly string[], args: readonly ScriptArgument[]): Promise<unknown> {
+    return this.calls.push({ keys, args });
+  }
+
+  private async send(calls: readonly Call[]): Promise<BatchResults<unknown>> {
+    const [only, ...others] = calls;
+    if (only && others.length === 0) return [await this.script.run(this.redis, only.keys, only.args)];
+    const keys = calls.flatMap((call) => call.keys);
+    const args = calls.flatMap((call) => [call.keys.length, call.args.length, ...call.args]);
+    const answers = (await this.many.run(this.redis, keys, [calls.length, ...args])) as [number, unknown][];
+    return answers.map(([ok, answer]) => (ok === 1 ? answer : Promise.reject(new Error(String(answer)))));
+  }
+}
