@@ -11,6 +11,7 @@ export function successAnswer(run: Run, status: number, data: unknown): ActionAn
     response_time_ms: Math.round((performance.now() - run.call.startedAt) * 10) / 10,
     trace_id: run.call.origin.traceId,
     execution_id: run.answeringId,
+    ...proven(run),
     ...explained(run),
   });
 }
@@ -21,7 +22,7 @@ export function errorAnswer(run: Run, error: AppError): ActionAnswer {
   run.errorCode = error.code;
   if (error.retryAfterS !== undefined)
     headers['Retry-After'] = String(Math.max(1, Math.ceil(error.retryAfterS)));
-  const recorded = run.claim ? { execution_id: run.answeringId } : {};
+  const recorded = run.claim ? { execution_id: run.answeringId, ...proven(run) } : {};
   return answer(
     run,
     error.status,
@@ -37,6 +38,11 @@ export function replayedAnswer(run: Run, status: number, body: Buffer): ActionAn
 
 function answer(run: Run, status: number, body: object, headers: Record<string, string> = {}): ActionAnswer {
   return { status, body: Buffer.from(JSON.stringify(body)), headers: { ...run.headers, ...headers } };
+}
+
+/** What the caller needs to prove later that the audit holds the intent. */
+function proven(run: Run): object {
+  return run.claim?.audit ? { audit: run.claim.audit } : {};
 }
 
 function explained(run: Run): object {

@@ -87,6 +87,17 @@ function requestSchema(entry: CatalogueEntry) {
   };
 }
 
+/** What proves later that the audit holds the intent of an execution. */
+const AUDIT_PROOF = {
+  type: 'object',
+  description: 'The audit entry of the intent: its number, and its leaf in the Merkle tree that is sealed.',
+  required: ['seq', 'leaf'],
+  properties: {
+    seq: { type: 'integer' },
+    leaf: { type: 'string', pattern: '^[0-9a-f]{64}$', description: 'SHA-256 in hexadecimal.' },
+  },
+};
+
 function answerSchema() {
   return {
     type: 'object',
@@ -98,6 +109,7 @@ function answerSchema() {
       response_time_ms: { type: 'number' },
       trace_id: { type: 'string' },
       execution_id: { type: 'string', format: 'uuid' },
+      audit: AUDIT_PROOF,
       explain: {
         type: 'array',
         description:

@@ -15,9 +15,11 @@ import { CircuitEvents } from './breaker/circuit-events';
 import { Circuits } from './breaker/circuits';
 import { CircuitsModule } from './breaker/circuits.module';
 import { Catalogue } from './catalogue/catalogue';
+import { ClaimWriter } from './executions/claim-writer';
 import { Claims } from './executions/claims';
 import { ExecutionStore } from './executions/execution-store';
 import { LeaseKeeper } from './executions/lease-keeper';
+import { OutcomeWriter } from './executions/outcome-writer';
 import { Outcomes } from './executions/outcomes';
 import { ExecutionTiming } from './executions/timing';
 import { Fingerprints } from './fingerprints';
@@ -60,6 +62,8 @@ import { PreviewTokens } from './preview/preview-tokens';
     Circuits,
     Bulkheads,
     ExecutionTiming,
+    ClaimWriter,
+    OutcomeWriter,
     ExecutionStore,
     LeaseKeeper,
     Outcomes,

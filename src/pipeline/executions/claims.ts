@@ -36,7 +36,10 @@ export class Claims {
     // Twice: between the look-up and the claim an old key may be freed, or a new one set.
     for (let attempt = 0; attempt < 3; attempt++) {
       run.claim = await recorded(this.store.claim(intent));
-      if (run.claim || intent.idempotencyKey === null) return undefined;
+      if (run.claim) return undefined;
+      // Its rows were committed although that was not confirmed, and have been swept since.
+      if (intent.idempotencyKey === null)
+        throw new AppError('AUDIT_UNAVAILABLE', undefined, { retryAfterS: 2 });
       const earlier = await recorded(this.store.findByKey(run.actor.userId, intent.idempotencyKey));
       if (!earlier) continue;
       if (earlier.stale) {

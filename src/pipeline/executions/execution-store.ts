@@ -1,7 +1,19 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Db, type Tx } from '../../platform/postgres/db';
-import { AUDIT_COLUMNS, AUDIT_RECORD, type AuditEntry, auditEntry, storableText } from '../audit/audit-entry';
-import type { Claim, EarlierExecution, Intent, Outcome } from './execution';
+import { prepared } from '../../platform/postgres/statement';
+import { AUDIT_COLUMNS, AUDIT_RECORD, type AuditEntry, auditEntry } from '../audit/audit-entry';
+import { type EntryStamp, RETURN_STAMP } from '../audit/leaf';
+import { ClaimWriter } from './claim-writer';
+import {
+  auditProof,
+  type Claim,
+  type EarlierExecution,
+  type Intent,
+  intentEntry,
+  type Outcome,
+  type OutcomeOrigin,
+} from './execution';
+import { OutcomeWriter } from './outcome-writer';
 
 /** How long a key is remembered, in seconds. */
 export const KEY_LIFE_S = 3_600;
@@ -9,29 +21,12 @@ export const KEY_LIFE_S = 3_600;
 const COLUMNS = AUDIT_COLUMNS.join(', ');
 const ENTRY_COLUMNS = AUDIT_COLUMNS.map((column) => `entry.${column}`).join(', ');
 
-/**
- * The execution and the audit's intent, in one statement: there is never one without the other, and of two
- * requests with the same key one gets a row and the other none.
- */
-const CLAIM = `
-WITH claimed AS (
-  INSERT INTO executions (id, action, kind, actor_id, status, idempotency_key, fingerprint, payload, lease_until, trace_id)
-  VALUES ($1, $2, $3, $4, 'running', $5, $6, $7::jsonb, now() + make_interval(secs => $8), $9)
-  ON CONFLICT (actor_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
-  RETURNING id, fence
-), recorded AS (
-  INSERT INTO audit_entries (${COLUMNS})
-  SELECT ${COLUMNS} FROM jsonb_to_recordset($10::jsonb) AS entry (${AUDIT_RECORD})
-   WHERE EXISTS (SELECT FROM claimed)
-)
-SELECT id, fence FROM claimed`;
-
-const EARLIER = `
+const EARLIER = prepared(`
 SELECT id, action, status, fingerprint, fence, response_status, response_body, result, error_code,
        extract(epoch FROM lease_until - now())::float8 AS lease_left_s,
        (status <> 'running' AND coalesce(finished_at, created_at) < now() - make_interval(secs => $3)) AS stale,
        progress IS NOT NULL AS queued
-  FROM executions WHERE actor_id = $1 AND idempotency_key = $2`;
+  FROM executions WHERE actor_id = $1 AND idempotency_key = $2`);
 
 /**
  * Of all who try, one gets the row: the others find the fence or the lease changed. What nobody has closed yet is
@@ -52,52 +47,24 @@ WITH earlier AS (
   INSERT INTO audit_entries (${COLUMNS})
   SELECT ${ENTRY_COLUMNS} FROM taken, jsonb_to_recordset($4::jsonb) AS entry (${AUDIT_RECORD})
    WHERE entry.phase = 'intent' OR taken.was = 'running'
+  RETURNING phase, ${RETURN_STAMP}
 )
-SELECT id, fence FROM taken`;
-
-/** The outcome and its audit entry, in one statement, and only for whoever still holds the execution. */
-const SETTLE = `
-WITH settled AS (
-  UPDATE executions
-     SET status = $3, response_status = coalesce($4, response_status),
-         response_body = coalesce($5, response_body), result = $6::jsonb, error_code = $7,
-         idempotency_key = CASE WHEN $8 THEN NULL ELSE idempotency_key END, finished_at = now()
-   WHERE id = $1 AND fence = $2 AND status = 'running'
-  RETURNING id, kind, actor_id, action, trace_id
-)
-INSERT INTO audit_entries
-  (phase, kind, outcome, execution_id, actor_id, actor_role, action, status, error_code, trace_id, ip, user_agent)
-SELECT 'outcome', kind, $3, id, actor_id, $9, action, $4, $7, trace_id, $10, $11 FROM settled`;
-
-/** Who an outcome's audit entry names besides what the execution knows. */
-export interface OutcomeOrigin {
-  readonly role: string | null;
-  readonly ip: string | null;
-  readonly userAgent: string | null;
-}
+SELECT id, fence, seq, at FROM taken, recorded WHERE phase = 'intent'`;
 
 const NOBODY: OutcomeOrigin = { role: null, ip: null, userAgent: null };
 
 /** Executions in Postgres, each change together with its audit entry. */
 @Injectable()
 export class ExecutionStore {
-  constructor(@Inject(Db) private readonly db: Db) {}
+  constructor(
+    @Inject(Db) private readonly db: Db,
+    @Inject(ClaimWriter) private readonly claims: ClaimWriter,
+    @Inject(OutcomeWriter) private readonly outcomes: OutcomeWriter,
+  ) {}
 
   /** Records what is about to be done. @returns undefined if the actor has used this key before */
-  async claim(intent: Intent): Promise<Claim | undefined> {
-    const [row] = await this.db.query<{ id: string; fence: number }>(CLAIM, [
-      intent.executionId,
-      intent.action,
-      intent.kind,
-      intent.actor.userId,
-      intent.idempotencyKey,
-      intent.fingerprint,
-      JSON.stringify(intent.payload),
-      intent.leaseS,
-      intent.origin.traceId,
-      JSON.stringify([intentEntry(intent, intent.executionId)]),
-    ]);
-    return row && { executionId: row.id, fence: row.fence };
+  claim(intent: Intent): Promise<Claim | undefined> {
+    return this.claims.claim(intent);
   }
 
   /** The execution that the actor's key belongs to. */
@@ -108,13 +75,14 @@ export class ExecutionStore {
 
   /** Takes over an execution whose runner died. @returns undefined if another was faster */
   async takeOver(earlier: EarlierExecution, intent: Intent): Promise<Claim | undefined> {
-    const [row] = await this.db.query<{ id: string; fence: number }>(TAKE_OVER, [
+    const entry = intentEntry(intent, earlier.id);
+    const [row] = await this.db.query<EntryStamp & { id: string; fence: number }>(TAKE_OVER, [
       earlier.id,
       earlier.fence,
       intent.leaseS,
-      JSON.stringify([abandonedEntry(intent, earlier.id), intentEntry(intent, earlier.id)]),
+      JSON.stringify([abandonedEntry(intent, earlier.id), entry]),
     ]);
-    return row && { executionId: row.id, fence: row.fence };
+    return row && { executionId: row.id, fence: row.fence, audit: auditProof(entry, row) };
   }
 
   /** Forgets a key that is older than keys are kept, so that it can be used anew. */
@@ -154,45 +122,11 @@ export class ExecutionStore {
   }
 
   /** Records the outcome. @returns false if the claim was lost: nothing is recorded then */
-  async settle(
-    claim: Claim,
-    outcome: Outcome,
-    origin: OutcomeOrigin = NOBODY,
-    tx: Tx = this.db,
-  ): Promise<boolean> {
-    const rows = await tx.execute(SETTLE, [
-      claim.executionId,
-      claim.fence,
-      outcome.status,
-      outcome.httpStatus,
-      outcome.body,
-      outcome.result === undefined ? null : JSON.stringify(outcome.result),
-      outcome.errorCode,
-      outcome.freesKey,
-      origin.role,
-      origin.ip,
-      storableText(origin.userAgent),
-    ]);
-    return rows === 1;
+  settle(claim: Claim, outcome: Outcome, origin: OutcomeOrigin = NOBODY, tx?: Tx): Promise<boolean> {
+    return tx
+      ? this.outcomes.settleIn(tx, claim, outcome, origin)
+      : this.outcomes.settle(claim, outcome, origin);
   }
-}
-
-function intentEntry(intent: Intent, executionId: string): AuditEntry {
-  return auditEntry({
-    phase: 'intent',
-    kind: intent.kind,
-    outcome: 'pending',
-    execution_id: executionId,
-    actor_id: intent.actor.userId,
-    actor_role: intent.actor.role,
-    action: intent.action,
-    payload: intent.scrubbed,
-    reason: storableText(intent.reason),
-    detail: intent.detail,
-    trace_id: intent.origin.traceId,
-    ip: intent.origin.ip,
-    user_agent: storableText(intent.origin.userAgent),
-  });
 }
 
 /** The end of an execution whose runner died: by nobody in particular, like the sweeper's. */

@@ -1,5 +1,6 @@
 import type { Actor } from '../../platform/security/roles';
-import type { RequestOrigin } from '../audit/audit-entry';
+import { type AuditEntry, auditEntry, type RequestOrigin, storableText } from '../audit/audit-entry';
+import { type EntryStamp, leafHash, leafRow } from '../audit/leaf';
 
 /** How an execution stands. `unknown`: whoever ran it died, and whether it took effect cannot be told. */
 export type ExecutionStatus = 'running' | 'succeeded' | 'failed' | 'unknown' | 'aborted';
@@ -23,10 +24,19 @@ export interface Intent {
   readonly leaseS: number;
 }
 
+/** What proves later that an entry is in the audit, and unchanged: its number, and its leaf in the Merkle tree. */
+export interface AuditProof {
+  readonly seq: number;
+  /** 32 bytes in hexadecimal. */
+  readonly leaf: string;
+}
+
 /** The right to run an execution, until the lease ends; whoever takes it over gets a higher fence. */
 export interface Claim {
   readonly executionId: string;
   readonly fence: number;
+  /** Of the intent with which it was claimed; not known to who runs what was handed over. */
+  readonly audit?: AuditProof;
 }
 
 /** What an execution came to. */
@@ -41,6 +51,13 @@ export interface Outcome {
   readonly errorCode: string | null;
   /** Whether the idempotency key may be used again. */
   readonly freesKey: boolean;
+}
+
+/** Who an outcome's audit entry names besides what the execution knows. */
+export interface OutcomeOrigin {
+  readonly role: string | null;
+  readonly ip: string | null;
+  readonly userAgent: string | null;
 }
 
 /** An execution that holds the key which another request came with. */
@@ -60,4 +77,28 @@ export interface EarlierExecution {
   readonly stale: boolean;
   /** Whether it was handed over to the operations queue. */
   readonly queued: boolean;
+}
+
+/** The audit entry of an intent, recorded before anything is done. */
+export function intentEntry(intent: Intent, executionId: string): AuditEntry {
+  return auditEntry({
+    phase: 'intent',
+    kind: intent.kind,
+    outcome: 'pending',
+    execution_id: executionId,
+    actor_id: intent.actor.userId,
+    actor_role: intent.actor.role,
+    action: intent.action,
+    payload: intent.scrubbed,
+    reason: storableText(intent.reason),
+    detail: intent.detail,
+    trace_id: intent.origin.traceId,
+    ip: intent.origin.ip,
+    user_agent: storableText(intent.origin.userAgent),
+  });
+}
+
+/** The proof of an entry, as it was written or as it was read back. */
+export function auditProof(entry: AuditEntry, stamp: EntryStamp): AuditProof {
+  return { seq: stamp.seq, leaf: leafHash(leafRow(entry, stamp)).toString('hex') };
 }

@@ -7,8 +7,8 @@ import { MessageBus } from '../../platform/messages/message-bus';
 import { Db, type Tx } from '../../platform/postgres/db';
 import { errorAnswer, replayedAnswer, successAnswer } from '../answers';
 import type { ActionAnswer, Run } from '../run';
-import type { Claim, EarlierExecution, ExecutionStatus, Outcome } from './execution';
-import { ExecutionStore, type OutcomeOrigin } from './execution-store';
+import type { Claim, EarlierExecution, ExecutionStatus, Outcome, OutcomeOrigin } from './execution';
+import { ExecutionStore } from './execution-store';
 import { ClaimLost } from './lease-keeper';
 
 /** Waits between tries to record an outcome, in milliseconds. */
