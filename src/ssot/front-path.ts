@@ -1,16 +1,12 @@
-import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../platform/errors/app-error';
 import '../platform/http/request';
-import { IpAllowList } from '../platform/security/ip-allow-list';
-import type { Actor } from '../platform/security/roles';
 import { mayReadAll } from '../platform/security/roles';
-import { ENV, type Env } from '../platform/settings/env';
 import { RuntimeSettings } from '../platform/settings/runtime-settings';
-import { AuthService } from '../user-api/auth/auth.service';
-import { bearerToken } from '../user-api/auth/bearer';
+import { AdminDoor } from '../user-api/auth/admin-door';
 import { ReadLimit, type ReadLimitState } from './read-limit';
 import { sendSnapshot, VIEWS } from './snapshot-answer';
 import { SsotService } from './ssot.service';
@@ -24,18 +20,14 @@ import { SsotService } from './ssot.service';
 export class FrontPath implements OnModuleInit, OnModuleDestroy {
   private readonly log = new Logger(FrontPath.name);
   private readonly limit = new ReadLimit();
-  private readonly allowed: IpAllowList;
   private unfollow: () => void = () => undefined;
 
   constructor(
     private readonly host: HttpAdapterHost,
     private readonly ssot: SsotService,
-    private readonly auth: AuthService,
+    private readonly door: AdminDoor,
     private readonly settings: RuntimeSettings,
-    @Inject(ENV) env: Env,
-  ) {
-    this.allowed = new IpAllowList(env.adminIpAllowlist);
-  }
+  ) {}
 
   onModuleInit(): void {
     this.unfollow = this.ssot.follow((snapshot) => {
@@ -63,10 +55,8 @@ export class FrontPath implements OnModuleInit, OnModuleDestroy {
   /** @returns false if the router has to deal with it */
   private async answer(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
     const view = VIEWS.get(request.raw.url ?? '');
-    const token = bearerToken(request);
-    if (!view || !token || !this.allowed.contains(request.clientIp)) return false;
-    const actor = await this.actorOf(token);
-    if (!actor || !mayReadAll(actor.role)) return false;
+    const actor = view && (await this.door.enter(request));
+    if (!view || !actor || !mayReadAll(actor.role)) return false;
     const state = this.limit.take(actor.userId, this.settings.current().rate_limits.admin_read_per_minute);
     limitHeaders(reply, state);
     if (!state.admitted) {
@@ -79,15 +69,6 @@ export class FrontPath implements OnModuleInit, OnModuleDestroy {
     const cache = memory?.document.stale ? 'stale' : 'hit';
     sendSnapshot(request, reply, view, memory ? { snapshot: memory, cache } : await this.ssot.read());
     return true;
-  }
-
-  private async actorOf(token: string): Promise<Actor | undefined> {
-    try {
-      return await this.auth.authenticate(token);
-    } catch {
-      // The guards behind the router answer it, with the right code.
-      return undefined;
-    }
   }
 }
 

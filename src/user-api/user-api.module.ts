@@ -1,4 +1,6 @@
 import { Module } from '@nestjs/common';
+import { PipelineHttpModule } from '../pipeline/http/pipeline-http.module';
+import { ActionFront } from './actions/action-front';
 import { AuthModule } from './auth/auth.module';
 import { ClipsApiModule } from './clips/clips-api.module';
 import { DownloadsApiModule } from './downloads/downloads-api.module';
@@ -7,7 +9,15 @@ import { UploadsApiModule } from './uploads/uploads-api.module';
 
 /** The API for those who use the product: sign-in, uploads, jobs, clips and their files. */
 @Module({
-  imports: [AuthModule, UploadsApiModule, JobsApiModule, ClipsApiModule, DownloadsApiModule],
+  imports: [
+    PipelineHttpModule,
+    AuthModule,
+    UploadsApiModule,
+    JobsApiModule,
+    ClipsApiModule,
+    DownloadsApiModule,
+  ],
+  providers: [ActionFront],
   exports: [AuthModule],
 })
 export class UserApiModule {}

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { PipelineModule } from '../../pipeline/pipeline.module';
 import { AccessTokens } from './access-tokens';
+import { AdminDoor } from './admin-door';
 import { AuthController } from './auth.controller';
 import { AuthService } from './auth.service';
 import { AdminAddressGuard } from './guards/admin-address.guard';
@@ -38,8 +39,9 @@ const GUARDS = [
     SessionTruth,
     KeyEvents,
     AuthService,
+    AdminDoor,
     ...GUARDS.map((useClass) => ({ provide: APP_GUARD, useClass })),
   ],
-  exports: [AuthService],
+  exports: [AuthService, AdminDoor],
 })
 export class AuthModule {}
