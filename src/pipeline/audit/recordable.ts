@@ -4,6 +4,7 @@ import { fieldNames, nestedType, recordedFields } from '../catalogue/fields';
 
 /** Under this key stands how many fields were left out because the action does not have them. */
 export const DROPPED = '[dropped]';
+const NONE: ReadonlySet<string> = new Set();
 
 /**
  * The part of a payload that may stand in the audit, not scrubbed yet. Deny by default: a field that is not marked
@@ -13,8 +14,8 @@ export const DROPPED = '[dropped]';
 export function recordable(payload: unknown, type: Type | undefined): unknown {
   if (payload === null || payload === undefined) return null;
   if (typeof payload !== 'object' || Array.isArray(payload)) return MASK;
-  const known = type ? fieldNames(type) : new Set<string>();
-  const recorded = type ? recordedFields(type) : new Set<string>();
+  const known = type ? fieldNames(type) : NONE;
+  const recorded = type ? recordedFields(type) : NONE;
   const copy: Record<string, unknown> = {};
   let dropped = 0;
   for (const [name, value] of Object.entries(payload)) {

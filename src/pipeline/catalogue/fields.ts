@@ -4,6 +4,10 @@ import { getMetadataStorage, ValidateIf, type ValidationOptions } from 'class-va
 
 const RECORDED = Symbol('agentos:recorded');
 
+/** What was found out about classes, which do not change once they are there, and are asked about by every request. */
+const recordedOf = new WeakMap<Type, ReadonlySet<string>>();
+const namesOf = new WeakMap<Type, ReadonlySet<string>>();
+
 /**
  * The field may be left out. Unlike class-validator's IsOptional it does not let null through, which
  * would override a default.
@@ -24,17 +28,29 @@ export function Recorded(): PropertyDecorator {
 }
 
 /** The fields of a command, or of a class nested in one, that are marked as {@link Recorded}. */
-export function recordedFields(type: Type): Set<string> {
-  return new Set((Reflect.getMetadata(RECORDED, type.prototype as object) ?? []) as string[]);
+export function recordedFields(type: Type): ReadonlySet<string> {
+  return remembered(recordedOf, type, () => {
+    return new Set((Reflect.getMetadata(RECORDED, type.prototype as object) ?? []) as string[]);
+  });
 }
 
 /** The names of the fields that a command, or a class nested in one, takes. */
-export function fieldNames(type: Type): Set<string> {
-  const metadata = getMetadataStorage().getTargetValidationMetadatas(type, '', false, false);
-  return new Set(metadata.map((one) => one.propertyName));
+export function fieldNames(type: Type): ReadonlySet<string> {
+  return remembered(namesOf, type, () => {
+    const metadata = getMetadataStorage().getTargetValidationMetadatas(type, '', false, false);
+    return new Set(metadata.map((one) => one.propertyName));
+  });
 }
 
 /** The class that a field's value, or each of its items, is made of by `@Type`; undefined for plain values. */
 export function nestedType(type: Type, name: string): Type | undefined {
   return defaultMetadataStorage.findTypeMetadata(type, name)?.typeFunction() as Type | undefined;
+}
+
+function remembered<T>(known: WeakMap<Type, T>, type: Type, find: () => T): T {
+  const old = known.get(type);
+  if (old !== undefined) return old;
+  const found = find();
+  known.set(type, found);
+  return found;
 }

@@ -1,5 +1,4 @@
 import cors from '@fastify/cors';
-import helmet from '@fastify/helmet';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import { AppError } from '../errors/app-error';
@@ -12,6 +11,7 @@ import { JSON_LIMIT, useStrictJson } from './json-body';
 import './request';
 import { headFault } from './request-head';
 import { traceRequests } from './request-trace';
+import { securityHeaders } from './security-headers';
 
 /** The Fastify server with limits against slow and oversized requests. */
 export function fastifyAdapter(env: Pick<Env, 'httpTimeoutMs'>): FastifyAdapter {
@@ -64,9 +64,10 @@ export async function setUpFastify(app: NestFastifyApplication, env: Env): Promi
   closeIdleUntilClosed(fastify);
   refuseExpectations(fastify.server);
   useStrictJson(fastify, env.httpTimeoutMs);
-  await app.register(helmet, {
-    contentSecurityPolicy: false,
-    crossOriginResourcePolicy: { policy: 'same-site' },
+  const security = await securityHeaders();
+  fastify.addHook('onRequest', (_request, reply, done) => {
+    void reply.headers(security);
+    done();
   });
   await app.register(cors, {
     origin: env.corsOrigins,

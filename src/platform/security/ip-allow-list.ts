@@ -49,7 +49,22 @@ export function clientIp(peer: string, forwardedFor: string | undefined, trusted
   return client;
 }
 
+/** Addresses that were parsed, since those who ask do so again; forgotten all at once when they become many. */
+const known = new Map<string, Address>();
+const MAX_KNOWN = 1_000;
+
 function parseAddress(text: string): Address | undefined {
+  const old = known.get(text);
+  if (old) return old;
+  const address = parsed(text);
+  if (address) {
+    if (known.size >= MAX_KNOWN) known.clear();
+    known.set(text, address);
+  }
+  return address;
+}
+
+function parsed(text: string): Address | undefined {
   // Only link-local addresses have zones, which say by which interface they came.
   const plain = text.replace(/^(fe[89ab][0-9a-f]:.*)%.*$/i, '$1');
   if (plain.includes('%')) return undefined;

@@ -9,6 +9,8 @@ import { traceFields } from './trace-scope';
     LoggerModule.forRootAsync({
       inject: [ENV],
       useFactory: (env: Env) => ({
+        // No logger of each request's own, which costs more than its routing: the mixin names the trace.
+        forRoutes: [],
         pinoHttp: {
           level: env.logLevel,
           autoLogging: false,

@@ -158,7 +158,9 @@ export class StepQueues {
    */
   async setPaused(name: string, paused: boolean): Promise<boolean> {
     const queue = this.get(name);
-    if ((await queue.isPaused()) === paused) return false;
+    // As Queue.isPaused does it for Bull 4, which asks for BullMQ's way as well, in a transaction.
+    const isPaused = (await this.redis.client.exists(queue.toKey('meta-paused'))) === 1;
+    if (isPaused === paused) return false;
     await (paused ? queue.pause() : queue.resume());
     return true;
   }
