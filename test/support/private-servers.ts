@@ -14,9 +14,14 @@ export interface BreakableCluster {
 /** The database that the launcher makes. */
 export const DATABASE = 'agentos';
 
-/** Starts servers of its own and a cluster on them. */
-export async function startBreakable(options: ClusterOptions = {}): Promise<BreakableCluster> {
-  const [postgres, redis] = await Promise.all([PostgresServer.create(), RedisServer.create()]);
+/** Starts servers of its own and a cluster on them; `durable`: with a Postgres that waits for the disk. */
+export async function startBreakable(
+  options: ClusterOptions & { durable?: boolean } = {},
+): Promise<BreakableCluster> {
+  const [postgres, redis] = await Promise.all([
+    PostgresServer.create({ durable: options.durable }),
+    RedisServer.create(),
+  ]);
   const connection = ownerConnection(postgres.ownerUrl(DATABASE));
   const release = async (): Promise<void> => {
     await connection.close();

@@ -103,8 +103,8 @@ abstract class Server {
 }
 
 /**
- * A private Postgres, with the owner's role and the application's. Durability is off. A restart keeps port,
- * data and passwords.
+ * A private Postgres, with the owner's role and the application's. Durability is off unless asked for. A restart
+ * keeps port, data and passwords.
  */
 export class PostgresServer extends Server {
   private constructor(
@@ -112,14 +112,15 @@ export class PostgresServer extends Server {
     binaries: PostgresBinaries,
     private readonly cluster: Cluster,
     private readonly port: number,
+    settings: Record<string, string>,
   ) {
     const spec = cluster.spec(binaries, port);
-    const fast = Object.entries(FAST).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
-    super(dir, { ...spec, args: [...spec.args, ...fast] }, 'SIGQUIT'); // Postgres' immediate shutdown
+    const added = Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
+    super(dir, { ...spec, args: [...spec.args, ...added] }, 'SIGQUIT'); // Postgres' immediate shutdown
   }
 
-  /** Makes the data in a new temporary folder and starts the server. */
-  static async create(): Promise<PostgresServer> {
+  /** Makes the data in a new temporary folder and starts the server; `durable` as in production, for measurements. */
+  static async create({ durable = false } = {}): Promise<PostgresServer> {
     const dir = temporaryFolder('postgres');
     const { signal } = new AbortController();
     const user = serviceUser(dir);
@@ -128,7 +129,7 @@ export class PostgresServer extends Server {
     const binaries = await findPostgres(cluster.dataFolder, toolsFolder(), say, signal);
     await cluster.initialise(binaries);
     const port = await freePort();
-    const server = new PostgresServer(dir, binaries, cluster, port);
+    const server = new PostgresServer(dir, binaries, cluster, port, durable ? {} : FAST);
     await server.start();
     await cluster.prepare(port);
     return server;

@@ -1,0 +1,76 @@
+import { type ChildProcess, execFile, fork } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { CLIENT_CORE, cpuMs, pin } from './measure';
+
+/** What is measured: something that answers POST /api/admin/action. */
+export interface ActionServer {
+  readonly name: string;
+  readonly url: string;
+  readonly pid: number;
+  /** Of those who ask, one for each connection in turn. */
+  readonly tokens: readonly string[];
+}
+
+/** What a run of requests came to; times in milliseconds. */
+export interface ActionLoad {
+  readonly count: number;
+  readonly perS: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly statuses: Readonly<Record<string, number>>;
+  /** The beginning of one answer of each status. */
+  readonly sample: Readonly<Record<string, string>>;
+  /** On-CPU time of the server's process per request, in microseconds. */
+  readonly cpuUs: number;
+}
+
+const run = promisify(execFile);
+let runs = 0;
+
+/** Posts `bodies` in turn for `seconds` from a process of its own, `connections` at a time. */
+export async function loadActions(
+  server: ActionServer,
+  options: { bodies: readonly object[]; connections: number; seconds: number },
+): Promise<ActionLoad> {
+  const job = {
+    url: server.url,
+    tokens: server.tokens,
+    bodies: options.bodies.map((body) => JSON.stringify(body)),
+    connections: options.connections,
+    seconds: options.seconds,
+    keys: `bench-${process.pid}-${runs++}`,
+  };
+  const client = join(__dirname, 'action-client.cjs');
+  const before = cpuMs(server.pid);
+  const { stdout } = await run('taskset', ['-c', CLIENT_CORE, process.execPath, client, JSON.stringify(job)]);
+  const spentMs = cpuMs(server.pid) - before;
+  const result = JSON.parse(stdout) as Omit<ActionLoad, 'cpuUs'>;
+  return { ...result, cpuUs: (spentMs * 1000) / result.count };
+}
+
+/** Starts a server of this folder on the server's core; the answer's `stop` ends it. */
+export async function startServer(
+  name: string,
+  file: string,
+  args: readonly string[],
+): Promise<ActionServer & { stop: () => void }> {
+  const execArgv = file.endsWith('.ts') ? ['-r', '@swc-node/register'] : [];
+  const child: ChildProcess = fork(join(__dirname, file), args, {
+    execArgv,
+    env: { ...process.env, NODE_ENV: 'production' },
+  });
+  const port = await new Promise<number>((resolve, reject) => {
+    child.once('message', (message) => resolve(message as number));
+    child.once('exit', () => reject(new Error(`${file} did not start`)));
+  });
+  const pid = child.pid ?? 0;
+  pin(pid);
+  return {
+    name,
+    url: `http://127.0.0.1:${port}/api/admin/action`,
+    pid,
+    tokens: [],
+    stop: () => child.disconnect(),
+  };
+}

@@ -1,0 +1,39 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** The server has the first core and whoever asks it the second, so that neither takes from the other. */
+export const [SERVER_CORE, CLIENT_CORE] = ['0', '1'] as const;
+
+/** Keeps a process with all of its threads on a core. */
+export function pin(pid: number, core: string = SERVER_CORE): void {
+  execFileSync('taskset', ['-acp', core, String(pid)], { stdio: 'ignore' });
+}
+
+/** The time that a process has been on a CPU, all of its threads together, in milliseconds. */
+export function cpuMs(pid: number): number {
+  let ns = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      ns += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]);
+    } catch {
+      continue; // the thread ended meanwhile
+    }
+  }
+  return ns / 1e6;
+}
+
+/** The value in the middle. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+/** The median, and in brackets the least and the most. */
+export function spread(values: readonly number[]): string {
+  return `${figure(median(values))} [${figure(Math.min(...values))}..${figure(Math.max(...values))}]`;
+}
+
+/** A number with as many digits as mean something. */
+export function figure(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}
