@@ -1,6 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { CommandHandler } from '@nestjs/cqrs';
-import { IsIn, IsISO8601 } from 'class-validator';
+import { IsIn } from 'class-validator';
 import { Action } from '../../../pipeline/catalogue/action.decorator';
 import { ActionCommand } from '../../../pipeline/catalogue/action-command';
 import type { ActionHandler } from '../../../pipeline/catalogue/action-handler';
@@ -8,6 +8,7 @@ import { MayBeAbsent, Recorded } from '../../../pipeline/catalogue/fields';
 import { EXPORT_FORMATS, type ExportFormat } from '../../../pipeline/exports/export-format';
 import type { ExportedFile } from '../../../pipeline/exports/export-writer';
 import { AuditExporter } from '../audit-exporter';
+import { IsTimestamp } from '../../../platform/validation/timestamp';
 
 @Action({
   name: 'logs.export_audit',
@@ -27,13 +28,13 @@ export class ExportAudit extends ActionCommand<ExportedFile> {
   /** Written at or after this time; from the beginning, if not given. */
   @Recorded()
   @MayBeAbsent()
-  @IsISO8601({ strict: true, strictSeparator: true })
+  @IsTimestamp()
   after?: string;
 
   /** Written before this time; to the end, if not given. */
   @Recorded()
   @MayBeAbsent()
-  @IsISO8601({ strict: true, strictSeparator: true })
+  @IsTimestamp()
   before?: string;
 
   /** Of the file. */

@@ -1,12 +1,13 @@
 import { Inject } from '@nestjs/common';
 import { CommandHandler } from '@nestjs/cqrs';
-import { IsIn, IsInt, IsISO8601, IsString, Length, Matches, Max, Min } from 'class-validator';
+import { IsIn, IsInt, IsString, Length, Matches, Max, Min } from 'class-validator';
 import { AUDIT_OUTCOMES, type AuditOutcome } from '../../../pipeline/audit/audit-entry';
 import { Action } from '../../../pipeline/catalogue/action.decorator';
 import { ActionCommand } from '../../../pipeline/catalogue/action-command';
 import type { ActionHandler } from '../../../pipeline/catalogue/action-handler';
 import { MayBeAbsent, Recorded } from '../../../pipeline/catalogue/fields';
 import { type AuditPage, AuditSearch } from '../audit-search';
+import { IsTimestamp } from '../../../platform/validation/timestamp';
 
 @Action({
   name: 'logs.search_audit',
@@ -60,13 +61,13 @@ export class SearchAudit extends ActionCommand<AuditPage> {
   /** Written at or after this time. */
   @Recorded()
   @MayBeAbsent()
-  @IsISO8601({ strict: true, strictSeparator: true })
+  @IsTimestamp()
   after?: string;
 
   /** Written before this time. */
   @Recorded()
   @MayBeAbsent()
-  @IsISO8601({ strict: true, strictSeparator: true })
+  @IsTimestamp()
   before?: string;
 
   /** At most so many. */
