@@ -19,9 +19,13 @@ const MAY: Record<string, Role[]> = {
   'job.cancel': ['admin', 'operator', 'supervisor'],
   'job.export': ['admin', 'operator', 'supervisor', 'readonly'],
   'job.retry': ['admin', 'operator', 'supervisor'],
+  'logs.export_audit': ['admin', 'supervisor'],
+  'logs.search_audit': ['admin', 'supervisor', 'readonly'],
+  'logs.verify_audit': ['admin', 'supervisor'],
   'queue.clear': ['admin'],
   'queue.pause': ['admin', 'operator'],
   'queue.resume': ['admin', 'operator'],
+  'system.abort_operation': ['admin', 'operator'],
   'system.health_check': ['admin', 'operator', 'supervisor', 'readonly'],
   'system.maintenance_mode_toggle': ['admin'],
 };
