@@ -176,10 +176,6 @@ export const ENV_SPEC = {
     default: '',
     desc: 'set by npm start and docker/stack.yaml: how the runtime driver calls this process',
   }),
-  ALIVE_FILE: str({
-    default: '',
-    desc: 'set by docker/stack.yaml: a file to touch every 5 s, for a health check; empty = none',
-  }),
   OPERATIONS_CONCURRENCY: num({ default: 2, desc: 'admin operations that a manager process runs at a time' }),
 };
 
@@ -264,8 +260,6 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env) {
     runtime: runtimeOf(env),
     /** How the runtime driver calls this process; undefined where none runs it. */
     serviceName: env.SERVICE_NAME || undefined,
-    /** Touched every 5 s as long as the process is well. */
-    aliveFile: env.ALIVE_FILE || undefined,
     operationsConcurrency: env.OPERATIONS_CONCURRENCY,
   };
 }

@@ -19,7 +19,7 @@ import { SwarmServices } from './swarm-services';
 /**
  * Runs services in a Docker Swarm, those of docker/stack.yaml. One RuntimeService is one Swarm service; what is
  * started, stopped and looked at one by one, a worker, is a service of its own with one replica
- * (docs/decisions/0010-a-worker-is-a-swarm-service.md).
+ * (docs/decisions/0014-a-worker-is-a-swarm-service.md).
  *
  * All but `kill` reaches services on every node, because it is the Swarm that acts; a container can be killed by
  * the engine of its own node only.
