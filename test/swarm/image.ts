@@ -23,6 +23,6 @@ export async function importNodeImage(docker: Docker): Promise<void> {
     },
   );
   const [repo, tag] = IMAGE.split(':');
-  const answer = (await docker.importImage(tar.stdout, { repo, tag }));
+  const answer = await docker.importImage(tar.stdout, { repo, tag });
   await new Promise((resolve, reject) => answer.on('end', resolve).on('error', reject).resume());
 }

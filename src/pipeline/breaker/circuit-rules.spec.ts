@@ -1,6 +1,6 @@
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
-import { CircuitBreakerSettings } from '../../platform/settings/circuit-breaker';
+import { CircuitBreakerSettings } from '../../platform/settings/circuit-breaker.settings';
 import { Settings } from '../../platform/settings/settings';
 import { DEPENDENCIES } from '../catalogue/action.decorator';
 import { circuitRules } from './circuit-rules';

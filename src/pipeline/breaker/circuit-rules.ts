@@ -1,4 +1,7 @@
-import type { CircuitBreakerSettings, CircuitOverride } from '../../platform/settings/circuit-breaker';
+import type {
+  CircuitBreakerSettings,
+  CircuitOverride,
+} from '../../platform/settings/circuit-breaker.settings';
 import type { Dependency } from '../catalogue/action.decorator';
 
 /** When a circuit opens, and for how long. As the Lua scripts read them; times in milliseconds. */

@@ -1,6 +1,6 @@
 import type { CircuitView } from './circuit';
 import { circuitRules } from './circuit-rules';
-import { CircuitBreakerSettings } from '../../platform/settings/circuit-breaker';
+import { CircuitBreakerSettings } from '../../platform/settings/circuit-breaker.settings';
 import { FRESH_MS, LocalCircuit } from './local-circuit';
 
 const RULES = { ...circuitRules(new CircuitBreakerSettings(), 'storage'), volume: 2, open_ms: 1_000 };

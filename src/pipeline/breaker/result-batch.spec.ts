@@ -1,5 +1,5 @@
 import { circuitRules } from './circuit-rules';
-import { CircuitBreakerSettings } from '../../platform/settings/circuit-breaker';
+import { CircuitBreakerSettings } from '../../platform/settings/circuit-breaker.settings';
 import { ResultBatch } from './result-batch';
 
 const RULED = {

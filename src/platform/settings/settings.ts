@@ -13,7 +13,7 @@ import {
 } from 'class-validator';
 import { IsTimestamp } from '../validation/timestamp';
 import { AccessSettings } from './access.settings';
-import { CircuitBreakerSettings } from './circuit-breaker';
+import { CircuitBreakerSettings } from './circuit-breaker.settings';
 import { ActionLimit, LimitKindSettings } from './limit.settings';
 import { IsRecordOf } from './records';
 
