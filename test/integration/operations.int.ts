@@ -193,6 +193,20 @@ describe('a process that runs an operation', () => {
     expect((await counted(id)).map(({ item }) => item)).toEqual(numbers(20));
   }, 30_000);
 
+  it('may lose Postgres: the operation goes on when that is back, and has not failed', async () => {
+    await startRunner();
+    const id = await count(20, 50);
+    await isUnderWay(id, 2);
+    // In the middle of a transaction for sure: it takes most of the time.
+    await processes.database.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND usename = 'agentos_app'`,
+    );
+    expect(await ended(id)).toMatchObject({ status: 'succeeded', attempts: 2 });
+    expect((await counted(id)).map(({ item }) => item)).toEqual(numbers(20));
+    expect(await outcomes(id)).toMatchObject([{ outcome: 'succeeded' }]);
+  }, 30_000);
+
   it('is the only one, however often it is told', async () => {
     await Promise.all([startRunner(), startRunner()]);
     const id = await count(10, 20);

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { AppError } from '../../platform/errors/app-error';
+import { unavailableServer } from '../../platform/errors/unavailable';
 import { LiveFeed } from '../../platform/feed/live-feed';
 import { toAppError } from '../../platform/http/exception.filter';
 import { MessageBus } from '../../platform/messages/message-bus';
@@ -113,16 +114,25 @@ export class OperationRunner implements OnModuleInit {
     if (thrown instanceof ClaimLost || reason instanceof ClaimLost) {
       this.log.warn(`${operation.action} is run by another process now (${operation.claim.executionId})`);
     } else if (!aborted) {
-      const error = toAppError(thrown);
-      failSpan(error.code);
-      if (error.status >= 500) this.log.error(`${operation.action} failed`, (thrown as Error).stack);
-      await this.end.failed(operation, error);
+      await this.failed(operation, thrown);
     } else if (reason instanceof AbortRequested) {
       const report: StopReport = thrown instanceof StoppedEarly ? thrown.report : reportFrom(pulse.current);
       await this.end.aborted(operation, report);
     } else {
       await this.operations.release(operation.claim);
     }
+  }
+
+  /** It has failed. If only a server was away it has not: when the claim runs out it is begun again. */
+  private async failed(operation: TakenOperation, thrown: unknown): Promise<void> {
+    const error = toAppError(thrown);
+    failSpan(error.code);
+    if (unavailableServer(thrown) && operation.attempts < MAX_ATTEMPTS) {
+      this.log.warn(`${operation.action} will be begun again: ${(thrown as Error).message}`);
+      return;
+    }
+    if (error.status >= 500) this.log.error(`${operation.action} failed`, (thrown as Error).stack);
+    await this.end.failed(operation, error);
   }
 
   private async execute(
