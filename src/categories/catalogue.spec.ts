@@ -11,7 +11,7 @@ import { fieldNames, nestedType, recordedFields } from '../pipeline/catalogue/fi
  * The fields whose values do not stand in the audit, because they are sensitive. One that is not here and not
  * marked with @Recorded() was forgotten.
  */
-const MASKED_IN_THE_AUDIT: readonly string[] = [];
+const MASKED_IN_THE_AUDIT: readonly string[] = ['config.add_user password', 'config.update_user password'];
 
 const COMMAND_OF_HANDLER = '__commandHandler__';
 

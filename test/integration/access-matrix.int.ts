@@ -25,7 +25,8 @@ const MAY: Record<string, Role[]> = {
   'queue.clear': ['admin'],
   'queue.pause': ['admin', 'operator'],
   'queue.resume': ['admin', 'operator'],
-  'system.abort_operation': ['admin', 'operator'],
+  // Everybody may stop what they have started themselves; of anybody else's operation the others hear that it is not there.
+  'system.abort_operation': ['admin', 'operator', 'supervisor', 'readonly', 'user'],
   'system.health_check': ['admin', 'operator', 'supervisor', 'readonly'],
   'system.maintenance_mode_toggle': ['admin'],
 };

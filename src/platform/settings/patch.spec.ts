@@ -81,7 +81,7 @@ describe('the changes between two states', () => {
   it('show no secrets, but addresses and numbers', () => {
     const changes = changesBetween(
       {},
-      { api_token: 'abc', access_token_s: 60, nets: ['10.0.0.0/8'], note: 'Bearer abcdefghijkl' },
+      { api_token: 'abc', access_token_s: 60, nets: ['10.0.0.0/8'], note: 'Bearer abc123def456' },
     );
     expect(changes.map((change) => change.new)).toEqual(['[masked]', 60, ['10.0.0.0/8'], 'Bearer [masked]']);
   });
