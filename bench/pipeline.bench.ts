@@ -78,7 +78,7 @@ describe('an action through the whole pipeline', () => {
     '%s',
     async (workload) => {
       const bodies = WORKLOADS[workload] ?? [];
-      const figures = new Map(servers.map((server) => [server.name, { c1: [], c32: [] } as Figures]));
+      const figures = new Map<string, Figures>(servers.map((server) => [server.name, { c1: [], c32: [] }]));
       for (const server of servers) await loadActions(server, { bodies, connections: 32, seconds: SECONDS });
       for (let round = 0; round < ROUNDS; round++) {
         for (const server of round % 2 ? [...servers].reverse() : servers) {

@@ -1,6 +1,7 @@
 import type { Type } from '@nestjs/common';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { ERROR_CODES_EXTENSION } from '../platform/http/api-errors';
+import { AUDIT_PROOF } from '../platform/http/audit-proof-schema';
 import type { Catalogue } from './catalogue/catalogue';
 import { type CatalogueEntry, isAbortable } from './catalogue/catalogue-entry';
 import { allErrors, errorsOf, exampleRequest, limitOf } from './docs/action-facts';
@@ -86,17 +87,6 @@ function requestSchema(entry: CatalogueEntry) {
     },
   };
 }
-
-/** What proves later that the audit holds the intent of an execution. */
-const AUDIT_PROOF = {
-  type: 'object',
-  description: 'The audit entry of the intent: its number, and its leaf in the Merkle tree that is sealed.',
-  required: ['seq', 'leaf'],
-  properties: {
-    seq: { type: 'integer' },
-    leaf: { type: 'string', pattern: '^[0-9a-f]{64}$', description: 'SHA-256 in hexadecimal.' },
-  },
-};
 
 function answerSchema() {
   return {

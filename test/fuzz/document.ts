@@ -30,6 +30,8 @@ export interface AdminFacts {
   risk: string;
   mode: string;
   roles: string[];
+  /** Anybody may run it on what they have started themselves. */
+  anyone_on_own: boolean;
   confirm: boolean;
   preview: boolean;
   errors: string[];

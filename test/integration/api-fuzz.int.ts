@@ -103,7 +103,9 @@ describe(`the API and its description (seed ${SEED})`, () => {
         faults.add(
           request,
           finding,
-          ...(forbidden === action.roles.includes(role) ? [`${role}: ${finding.answer.status}`] : []),
+          ...(forbidden === (action.anyone_on_own || action.roles.includes(role))
+            ? [`${role}: ${finding.answer.status}`]
+            : []),
         );
       }
       await restoreSettings(installation, operation);

@@ -51,7 +51,7 @@ export class WorkerControl {
     const worker_id = this.env.workerId;
     if (!worker_ids.includes(worker_id)) return;
     try {
-      const result = await this.perform(command as WorkerCommand, message.payload as never);
+      const result = await this.perform(command as WorkerCommand, message.payload);
       await this.bus.publish('worker.reply', { request_id, worker_id, result });
       // What only looks changes nothing that others would want to see.
       if (command !== 'worker.health') await this.feed.publish('workers', { worker_id, event: command });

@@ -1,6 +1,7 @@
 import { applyDecorators, type Type } from '@nestjs/common';
 import { ApiExtraModels, ApiResponse, getSchemaPath } from '@nestjs/swagger';
 import { Pagination } from './pagination.dto';
+import { AUDIT_PROOF } from './audit-proof-schema';
 
 /** How {@link ApiData} describes an answer. */
 export interface ApiDataOptions {
@@ -46,7 +47,7 @@ export function ApiData(type: Type, options: ApiDataOptions = {}): MethodDecorat
               timestamp: { type: 'string', format: 'date-time' },
               response_time_ms: { type: 'number' },
               trace_id: { type: 'string' },
-              ...(action ? { execution_id: { type: 'string', format: 'uuid' } } : {}),
+              ...(action ? { execution_id: { type: 'string', format: 'uuid' }, audit: AUDIT_PROOF } : {}),
             },
           },
           ...(example === undefined ? {} : { example: envelope(example, paged) }),

@@ -1,4 +1,5 @@
 import { ERROR_CODES, type ErrorCode, type ErrorCodeInfo } from '../errors/error-codes';
+import { AUDIT_PROOF } from './audit-proof-schema';
 
 const CODE = { $ref: '#/components/schemas/ErrorCode' };
 const HELP = { type: 'string', description: 'What the caller can do.' };
@@ -10,6 +11,7 @@ const TRACE_ID = {
 /** What errors of actions have besides. */
 const OF_ACTIONS = {
   execution_id: { type: 'string', format: 'uuid', description: 'Of an action that was recorded.' },
+  audit: AUDIT_PROOF,
   explain: {
     type: 'array',
     description: 'Of an action with options.explain: what each stage decided.',

@@ -214,7 +214,7 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env) {
   });
   const home = resolve(env.AGENTOS_HOME);
   const production = env.NODE_ENV === 'production';
-  const collector = env.OTEL_EXPORTER_OTLP_ENDPOINT.replace(/\/+$/, '');
+  const collector = env.OTEL_EXPORTER_OTLP_ENDPOINT.replace(/\/$/, '');
   const tracesUrl = env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT || (collector && `${collector}/v1/traces`);
   const otlp: OtlpEnv = {
     url: tracesUrl,

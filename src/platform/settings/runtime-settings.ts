@@ -111,12 +111,13 @@ export class RuntimeSettings implements OnModuleInit, OnApplicationShutdown {
   /** What {@link update} would save now. @throws what that throws */
   async plan(patch: Patch<Settings>, author: SettingsAuthor, tx: Tx = this.db): Promise<SavedSettings> {
     const newest = await latest(tx);
+    // First, so that what can be saved on no version at all is not answered with a newer version to try.
+    const settings = validated(applyPatch(newest.settings, patch));
     if (author.expectedVersion !== undefined && author.expectedVersion !== newest.version)
       throw new AppError(
         'CONFIG_VERSION_CONFLICT',
         `The newest version of the settings is ${newest.version}.`,
       );
-    const settings = validated(applyPatch(newest.settings, patch));
     refuse(this.checks.flatMap((check) => check(settings)));
     const before = readable(newest.settings);
     return { version: newest.version + 1, settings, changes: changesBetween(before, settings) };

@@ -1,5 +1,4 @@
 import type { PreviewEffect } from '../../../pipeline/preview/preview';
-import { AppError } from '../../../platform/errors/app-error';
 import type { ChangedFields } from './account-alerts';
 import type { Account } from './accounts';
 
@@ -8,17 +7,9 @@ export function stateOf({ role, enabled, version }: Account): string {
   return `${role} ${enabled ? 'enabled' : 'disabled'} ${version}`;
 }
 
-/**
- * What a change does to an account, in words.
- *
- * @throws AppError VALIDATION_ERROR if it asks for nothing
- */
+/** What a change does to an account, in words. None if it asks for nothing, or for what is so already. */
 export function changeEffects(account: Account, change: ChangedFields): PreviewEffect[] {
   const { role, enabled, password } = change;
-  if (role === undefined && enabled === undefined && password === undefined)
-    throw new AppError('VALIDATION_ERROR', undefined, {
-      details: [{ path: 'payload', message: 'must have at least one of role, enabled and password' }],
-    });
   const effects: string[] = [];
   if (role !== undefined && role !== account.role)
     effects.push(`the role becomes ${role}, is ${account.role}`);

@@ -50,10 +50,10 @@ describe('config.update_user', () => {
     expect(await verifyPassword(changes[0]?.passwordHash ?? '', 'correct horse battery')).toBe(true);
   });
 
-  it('refuses to do nothing', async () => {
+  it('says when nothing would change', async () => {
     const { handler, command } = setUp();
-    await expect(handler.execute(command({}))).rejects.toMatchObject({ code: 'VALIDATION_ERROR' });
-    await expect(handler.preview(command({}))).rejects.toMatchObject({ code: 'VALIDATION_ERROR' });
+    const { effects, warnings } = await handler.preview(command({}));
+    expect([effects, warnings]).toEqual([[], ['Nothing would change.']]);
   });
 
   it('acts on what the preview saw, or not at all', async () => {

@@ -75,13 +75,15 @@ export class UpdateUserHandler implements PreviewingHandler<UpdateUser> {
     return {
       selection: [{ id: user_id, state: stateOf(account) }],
       effects,
-      warnings: user_id === context.actor.userId ? ['This is your own account.'] : [],
+      warnings: [
+        ...(effects.length === 0 ? ['Nothing would change.'] : []),
+        ...(user_id === context.actor.userId ? ['This is your own account.'] : []),
+      ],
     };
   }
 
   async execute({ user_id, context, ...change }: UpdateUser): Promise<UserUpdated> {
     const before = await this.accounts.get(user_id);
-    changeEffects(before, change);
     const [frozen] = context.selection ?? [];
     if (frozen && frozen.state !== stateOf(before))
       throw new AppError('CONFLICT', 'The account was changed since the preview.');
