@@ -5,6 +5,7 @@ import { WorkerRegistry } from '../../src/fleet/workers/worker-registry';
 import { WorkersModule } from '../../src/fleet/workers/workers.module';
 import { FlowModule } from '../../src/media/flow/flow.module';
 import { ENV, type Env } from '../../src/platform/settings/env';
+import { MessageBus } from '../../src/platform/messages/message-bus';
 import { eventually } from '../support/eventually';
 import { FlowTest, Gate, instant } from './flow-support';
 
@@ -40,6 +41,13 @@ describe('the control channel of the workers', () => {
 
   const idOf = (worker: INestApplicationContext) => worker.get<Env>(ENV, { strict: false }).workerId;
 
+  /** A worker that messages reach. */
+  async function listening(concurrency: number): Promise<INestApplicationContext> {
+    const worker = await flow.worker(concurrency);
+    await eventually(() => expect(worker.get(MessageBus, { strict: false }).session).toBeDefined());
+    return worker;
+  }
+
   async function tell<C extends WorkerCommand>(
     worker: INestApplicationContext,
     command: C,
@@ -62,7 +70,7 @@ describe('the control channel of the workers', () => {
   const jobs = (n: number) => Promise.all(Array.from({ length: n }, () => flow.createJob(api)));
 
   it('changes at once how many steps a worker runs at a time', async () => {
-    const worker = await flow.worker(1);
+    const worker = await listening(1);
     await jobs(5);
     await runs(1);
     expect(await tell(worker, 'worker.configure', { concurrency: 3 })).toMatchObject({ concurrency: 3 });
@@ -78,7 +86,7 @@ describe('the control channel of the workers', () => {
   }, 60_000);
 
   it('changes at once which agents a worker serves, and goes back to all', async () => {
-    const worker = await flow.worker(4);
+    const worker = await listening(4);
     expect(await tell(worker, 'worker.configure', { agents: ['packager', 'scene-detector'] })).toMatchObject({
       agents: ['scene-detector', 'packager'],
     });
@@ -101,7 +109,7 @@ describe('the control channel of the workers', () => {
   ])(
     'refuses %j with a sentence, and changes nothing',
     async (config, reason) => {
-      const worker = await flow.worker(1);
+      const worker = await listening(1);
       await expect(tell(worker, 'worker.configure', config)).rejects.toThrow(reason);
       expect(await tell(worker, 'worker.health', {})).toMatchObject({ concurrency: 1, draining: false });
     },
@@ -109,7 +117,7 @@ describe('the control channel of the workers', () => {
   );
 
   it('lets a worker end what it runs and take nothing more, until it is told to go on', async () => {
-    const worker = await flow.worker(2);
+    const worker = await listening(2);
     await jobs(4);
     await runs(2);
     expect(await tell(worker, 'worker.drain', {})).toEqual({ draining: true, steps_left: 2 });
@@ -138,7 +146,7 @@ describe('the control channel of the workers', () => {
   }, 60_000);
 
   it('asks one, some or all, and says what is wrong with whom', async () => {
-    const [first, second] = [await flow.worker(1), await flow.worker(2)];
+    const [first, second] = [await listening(1), await listening(2)];
     flow.scripts.set('inspector', () => Promise.reject(new Error('broken')));
     await jobs(1);
     const failed = await eventually(async () => {
