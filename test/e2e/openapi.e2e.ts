@@ -101,9 +101,9 @@ describe('the API description', () => {
         .map((parameter) => parameter.name),
     );
     expect(names.length).toBeGreaterThan(20);
-    expect([...names, ...parameters].filter((name) => !/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(name))).toEqual(
-      [],
-    );
+    const others = [...names, ...parameters].filter((name) => !/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(name));
+    // A member of problem details that a draft of the IETF names (ratelimit-headers, quota-exceeded).
+    expect(others).toEqual(['violated-policies']);
   });
 
   it('describes each action by name, with its payload and an example', () => {

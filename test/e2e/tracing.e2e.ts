@@ -159,6 +159,7 @@ describe('tracing', () => {
       'stage claim',
       'stage rate_limit',
       'stage authorise',
+      'stage address',
       'stage validate',
       'stage audit',
       'action job.export',
