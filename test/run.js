@@ -22,7 +22,7 @@ const { join } = require('node:path');
 
 const ROOT = join(__dirname, '..');
 const GROUPS = [
-  { projects: ['unit', 'integration'], built: false, jest: ['--maxWorkers=3'] },
+  { projects: ['unit', 'integration'], built: false, jest: ['--maxWorkers=2'] },
   { projects: ['e2e', 'faults'], built: true, jest: ['--maxWorkers=2'] },
 ];
 const KNOWN = GROUPS.flatMap((group) => group.projects);

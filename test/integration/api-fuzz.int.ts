@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { ROLES, type Role } from '../../src/platform/security/roles';
 import { belongingsOf } from '../fuzz/belongings';
 import type { ApiDocument } from '../fuzz/document';
@@ -11,9 +10,10 @@ import { startInstallation, type TestInstallation } from '../support/installatio
 /**
  * The API against its own description: what that allows is taken, what it does not is refused, and every answer is
  * one that it declares. What is asked is read from the description, so that it holds for whatever is added.
- * FUZZ_SEED repeats a run, FUZZ_RUNS makes it longer by that factor.
+ * FUZZ_SEED asks for other things, FUZZ_RUNS for more of them by that factor. Without it the same is asked each time, so
+ * that a red run means that something has changed.
  */
-const SEED = Number(process.env['FUZZ_SEED'] ?? randomInt(2 ** 31));
+const SEED = Number(process.env['FUZZ_SEED'] ?? 1_085_244_511);
 const FACTOR = Number(process.env['FUZZ_RUNS'] ?? 1);
 /** Valid requests per operation. */
 const VALID = 12 * FACTOR;
