@@ -33,6 +33,7 @@ const base = {
 const withServers = {
   ...base,
   setupFiles: [...base.setupFiles, join(__dirname, 'test/support/setup-file.ts')],
+  setupFilesAfterEnv: [join(__dirname, 'test/support/patience.ts')],
   globalSetup: join(__dirname, 'test/support/global-setup.ts'),
   globalTeardown: join(__dirname, 'test/support/global-teardown.ts'),
 };
@@ -41,7 +42,6 @@ const withServers = {
 const withProcesses = {
   ...withServers,
   testEnvironment: join(__dirname, 'test/support/environment.ts'),
-  setupFilesAfterEnv: [join(__dirname, 'test/support/patience.ts')],
 };
 
 module.exports = {
