@@ -1,9 +1,9 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { createHash, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ENV, type Env } from '../settings/env';
-import { createOnce, readKey, type SigningKey } from './signing-keys';
+import { createOnce, keyIdOf, newKeyFile, readKey, type SigningKey } from './signing-keys';
 
 const FIRST_KEY = 'audit-0001.pem';
 const PRIVATE = /^audit-.*(?<!\.pub)\.pem$/;
@@ -27,10 +27,7 @@ export class AuditKeys implements OnModuleInit {
   /** Makes the first key if there is none, and the public halves that are missing. */
   async onModuleInit(): Promise<void> {
     await mkdir(this.env.keysDir, { recursive: true, mode: 0o700 });
-    if ((await this.files(PRIVATE)).length === 0)
-      await createOnce(this.path(FIRST_KEY), () =>
-        Buffer.from(generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' })),
-      );
+    if ((await this.files(PRIVATE)).length === 0) await createOnce(this.path(FIRST_KEY), newKeyFile);
     await this.exportPublic();
   }
 
@@ -72,6 +69,5 @@ export class AuditKeys implements OnModuleInit {
 export async function readPublicKey(path: string): Promise<VerifyingKey> {
   const publicKey = createPublicKey(await readFile(path));
   if (publicKey.asymmetricKeyType !== 'ed25519') throw new Error(`${path} is not an Ed25519 key`);
-  const der = publicKey.export({ type: 'spki', format: 'der' });
-  return { kid: createHash('sha256').update(der).digest('base64url').slice(0, 16), publicKey };
+  return { kid: keyIdOf(publicKey), publicKey };
 }

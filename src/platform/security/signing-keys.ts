@@ -160,8 +160,13 @@ export async function readKey(path: string): Promise<SigningKey> {
   const privateKey = createPrivateKey(await readFile(path));
   if (privateKey.asymmetricKeyType !== 'ed25519') throw new Error('is not an Ed25519 key');
   const publicKey = createPublicKey(privateKey);
+  return { kid: keyIdOf(publicKey), privateKey, publicKey };
+}
+
+/** The id of a key: the beginning of the SHA-256 of its public half. */
+export function keyIdOf(publicKey: KeyObject): string {
   const der = publicKey.export({ type: 'spki', format: 'der' });
-  return { kid: createHash('sha256').update(der).digest('base64url').slice(0, 16), privateKey, publicKey };
+  return createHash('sha256').update(der).digest('base64url').slice(0, 16);
 }
 
 /** Writes a private file unless it exists. A reader sees all of it or nothing, and of two writers one wins. */
