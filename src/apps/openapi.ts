@@ -16,6 +16,17 @@ code. Whatever the path, a request that is no valid HTTP or JSON is answered wit
 method that the path does not have with 405 and \`Allow\`, headers that are too large with 431, and one that takes too \
 long to arrive with 408. Every answer has an \`X-Trace-Id\`.`;
 
+/** The groups of endpoints, in the order in which a reader meets them. Every endpoint belongs to one. */
+const TAGS: readonly [name: string, description: string][] = [
+  ['auth', 'Signing in, renewing a session, signing out.'],
+  ['upload', 'Sending a video in, chunk by chunk.'],
+  ['jobs', 'Work on a video: made, followed, cancelled, retried.'],
+  ['clips', 'What a job produced.'],
+  ['downloads', 'Files behind signed, expiring links.'],
+  ['admin', 'The one write endpoint and the one read model of administration.'],
+  ['system', 'What this is, whether it lives, whether it is ready, its metrics.'],
+];
+
 /** The OpenAPI document of the application, made from its routes and DTO classes. */
 export async function openApiDocument(app: INestApplication): Promise<OpenAPIObject> {
   await SwaggerModule.loadPluginMetadata(metadata);
@@ -24,10 +35,10 @@ export async function openApiDocument(app: INestApplication): Promise<OpenAPIObj
     .setDescription(DESCRIPTION)
     .setVersion(productVersion())
     .setLicense('MIT', 'https://opensource.org/license/mit')
-    .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
-    .build();
+    .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' });
+  for (const [name, description] of TAGS) config.addTag(name, description);
   const catalogue = app.get(Catalogue);
-  const document = SwaggerModule.createDocument(app, config, {
+  const document = SwaggerModule.createDocument(app, config.build(), {
     autoTagControllers: false,
     extraModels: actionModels(catalogue),
     operationIdFactory: operationIdOf,

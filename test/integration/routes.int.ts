@@ -8,6 +8,11 @@ import { PROJECT } from '../support/process';
 /** What browsers ask for by themselves, and the pages of the description itself. */
 const NOT_DESCRIBED = [/^GET \/favicon\.ico$/, /^GET \/docs(\/|-|$)/];
 
+const document = JSON.parse(readFileSync(join(PROJECT, 'docs/openapi.json'), 'utf8')) as {
+  tags: { name: string; description: string }[];
+  paths: Record<string, Record<string, { tags?: string[] }>>;
+};
+
 describe('the routes of the api process', () => {
   let api: TestApp;
   const routes: string[] = [];
@@ -30,13 +35,18 @@ describe('the routes of the api process', () => {
   afterAll(() => api?.close());
 
   it('are all described: there is no way in that the documentation does not show', () => {
-    const document = JSON.parse(readFileSync(join(PROJECT, 'docs/openapi.json'), 'utf8')) as {
-      paths: Record<string, Record<string, unknown>>;
-    };
     const described = Object.entries(document.paths).flatMap(([path, item]) =>
       Object.keys(item).map((method) => `${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`),
     );
     const product = [...new Set(routes)].filter((route) => !NOT_DESCRIBED.some((known) => known.test(route)));
     expect(product.sort()).toEqual(described.sort());
+  });
+
+  it('each stand in one group that the documentation explains, and no group is empty', () => {
+    const explained = document.tags.filter((tag) => tag.description.length > 0).map((tag) => tag.name);
+    const used = Object.values(document.paths).flatMap((item) =>
+      Object.values(item).map(({ tags }) => (tags?.length === 1 ? tags[0] : `not one tag: ${String(tags)}`)),
+    );
+    expect([...new Set(used)].sort()).toEqual([...explained].sort());
   });
 });

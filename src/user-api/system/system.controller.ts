@@ -22,6 +22,7 @@ import { Liveness, Readiness, type ReadinessCheck, RootInfo } from './system.dto
 import { productVersion } from './version';
 
 /** The endpoints for machines: what this is, whether it lives, whether it is ready, its metrics. */
+@ApiTags('system')
 @Public()
 @Controller()
 export class SystemController {
@@ -59,7 +60,6 @@ export class SystemController {
   /** Readiness: Postgres and Redis answer, so that this process can do its work. */
   @Get('health/ready')
   @NoEnvelope()
-  @ApiTags('system')
   @ApiOkResponse({ type: Readiness, description: 'The process can do its work.' })
   @ApiServiceUnavailableResponse({
     type: Readiness,
@@ -78,7 +78,6 @@ export class SystemController {
   /** Metrics of this process in the Prometheus text format, for addresses of the admin allow-list. */
   @Get('metrics')
   @NoEnvelope()
-  @ApiTags('system')
   @ApiProduces('text/plain')
   @ApiOkResponse({ description: 'Prometheus text format 0.0.4', schema: { type: 'string' } })
   @Header('content-type', registry.contentType)
