@@ -174,7 +174,8 @@ describe('an odd but good video', () => {
   it('without sound becomes clips with a silent track, and says so', async () => {
     const chain = await render(await specimens.noAudio());
 
-    expect(chain.results['audio-analyst']).toEqual({ status: 'skipped', reason: 'no_audio' });
+    for (const agent of ['audio-analyst', 'speech-detector'] as const)
+      expect(chain.results[agent]).toEqual({ status: 'skipped', reason: 'no_audio' });
     expect(first(chain).audio).toBe('silent');
     expect(first(chain).reasons.map(({ name }) => name)).not.toContain('loudness');
   });

@@ -6,13 +6,17 @@ import { momentSelector } from './moment-selector.agent';
 import { normaliser } from './normaliser.agent';
 import { packager } from './packager.agent';
 import { sceneDetector } from './scene-detector.agent';
+import { speechDetector } from './speech-detector.agent';
+import { visualScorer } from './visual-scorer.agent';
 
 /** Every agent, each after those that it needs. Adding one = its file and a line here. */
 export const AGENTS: readonly Agent[] = [
   inspector,
   normaliser,
   audioAnalyst,
+  speechDetector,
   sceneDetector,
+  visualScorer,
   momentSelector,
   clipRenderer,
   packager,

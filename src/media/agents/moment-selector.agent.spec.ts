@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { AgentError, type AgentRun } from './agent';
 import { momentSelector } from './moment-selector.agent';
-import type { AudioAnalystOutput, MomentSelectorOutput, SceneDetectorOutput, Span } from './support/outputs';
+import type {
+  AudioAnalystOutput,
+  MomentSelectorOutput,
+  SceneDetectorOutput,
+  Span,
+  SpeechDetectorOutput,
+  VisualScorerOutput,
+} from './support/outputs';
 import { shotsBetween } from './support/cuts';
 
 const header = { schema_version: 1 as const, engine: 'test', params: {} };
@@ -14,6 +21,8 @@ interface Facts {
   blacks?: Span[];
   freezes?: Span[];
   sound?: { rms_db: number[]; silences: Span[] };
+  speech?: Span[];
+  motion?: number[];
   settings?: Record<string, unknown>;
 }
 
@@ -35,6 +44,22 @@ async function select(facts: Facts): Promise<MomentSelectorOutput> {
     true_peak_dbtp: -1,
     waveform: file,
   };
+  const spoken = (facts.speech ?? []).reduce((sum, span) => sum + length(span), 0);
+  const speech: SpeechDetectorOutput = {
+    ...header,
+    segments: facts.speech ?? [],
+    speech_ratio: spoken / durationS,
+    probability: [],
+  };
+  const picture: VisualScorerOutput = {
+    ...header,
+    motion: facts.motion ?? [],
+    brightness: Array<number>(Math.ceil(durationS)).fill(0.5),
+    saturation: [],
+    blur: null,
+    content: null,
+    faces: null,
+  };
   const proxy = { ...file, width: 320, height: 180, fps, frames: Math.round(durationS * fps) };
   const run = {
     settings: facts.settings ?? {},
@@ -42,6 +67,8 @@ async function select(facts: Facts): Promise<MomentSelectorOutput> {
       normaliser: { ...header, proxy, audio: null, duration_s: durationS, tone_mapped: false },
       'scene-detector': scenes,
       ...(audio ? { 'audio-analyst': audio } : {}),
+      ...(facts.speech ? { 'speech-detector': speech } : {}),
+      ...(facts.motion ? { 'visual-scorer': picture } : {}),
     },
     progress: () => undefined,
     signal: new AbortController().signal,
@@ -77,8 +104,55 @@ describe('moment-selector', () => {
 
     expect(clips[0]).toMatchObject({ start_s: 40, end_s: 60 });
     expect(clips[0]?.reasons.find(({ name }) => name === 'loudness')?.sentence).toBe(
-      'Louder than most of the video.',
+      'Louder than the rest of the video (-10.0 dB, the whole -30.0 dB).',
     );
+  });
+
+  const reasonOf = (found: MomentSelectorOutput, name: string) =>
+    found.clips[0]?.reasons.find((reason) => reason.name === name);
+
+  it('prefers where somebody speaks, and says for how much of it', async () => {
+    const found = await select({
+      durationS: 60,
+      cuts: [20, 40],
+      speech: [{ start_s: 42, end_s: 58 }],
+      settings: { count: 1 },
+    });
+
+    expect(found.clips[0]).toMatchObject({ start_s: 40, end_s: 60 });
+    expect(reasonOf(found, 'speech')).toMatchObject({
+      value: 0.8,
+      sentence: 'Somebody speaks for 80 % of it.',
+    });
+    expect(reasonOf(found, 'mid_speech')?.value).toBe(0);
+  });
+
+  it('cuts nobody short where it can begin in a pause', async () => {
+    const speech = [
+      { start_s: 0, end_s: 14 },
+      { start_s: 16, end_s: 34 },
+      { start_s: 36, end_s: 60 },
+    ];
+    const { clips } = await select({ durationS: 60, cuts: [10, 30, 50], speech, settings: { count: 1 } });
+
+    expect([0, 15, 35]).toContain(clips[0]?.start_s);
+    expect([15, 35, 60]).toContain(clips[0]?.end_s);
+  });
+
+  it('prefers what moves, and says how much', async () => {
+    const motion = Array.from({ length: 60 }, (_, second) => (second >= 20 && second < 40 ? 9 : 1));
+    const found = await select({ durationS: 60, cuts: [20, 40], motion, settings: { count: 1 } });
+
+    expect(found.clips[0]).toMatchObject({ start_s: 20, end_s: 40 });
+    expect(reasonOf(found, 'motion')?.sentence).toBe(
+      'More motion than the rest of the video (9.0, the whole 3.7).',
+    );
+  });
+
+  it('gives no weight to speech where there is hardly any in the whole video', async () => {
+    const found = await select({ durationS: 60, cuts: [20, 40], speech: [{ start_s: 1, end_s: 1.5 }] });
+
+    expect(found.clips[0]?.reasons.map(({ name }) => name)).not.toContain('speech');
   });
 
   it('avoids silence, black and frozen pictures', async () => {

@@ -8,6 +8,7 @@ import {
   requireInput,
   type MomentSelectorOutput,
   type SelectedClip,
+  type Span,
 } from './support/outputs';
 import { FEATURES, pickBest, Scorer, type ScoredWindow } from './support/scoring';
 import { numberSetting, weightsSetting, wholeSetting, withDefaults } from './support/settings';
@@ -25,11 +26,22 @@ const DEFAULTS = {
   min_s: 8,
   max_s: 60,
   target_s: 20,
-  weights: { loudness: 0.3, sound: 0.2, variety: 0.15, edges: 0.2, length: 0.15 },
+  weights: {
+    speech: 0.25,
+    loudness: 0.15,
+    sound: 0.1,
+    motion: 0.15,
+    picture: 0.05,
+    variety: 0.1,
+    edges: 0.1,
+    length: 0.1,
+  },
   /** What a clip loses that is wholly black, or frozen without sound. */
   dead_penalty: 1,
   /** What a clip loses whose picture stands still all the time, while there is sound. */
   still_penalty: 0.3,
+  /** What a clip loses that begins and ends in the middle of speech. */
+  mid_speech_penalty: 0.2,
   /** Clips after the first in which nothing happens for more than this share are left out. */
   max_dead_share: 0.8,
 };
@@ -48,9 +60,9 @@ function wishedLengths(settings: Record<string, unknown>): LengthRules {
 /** Chooses the stretches that become clips, and says why. Reads no file: the same inputs always give the same clips. */
 export const momentSelector: Agent = {
   id: 'moment-selector',
-  version: '1.0.0',
+  version: '2.0.0',
   title: 'Moment selector',
-  needs: ['inspector', 'audio-analyst', 'scene-detector'],
+  needs: ['inspector', 'audio-analyst', 'speech-detector', 'scene-detector', 'visual-scorer'],
   defaults: DEFAULTS,
   timeoutS: 300,
   maxAttempts: 3,
@@ -90,20 +102,29 @@ async function scoreAll(
   return { kept: wholeWindow(boundaries).map((window) => scorer.score(window)), seen: 1 };
 }
 
+/** The pauses between stretches that are in the order of time. */
+function between(spans: readonly Span[]): Span[] {
+  return spans
+    .slice(1)
+    .map(({ start_s }, index) => ({ start_s: spans[index]?.end_s ?? start_s, end_s: start_s }));
+}
+
 async function select(run: AgentRun): Promise<MomentSelectorOutput> {
   const { proxy, duration_s } = requireInput(run, 'normaliser');
   const scenes = findInput(run, 'scene-detector');
   const sound = findInput(run, 'audio-analyst');
+  const speech = findInput(run, 'speech-detector');
+  const picture = findInput(run, 'visual-scorer');
   const settings = withDefaults(DEFAULTS, run.settings);
   const count = wholeSetting(settings, 'count', 1, 50);
   const lengths = fitLengths(duration_s, count, wishedLengths(settings));
   const scorer = new Scorer(
-    scenes,
-    sound,
+    { scenes, sound, speech, picture },
     weightsSetting(settings, 'weights', FEATURES),
     {
       dead: numberSetting(settings, 'dead_penalty', 0, 10),
       still: numberSetting(settings, 'still_penalty', 0, 10),
+      midSpeech: numberSetting(settings, 'mid_speech_penalty', 0, 10),
     },
     lengths,
   );
@@ -114,6 +135,7 @@ async function select(run: AgentRun): Promise<MomentSelectorOutput> {
       cuts: (scenes?.cuts ?? []).map((cut) => cut.time_s),
       silences: sound?.silences ?? [],
       blacks: scenes?.blacks ?? [],
+      pauses: between(speech?.segments ?? []),
     },
     Math.max(1, lengths.targetS / 2),
   );
@@ -129,7 +151,7 @@ async function select(run: AgentRun): Promise<MomentSelectorOutput> {
   run.progress(1);
   return {
     schema_version: SCHEMA_VERSION,
-    engine: 'moment-selector 1.0.0',
+    engine: 'moment-selector 2.0.0',
     params: settings,
     clips,
     candidates: seen,

@@ -10,13 +10,20 @@ describe('the graph', () => {
     // If this fails, raise GRAPH_VERSION along with the change: jobs under way keep their own edges.
     const edges = Object.fromEntries(buildGraph(AGENTS).nodes.map((node) => [node.agent, node.needs]));
     expect({ version: GRAPH_VERSION, edges }).toEqual({
-      version: 1,
+      version: 2,
       edges: {
         inspector: [],
         normaliser: ['inspector'],
         'audio-analyst': ['normaliser'],
+        'speech-detector': ['normaliser'],
         'scene-detector': ['normaliser'],
-        'moment-selector': expect.arrayContaining(['audio-analyst', 'scene-detector']),
+        'visual-scorer': ['normaliser'],
+        'moment-selector': expect.arrayContaining([
+          'audio-analyst',
+          'speech-detector',
+          'scene-detector',
+          'visual-scorer',
+        ]),
         'clip-renderer': ['moment-selector'],
         packager: ['clip-renderer'],
       },

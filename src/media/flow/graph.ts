@@ -4,7 +4,7 @@ import type { Agent } from '../agents/agent';
  * The version of the graph that new jobs get. Raise it when an agent is added, removed or needs something
  * else; a job keeps the version (and its steps the edges) that it was created with.
  */
-export const GRAPH_VERSION = 1;
+export const GRAPH_VERSION = 2;
 
 /** One node: what a job gets a step for. */
 export interface GraphNode {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { ENV, type Env } from '../../platform/settings/env';
+import { hasSpeechEngine } from '../agents/speech/silero';
 import { cleanLeftovers } from '../tools/leftovers';
 import { createMediaTools, type MediaTools } from '../tools/media-tools';
 
@@ -33,7 +34,7 @@ export class MediaToolset {
   async capabilities(): Promise<object> {
     const { ffmpeg, ffprobe, filters } = (await this.get()).capabilities;
     const tool = ({ version, source }: { version: string; source: string }) => ({ version, source });
-    return { ffmpeg: tool(ffmpeg), ffprobe: tool(ffprobe), filters };
+    return { ffmpeg: tool(ffmpeg), ffprobe: tool(ffprobe), filters, speech: hasSpeechEngine(), faces: false };
   }
 
   /** Ends the tools and removes the work dirs of processes on this host that died. */

@@ -116,3 +116,29 @@ export async function readFrameValues(path: string, key: string): Promise<FrameV
     collector.push(line);
   return collector.values;
 }
+
+/** The values that filters attached to one frame, by key. */
+export interface FrameFields {
+  timeS: number;
+  fields: Record<string, number>;
+}
+
+/** As {@link readFrameValues}, for several keys at once; frames without any of them are left out. */
+export async function readFrameFields(path: string, keys: readonly string[]): Promise<FrameFields[]> {
+  const frames: FrameFields[] = [];
+  let frame: FrameFields | undefined;
+  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
+    const time = /\bpts_time:\s*(-?[\d.]+)/.exec(line)?.[1];
+    if (time !== undefined) {
+      frame = { timeS: Number(time), fields: {} };
+      continue;
+    }
+    const at = line.indexOf('=');
+    const key = line.slice(0, at);
+    const value = Number(line.slice(at + 1));
+    if (!frame || !keys.includes(key) || Number.isNaN(value)) continue;
+    if (Object.keys(frame.fields).length === 0) frames.push(frame);
+    frame.fields[key] = value;
+  }
+  return frames;
+}

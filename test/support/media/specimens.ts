@@ -6,6 +6,8 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const X264 = ['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', '-g', '25'];
+/** Three seconds of real speech; SPEECH.md tells where it is from. */
+const SPEECH = join(__dirname, 'speech.m4a');
 const SMALL = 'testsrc2=size=160x90:rate=25';
 const TONE = ['-f', 'lavfi', '-i', 'sine=f=440:r=48000:d=8'];
 const AAC = ['-c:a', 'aac', '-b:a', '64k'];
@@ -70,6 +72,31 @@ export class Specimens {
   /** 8 s with sound, index first. The base of most others. */
   good(name = 'good.mp4', output: readonly string[] = ['-movflags', '+faststart']): Promise<string> {
     return this.make(name, ['-f', 'lavfi', '-i', `${SMALL}:d=8`, ...TONE, ...X264, ...AAC, ...output]);
+  }
+
+  /**
+   * 20 s in faint noise: somebody speaks from 2 to 5 and from 14 to 17, a tone sounds from 7 to 12. A moving pattern
+   * for 10 s, then a grey plane; black bars above and below, an eighth of the height each.
+   */
+  spoken(): Promise<string> {
+    const inputs = [
+      ...['-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=25:d=10'],
+      ...['-f', 'lavfi', '-i', 'color=gray:size=320x180:rate=25:d=10'],
+      ...['-f', 'lavfi', '-i', 'anoisesrc=c=pink:r=16000:a=0.01:d=20:seed=7', '-i', SPEECH],
+      ...['-f', 'lavfi', '-i', 'sine=f=440:r=16000:d=5'],
+    ];
+    const graph =
+      '[0][1]concat=n=2,crop=320:136,pad=320:180:0:22,format=yuv420p[v];[3]asplit[s1][s2];' +
+      '[s1]adelay=2000[a];[s2]adelay=14000[b];[4]volume=0.3,adelay=7000[t];' +
+      '[2][a][b][t]amix=inputs=4:duration=first,volume=4[s]';
+    const maps = ['-filter_complex', graph, '-map', '[v]', '-map', '[s]', '-t', '20'];
+    return this.make('spoken.mp4', [...inputs, ...maps, ...X264, ...AAC]);
+  }
+
+  /** 6 s without a sound, but with a sound track. */
+  silent(): Promise<string> {
+    const source = ['-f', 'lavfi', '-i', `${SMALL}:d=6`, '-f', 'lavfi', '-i', 'anullsrc=r=16000:cl=mono'];
+    return this.make('silent.mp4', [...source, '-t', '6', ...X264, ...AAC]);
   }
 
   noAudio(): Promise<string> {

@@ -1,4 +1,5 @@
 import { AgentError } from '../agent-error';
+import type { ContentArea } from './picture-stats';
 import type { AgentId, AgentRun, ClipReason, PublishedArtifact } from '../agent';
 
 /** Raised when the shape of an output changes. */
@@ -81,6 +82,30 @@ export interface SceneDetectorOutput extends OutputHeader {
   shots: Span[];
 }
 
+export interface SpeechDetectorOutput extends OutputHeader {
+  segments: Span[];
+  /** Share of the video in which somebody speaks, 0..1. */
+  speech_ratio: number;
+  /** Mean probability of speech in each second, 0..1. */
+  probability: number[];
+}
+
+/** All lists have a value for each second. */
+export interface VisualScorerOutput extends OutputHeader {
+  /** Mean difference of brightness to the picture 0.2 s before (by default), 0..255. */
+  motion: number[];
+  /** 0 black, 1 white. */
+  brightness: number[];
+  /** 0 grey, 1 as colourful as can be. */
+  saturation: number[];
+  /** Width of edges in pixels: less is sharper. null: not measured. */
+  blur: number[] | null;
+  /** What lies between black bars; null when there are none. */
+  content: ContentArea | null;
+  /** null: the default installation finds no faces. */
+  faces: null;
+}
+
 export interface SelectedClip extends Span {
   position: number;
   score: number;
@@ -119,7 +144,9 @@ export interface AgentOutputs {
   inspector: InspectorOutput;
   normaliser: NormaliserOutput;
   'audio-analyst': AudioAnalystOutput;
+  'speech-detector': SpeechDetectorOutput;
   'scene-detector': SceneDetectorOutput;
+  'visual-scorer': VisualScorerOutput;
   'moment-selector': MomentSelectorOutput;
   'clip-renderer': ClipRendererOutput;
 }
@@ -130,7 +157,9 @@ const MARK: Record<Producer, string> = {
   inspector: 'video',
   normaliser: 'proxy',
   'audio-analyst': 'rms_db',
+  'speech-detector': 'segments',
   'scene-detector': 'cuts',
+  'visual-scorer': 'motion',
   'moment-selector': 'clips',
   'clip-renderer': 'clips',
 };

@@ -1,11 +1,48 @@
 import type { ClipReason } from '../agent';
-import type { AudioAnalystOutput, SceneDetectorOutput } from './outputs';
-import { Coverage, intersect, unite, type LengthRules, type Window } from './windows';
+import type {
+  AudioAnalystOutput,
+  SceneDetectorOutput,
+  SpeechDetectorOutput,
+  VisualScorerOutput,
+} from './outputs';
+import { Levels } from './levels';
+import { Coverage, intersect, unite, type Boundary, type LengthRules, type Window } from './windows';
 
 /** What makes a moment good. Each is 0..1 for a window. */
-export const FEATURES = ['loudness', 'sound', 'variety', 'edges', 'length'] as const;
+export const FEATURES = [
+  'speech',
+  'loudness',
+  'sound',
+  'motion',
+  'picture',
+  'variety',
+  'edges',
+  'length',
+] as const;
 export type Feature = (typeof FEATURES)[number];
-const OF_SOUND: readonly Feature[] = ['loudness', 'sound'];
+
+/** What the earlier steps found; undefined: the step was left out. */
+export interface Findings {
+  scenes?: SceneDetectorOutput | undefined;
+  sound?: AudioAnalystOutput | undefined;
+  speech?: SpeechDetectorOutput | undefined;
+  picture?: VisualScorerOutput | undefined;
+}
+
+/** What a clip loses, each for the whole of it. */
+export interface Penalties {
+  dead: number;
+  still: number;
+  /** For beginning and ending in the middle of speech. */
+  midSpeech: number;
+}
+
+/** Less speech than this share of a video says nothing about its moments. */
+const LEAST_SPEECH = 0.01;
+/** Below -60 dB nobody hears anything: digital silence must not decide the spread of loudness. */
+const INAUDIBLE_DB = -60;
+/** A word may reach so far beyond a clip's edge before the edge counts as within speech; seconds. */
+const SPEECH_EDGE_S = 0.15;
 
 /** A window with its score, 0..1. */
 export interface ScoredWindow extends Window {
@@ -17,55 +54,46 @@ export interface ScoredWindow extends Window {
 const clamp = (value: number) => Math.min(1, Math.max(0, value));
 const percent = (share: number) => `${Math.round(share * 100)} %`;
 
-/** Mean and spread of the level of each second, for "louder than the rest of the video". */
-class Levels {
-  private readonly sums = [0];
-  private readonly mean: number;
-  private readonly spread: number;
-
-  constructor(private readonly rms: readonly number[]) {
-    // Below -60 dB nobody hears anything: digital silence must not decide the spread.
-    for (const value of rms) this.sums.push((this.sums.at(-1) ?? 0) + Math.max(-60, value));
-    this.mean = rms.length ? (this.sums.at(-1) ?? 0) / rms.length : 0;
-    const variance = rms.reduce((sum, value) => sum + (Math.max(-60, value) - this.mean) ** 2, 0);
-    this.spread = rms.length ? Math.sqrt(variance / rms.length) : 0;
-  }
-
-  /** 0.5 is as loud as the whole; one spread more is 0.75. */
-  loudness(startS: number, endS: number): number {
-    const from = Math.min(this.rms.length - 1, Math.floor(startS));
-    const to = Math.min(this.rms.length, Math.max(from + 1, Math.ceil(endS)));
-    if (to <= from || this.spread < 0.5) return 0.5;
-    const here = ((this.sums[to] ?? 0) - (this.sums[from] ?? 0)) / (to - from);
-    return clamp(0.5 + (here - this.mean) / this.spread / 4);
-  }
-}
-
 /** Scores windows by what is known of the video. Weights of what is not known are shared out among the rest. */
 export class Scorer {
-  private readonly levels: Levels | undefined;
+  private readonly loudness: Levels | undefined;
+  private readonly motion: Levels | undefined;
+  private readonly light: Levels | undefined;
   private readonly silence: Coverage | undefined;
+  private readonly speech: Coverage | undefined;
   private readonly dead: Coverage;
   private readonly still: Coverage;
   private readonly cuts: number[];
   private readonly weights: Partial<Record<Feature, number>>;
 
   constructor(
-    scenes: SceneDetectorOutput | undefined,
-    sound: AudioAnalystOutput | undefined,
+    { scenes, sound, speech, picture }: Findings,
     weights: Record<Feature, number>,
-    private readonly penalties: { dead: number; still: number },
+    private readonly penalties: Penalties,
     private readonly lengths: LengthRules,
   ) {
-    this.levels = sound && new Levels(sound.rms_db);
+    this.loudness = sound && new Levels(sound.rms_db, { floor: INAUDIBLE_DB, leastSpread: 0.5 });
     this.silence = sound && new Coverage(unite(sound.silences));
+    if (speech && speech.speech_ratio >= LEAST_SPEECH) this.speech = new Coverage(unite(speech.segments));
+    this.motion = picture && new Levels(picture.motion, { floor: 0, leastSpread: 0.2 });
+    this.light = picture && new Levels(picture.brightness.map(visible), { floor: 0, leastSpread: 0 });
     const freezes = scenes?.freezes ?? [];
     // A still picture with sound is a slide with somebody talking: not lively, but not dead.
     const silentFreezes = sound ? intersect(freezes, sound.silences) : freezes;
     this.dead = new Coverage(unite([...(scenes?.blacks ?? []), ...silentFreezes]));
     this.still = new Coverage(unite(freezes));
     this.cuts = (scenes?.cuts ?? []).map((cut) => cut.time_s);
-    const present = FEATURES.filter((f) => (sound || !OF_SOUND.includes(f)) && (scenes || f !== 'variety'));
+    const source: Record<Feature, unknown> = {
+      speech: this.speech,
+      loudness: sound,
+      sound,
+      motion: picture,
+      picture,
+      variety: scenes,
+      edges: true,
+      length: true,
+    };
+    const present = FEATURES.filter((feature) => source[feature] !== undefined);
     const sum = present.reduce((total, feature) => total + weights[feature], 0);
     this.weights = Object.fromEntries(
       present.map((feature) => [feature, sum > 0 ? weights[feature] / sum : 1 / present.length]),
@@ -77,8 +105,14 @@ export class Scorer {
     const [start, end] = [from.time_s, to.time_s];
     const length = end - start;
     switch (name) {
+      case 'speech':
+        return this.speech?.share(start, end) ?? 0;
+      case 'motion':
+        return this.motion?.standing(start, end) ?? 0;
+      case 'picture':
+        return this.light?.mean(start, end) ?? 0;
       case 'loudness':
-        return this.levels?.loudness(start, end) ?? 0;
+        return this.loudness?.standing(start, end) ?? 0;
       case 'sound':
         return 1 - (this.silence?.share(start, end) ?? 0);
       case 'variety':
@@ -100,12 +134,22 @@ export class Scorer {
     const { from, to } = window;
     const dead = this.dead.share(from.time_s, to.time_s);
     const still = this.still.share(from.time_s, to.time_s);
-    let sum = -this.penalties.dead * dead - this.penalties.still * Math.max(0, still - dead);
+    let sum =
+      -this.penalties.dead * dead -
+      this.penalties.still * Math.max(0, still - dead) -
+      this.penalties.midSpeech * this.midSpeech(window);
     for (const name of FEATURES) {
       const weight = this.weights[name];
       if (weight !== undefined) sum += weight * this.feature(name, window);
     }
     return { from, to, dead, score: clamp(sum) };
+  }
+
+  /** Share of the two edges that cut somebody short. */
+  private midSpeech({ from, to }: Window): number {
+    const within = (timeS: number) =>
+      Number((this.speech?.share(timeS - SPEECH_EDGE_S, timeS + SPEECH_EDGE_S) ?? 0) > 0.999);
+    return (within(from.time_s) + within(to.time_s)) / 2;
   }
 
   private cutsWithin(startS: number, endS: number): number {
@@ -134,6 +178,15 @@ export class Scorer {
           : 'The picture never stands still.',
       ],
     ];
+    if (this.speech) {
+      const cut = this.midSpeech(window);
+      const words = [
+        'Nobody is cut short.',
+        'Somebody is cut short at one end.',
+        'Somebody is cut short at both ends.',
+      ];
+      against.push(['mid_speech', cut, this.penalties.midSpeech, words[cut * 2] ?? '']);
+    }
     return [
       ...this.known.map((name) => {
         const value = this.feature(name, window);
@@ -153,9 +206,14 @@ export class Scorer {
     const length = to.time_s - from.time_s;
     const cuts = this.cutsWithin(from.time_s, to.time_s);
     switch (name) {
+      case 'speech':
+        return value > 0 ? `Somebody speaks for ${percent(value)} of it.` : 'Nobody speaks.';
+      case 'motion':
+        return `${compared(value, 'More motion than', 'Less motion than', 'About as much motion as')} the rest of the video${numbers(this.motion, from, to)}.`;
+      case 'picture':
+        return `The picture is well lit for ${percent(value)} of it.`;
       case 'loudness':
-        if (value > 0.6) return 'Louder than most of the video.';
-        return value < 0.4 ? 'Quieter than most of the video.' : 'About as loud as the rest of the video.';
+        return `${compared(value, 'Louder than', 'Quieter than', 'About as loud as')} the rest of the video${numbers(this.loudness, from, to, ' dB')}.`;
       case 'sound':
         return value > 0.99 ? 'No silence in it.' : `${percent(1 - value)} of it is silent.`;
       case 'variety':
@@ -180,11 +238,29 @@ function countBelow(ascending: readonly number[], limit: number): number {
   return low;
 }
 
+/** 1 for a picture in which something can be seen, less the nearer it is to black or white. */
+function visible(brightness: number): number {
+  return clamp(Math.min((brightness - 0.06) / 0.12, (0.97 - brightness) / 0.07));
+}
+
+function compared(value: number, more: string, less: string, alike: string): string {
+  if (value > 0.6) return more;
+  return value < 0.4 ? less : alike;
+}
+
+/** "(-21.3 dB, the whole -27.1 dB)": what the comparison rests on. */
+function numbers(levels: Levels | undefined, from: Boundary, to: Boundary, unit = ''): string {
+  if (!levels) return '';
+  const here = levels.mean(from.time_s, to.time_s).toFixed(1);
+  return ` (${here}${unit}, the whole ${levels.whole.toFixed(1)}${unit})`;
+}
+
 const EDGE: Record<Window['from']['kind'], string> = {
   start: 'with the video',
   end: 'with the video',
   cut: 'at a cut',
   silence: 'at the edge of a silence',
+  speech: 'between two utterances',
   black: 'at the edge of a black picture',
   grid: 'within a shot',
 };

@@ -3,7 +3,7 @@ import type { Span } from './outputs';
 /** A moment where a clip may begin or end; `clean` if the picture or the sound changes there. */
 export interface Boundary {
   time_s: number;
-  kind: 'start' | 'end' | 'cut' | 'silence' | 'black' | 'grid';
+  kind: 'start' | 'end' | 'cut' | 'silence' | 'speech' | 'black' | 'grid';
 }
 
 /** A stretch that could become a clip. */
@@ -37,7 +37,13 @@ export function fitLengths(durationS: number, count: number, wished: LengthRules
 export function findBoundaries(
   durationS: number,
   fps: number,
-  found: { cuts: readonly number[]; silences: readonly Span[]; blacks: readonly Span[] },
+  found: {
+    cuts: readonly number[];
+    silences: readonly Span[];
+    blacks: readonly Span[];
+    /** Stretches between two utterances. */
+    pauses?: readonly Span[];
+  },
   gridS: number,
 ): Boundary[] {
   const frames = Math.floor(durationS * fps + 1e-6);
@@ -52,6 +58,8 @@ export function findBoundaries(
   for (const cut of found.cuts) add(cut, 'cut');
   for (const { start_s, end_s } of found.blacks) [start_s, end_s].forEach((time) => add(time, 'black'));
   for (const { start_s, end_s } of found.silences) [start_s, end_s].forEach((time) => add(time, 'silence'));
+  // In the middle of a pause nobody is cut short, and nobody waits long for the first word.
+  for (const { start_s, end_s } of found.pauses ?? []) add((start_s + end_s) / 2, 'speech');
   const natural = [...byFrame.values()].sort((a, b) => a.time_s - b.time_s);
   natural.slice(1).forEach((boundary, index) => {
     const before = natural[index]?.time_s ?? 0;
