@@ -1,4 +1,5 @@
-import type { PauseResult } from '../../media/flow/queues/queue-admin.service';
+import type { PauseResult, QueueAdmin } from '../../media/flow/queues/queue-admin.service';
+import type { ActionContext } from '../../pipeline/catalogue/action-command';
 
 /** What pausing or resuming came to. */
 export interface QueuesPaused {
@@ -10,7 +11,30 @@ export interface QueuesPaused {
   queues: PauseResult[];
 }
 
-/** The answer to queue.pause and queue.resume. */
-export function queuesPaused(queue: string, paused: boolean, results: PauseResult[]): QueuesPaused {
+/**
+ * Makes queues as they are wanted: what there is to change in one transaction with its outcome, and Bull after that.
+ *
+ * @throws AppError QUEUE_NOT_FOUND
+ */
+export async function setQueuesPaused(
+  queues: QueueAdmin,
+  wanted: { queue: string; paused: boolean },
+  context: ActionContext,
+): Promise<QueuesPaused> {
+  const { queue, paused } = wanted;
+  const unchanged = await queues.unchanged(queue, paused);
+  const answer = unchanged
+    ? answerOf(wanted, unchanged)
+    : await context.transaction(async (tx) =>
+        answerOf(wanted, await (paused ? queues.pause(queue, tx) : queues.resume(queue, tx))),
+      );
+  await queues.follow(answer.queues);
+  return answer;
+}
+
+function answerOf(
+  { queue, paused }: { queue: string; paused: boolean },
+  results: PauseResult[],
+): QueuesPaused {
   return { queue, paused, changed: results.some((result) => result.changed), queues: results };
 }

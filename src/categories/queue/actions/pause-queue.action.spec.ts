@@ -6,9 +6,10 @@ import { PauseQueue, PauseQueueHandler } from './pause-queue.action';
 
 const TX = {} as Tx;
 
-function setUp(pause: (queue: string) => Promise<PauseResult[]>) {
+function setUp(pause: (queue: string) => Promise<PauseResult[]>, unchanged?: PauseResult[]) {
   const order: string[] = [];
   const queues = {
+    unchanged: () => Promise.resolve(unchanged),
     pause: (queue: string, tx?: Tx) => {
       order.push(tx === TX ? `pause ${queue}` : 'pause outside of the transaction');
       return pause(queue);
@@ -45,6 +46,13 @@ describe('queue.pause', () => {
     const { order, run } = setUp((queue) => Promise.resolve([{ queue, changed: true, paused: true }]));
     await run('packager');
     expect(order).toEqual(['pause packager', 'commit', 'follow packager']);
+  });
+
+  it('needs no transaction where all is as wanted, but Bull is made to follow nevertheless', async () => {
+    const results = [{ queue: 'packager', changed: false, paused: true }];
+    const { order, run } = setUp(() => Promise.reject(new Error('was paused')), results);
+    expect(await run('packager')).toMatchObject({ paused: true, changed: false, queues: results });
+    expect(order).toEqual(['follow packager']);
   });
 
   it('has changed something if any of all queues did', async () => {

@@ -6,7 +6,7 @@ import { Action } from '../../../pipeline/catalogue/action.decorator';
 import { ActionCommand } from '../../../pipeline/catalogue/action-command';
 import type { ActionHandler } from '../../../pipeline/catalogue/action-handler';
 import { Recorded } from '../../../pipeline/catalogue/fields';
-import { type QueuesPaused, queuesPaused } from '../queues-paused';
+import { type QueuesPaused, setQueuesPaused } from '../queues-paused';
 
 @Action({
   name: 'queue.pause',
@@ -34,11 +34,7 @@ export class PauseQueue extends ActionCommand<QueuesPaused> {
 export class PauseQueueHandler implements ActionHandler<PauseQueue> {
   constructor(@Inject(QueueAdmin) private readonly queues: QueueAdmin) {}
 
-  async execute({ queue, context }: PauseQueue): Promise<QueuesPaused> {
-    const paused = await context.transaction(async (tx) =>
-      queuesPaused(queue, true, await this.queues.pause(queue, tx)),
-    );
-    await this.queues.follow(paused.queues);
-    return paused;
+  execute({ queue, context }: PauseQueue): Promise<QueuesPaused> {
+    return setQueuesPaused(this.queues, { queue, paused: true }, context);
   }
 }

@@ -9,6 +9,7 @@ describe('queue.resume', () => {
   it('resumes, and not pauses, the queue that it is given, in one transaction with its outcome', async () => {
     const order: string[] = [];
     const queues = {
+      unchanged: () => Promise.resolve(undefined),
       resume: (queue: string, tx?: Tx) => {
         order.push(tx === TX ? `resume ${queue}` : 'resume outside of the transaction');
         return Promise.resolve([{ queue, changed: true, paused: false }]);

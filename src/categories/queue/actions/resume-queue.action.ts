@@ -6,7 +6,7 @@ import { Action } from '../../../pipeline/catalogue/action.decorator';
 import { ActionCommand } from '../../../pipeline/catalogue/action-command';
 import type { ActionHandler } from '../../../pipeline/catalogue/action-handler';
 import { Recorded } from '../../../pipeline/catalogue/fields';
-import { type QueuesPaused, queuesPaused } from '../queues-paused';
+import { type QueuesPaused, setQueuesPaused } from '../queues-paused';
 
 @Action({
   name: 'queue.resume',
@@ -34,11 +34,7 @@ export class ResumeQueue extends ActionCommand<QueuesPaused> {
 export class ResumeQueueHandler implements ActionHandler<ResumeQueue> {
   constructor(@Inject(QueueAdmin) private readonly queues: QueueAdmin) {}
 
-  async execute({ queue, context }: ResumeQueue): Promise<QueuesPaused> {
-    const paused = await context.transaction(async (tx) =>
-      queuesPaused(queue, false, await this.queues.resume(queue, tx)),
-    );
-    await this.queues.follow(paused.queues);
-    return paused;
+  execute({ queue, context }: ResumeQueue): Promise<QueuesPaused> {
+    return setQueuesPaused(this.queues, { queue, paused: false }, context);
   }
 }

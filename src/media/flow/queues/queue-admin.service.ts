@@ -63,6 +63,20 @@ export class QueueAdmin {
     return this.setPaused(name, false, tx);
   }
 
+  /**
+   * What {@link pause} or {@link resume} would come to where nothing is left to change; undefined if something is. It
+   * costs no transaction: that all is as wanted at this moment is as true as it would be at the end of one.
+   *
+   * @throws AppError QUEUE_NOT_FOUND
+   */
+  async unchanged(name: string, wanted: boolean): Promise<PauseResult[] | undefined> {
+    const names = this.namesOf(name);
+    const paused = await this.state.paused();
+    return names.every((queue) => paused.has(queue) === wanted)
+      ? names.map((queue) => ({ queue, changed: false, paused: wanted }))
+      : undefined;
+  }
+
   /** Makes Bull do as Postgres says by now, and tells those who watch what has changed. */
   async follow(results: readonly PauseResult[]): Promise<void> {
     const paused = await this.state.paused();
@@ -112,13 +126,18 @@ export class QueueAdmin {
   }
 
   private async setPaused(name: string, paused: boolean, tx?: Tx): Promise<PauseResult[]> {
-    if (name !== 'all') this.assertExists(name);
     const results: PauseResult[] = [];
-    // In the order of the graph, so that two who pause all never wait for each other.
-    for (const queue of name === 'all' ? this.queues.names : [name])
+    for (const queue of this.namesOf(name))
       results.push({ queue, changed: await this.state.set(queue, paused, tx), paused });
     if (!tx) await this.follow(results);
     return results;
+  }
+
+  /** In the order of the graph, so that two who pause all never wait for each other. */
+  private namesOf(name: string): readonly string[] {
+    if (name === 'all') return this.queues.names;
+    this.assertExists(name);
+    return [name];
   }
 
   private async announce(queue: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { Batcher } from '../../../platform/batching/batcher';
 import { Db, type Tx } from '../../../platform/postgres/db';
 import { prepared } from '../../../platform/postgres/statement';
 
@@ -13,6 +14,10 @@ const PAUSED = prepared('SELECT name FROM queues WHERE paused');
 /** Which queues are paused, as Postgres has it: the truth that Bull is made to follow. */
 @Injectable()
 export class QueueState {
+  private readonly reads = new Batcher<void, ReadonlySet<string>>((asked) => this.readFor(asked.length), {
+    size: Number.POSITIVE_INFINITY,
+  });
+
   constructor(private readonly db: Db) {}
 
   /** Records the wish; true if it was not so before. A queue that nobody spoke of is not paused. */
@@ -21,9 +26,14 @@ export class QueueState {
     return changed > 0;
   }
 
-  /** The names of the paused queues. */
-  async paused(): Promise<Set<string>> {
+  /** The names of the paused queues. All who ask at the same time get one answer, read after they asked. */
+  paused(): Promise<ReadonlySet<string>> {
+    return this.reads.push();
+  }
+
+  private async readFor(count: number): Promise<ReadonlySet<string>[]> {
     const rows = await this.db.query<{ name: string }>(PAUSED);
-    return new Set(rows.map((row) => row.name));
+    const names = new Set(rows.map((row) => row.name));
+    return Array.from({ length: count }, () => names);
   }
 }

@@ -2,6 +2,7 @@ import { getQueueToken } from '@nestjs/bull';
 import { Injectable } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import type { Job, JobOptions } from 'bull';
+import { Batcher } from '../../../platform/batching/batcher';
 import { RedisService } from '../../../platform/redis/redis.service';
 import { AgentRegistry } from '../agent-registry';
 import type { MovedStep } from '../transitions';
@@ -43,6 +44,7 @@ export class StepQueues {
   /** Their names, which are the agents' ids, in the order of the graph. */
   readonly names: readonly string[];
   private resolved?: ReadonlyMap<string, StepQueue>;
+  private readonly pauses = new Batcher<string, boolean>((names) => this.readPauses(names));
 
   constructor(
     agents: AgentRegistry,
@@ -158,11 +160,17 @@ export class StepQueues {
    */
   async setPaused(name: string, paused: boolean): Promise<boolean> {
     const queue = this.get(name);
-    // As Queue.isPaused does it for Bull 4, which asks for BullMQ's way as well, in a transaction.
-    const isPaused = (await this.redis.client.exists(queue.toKey('meta-paused'))) === 1;
-    if (isPaused === paused) return false;
+    if ((await this.pauses.push(name)) === paused) return false;
     await (paused ? queue.pause() : queue.resume());
     return true;
+  }
+
+  /** As Queue.isPaused does it for Bull 4, which asks for BullMQ's way as well, in a transaction for each queue. */
+  private async readPauses(names: readonly string[]): Promise<boolean[]> {
+    const distinct = [...new Set(names)];
+    const marks = await this.redis.client.mget(distinct.map((name) => this.get(name).toKey('meta-paused')));
+    const paused = new Set(distinct.filter((_, i) => marks[i] !== null));
+    return names.map((name) => paused.has(name));
   }
 
   /** Removes the entries of these steps, unless a worker is taking them right now. */
