@@ -2,7 +2,19 @@
 # agentos ROLE: api, worker, manager, setup (migrations and the first admin, then it ends), rotate-keys,
 # seed or demo.
 # Where a setting is a secret, NAME_FILE may name a file with its value instead.
+# agentos alive: the health check of a worker or manager; whether its main loop has turned in the last minute.
 set -eu
+
+if [ "${1:-}" = alive ]; then
+  if ! beat=$(stat -c %Y "$PULSE_FILE" 2>/dev/null); then
+    echo 'it has not begun to work'
+    exit 1
+  fi
+  age=$(($(date +%s) - beat))
+  echo "last sign of life $age s ago"
+  [ "$age" -lt 60 ]
+  exit
+fi
 
 for name in DATABASE_URL MIGRATION_DATABASE_URL REDIS_URL ADMIN_PASSWORD; do
   eval "file=\${${name}_FILE:-}"

@@ -8,6 +8,7 @@ import {
 import { DiscoveryService } from '@nestjs/core';
 import { v7 as uuidv7 } from 'uuid';
 import { Db } from '../platform/postgres/db';
+import { Pulse } from '../platform/process/pulse';
 import { ENV, type Env } from '../platform/settings/env';
 import { ControlLoopRunner } from './control-loop';
 import { LEASE_MS, LeaseKeeper, RENEW_MS } from './lease-keeper';
@@ -44,6 +45,7 @@ export class ManagerHost implements OnApplicationBootstrap, BeforeApplicationShu
     private readonly discovery: DiscoveryService,
     db: Db,
     @Inject(ENV) env: Env,
+    private readonly pulse: Pulse,
   ) {
     // The instance's name is for people; what comes after it makes two of the same name different holders.
     this.keeper = new LeaseKeeper(db, `${env.instanceId}/${uuidv7()}`);
@@ -125,6 +127,7 @@ export class ManagerHost implements OnApplicationBootstrap, BeforeApplicationShu
       if (!this.away) this.log.warn(`Leads cannot be renewed: ${(error as Error).message}`);
       this.away = true;
     }
+    void this.pulse.beat();
   }
 
   /** @param askedAt when Postgres was asked: its clock for the lease started no earlier */

@@ -1,11 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { MessageBus, type Messages } from '../../platform/messages/message-bus';
-import type { WorkerCommand, WorkerCommands, WorkerVitals } from './worker-commands';
+import { ANSWER_MS, type WorkerCommand, type WorkerCommands, type WorkerVitals } from './worker-commands';
 import { type SeenWorker, WorkerRegistry } from './worker-registry';
-
-/** How long a worker may take to answer, in milliseconds; who takes longer is unhealthy. */
-const ANSWER_MS = 2_000;
 
 /** What a worker answered, or why there is no answer. */
 export type WorkerAnswer<C extends WorkerCommand> = { worker_id: string } & (
@@ -51,7 +48,8 @@ export class FleetControl {
 
   /**
    * Asks these workers; all that are alive if none are named. Resolves when all have answered, after two seconds
-   * at the latest.
+   * at the latest. One that did not answer may have done it and been slow to say so; what reaches a worker later,
+   * such as one that was frozen, it does not do any more.
    *
    * @returns one answer for each, in the order in which they were named, else by id
    * @throws Error if it is not known which workers there are

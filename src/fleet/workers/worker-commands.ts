@@ -1,3 +1,6 @@
+/** How long a worker may take to answer, in milliseconds; what reaches it later than that is not done any more. */
+export const ANSWER_MS = 2_000;
+
 /** What a worker is told to do from now on; what is not given stays as it is, null goes back to how it started. */
 export interface WorkerConfig {
   /** Steps that it runs at a time, 1 to 32. */

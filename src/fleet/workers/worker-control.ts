@@ -3,7 +3,9 @@ import { LiveFeed } from '../../platform/feed/live-feed';
 import { MessageBus, type Messages } from '../../platform/messages/message-bus';
 import { ENV, type Env } from '../../platform/settings/env';
 import { RunningSteps } from './running-steps';
+import { RedisService } from '../../platform/redis/redis.service';
 import {
+  ANSWER_MS,
   type WorkerCommand,
   type WorkerCommands,
   type WorkerDrainState,
@@ -37,20 +39,23 @@ export class WorkerControl {
   constructor(
     @Inject(ENV) private readonly env: Env,
     private readonly bus: MessageBus,
+    private readonly redis: RedisService,
     private readonly feed: LiveFeed,
     private readonly duty: WorkerDuty,
     private readonly vitals: WorkerVitals,
     private readonly running: RunningSteps,
     private readonly runtime: WorkerRuntime,
   ) {
-    this.bus.on('worker.request', (request) => this.receive(request));
+    this.bus.on('worker.request', (request, at) => this.receive(request, at));
   }
 
-  private async receive(message: Messages['worker.request']): Promise<void> {
+  /** @param at when it was asked, in microseconds by Redis' clock */
+  private async receive(message: Messages['worker.request'], at: number): Promise<void> {
     const { request_id, worker_ids, command } = message;
     const worker_id = this.env.workerId;
     if (!worker_ids.includes(worker_id)) return;
     try {
+      if (await this.tooLate(at)) return this.log.warn(`${command} came too late and was not done`);
       const result = await this.perform(command as WorkerCommand, message.payload);
       await this.bus.publish('worker.reply', { request_id, worker_id, result });
       // What only looks changes nothing that others would want to see.
@@ -60,6 +65,12 @@ export class WorkerControl {
       const reason = error instanceof WorkerRefusal ? error.message : 'It failed; see the log of the worker.';
       await this.bus.publish('worker.reply', { request_id, worker_id, error: reason });
     }
+  }
+
+  /** Whether who asked has stopped waiting: a process that was frozen finds such messages when it goes on. */
+  private async tooLate(at: number): Promise<boolean> {
+    const [seconds, micros] = await this.redis.client.time();
+    return Number(seconds) * 1e6 + Number(micros) - at > ANSWER_MS * 1_000;
   }
 
   private perform<C extends WorkerCommand>(command: C, request: WorkerCommands[C]['request']) {

@@ -11,6 +11,7 @@ import { StepQueues } from '../../media/flow/queues/step-queues';
 import { HEARTBEAT_MS, StepClaims } from '../../media/steps/step-claims';
 import { LiveFeed } from '../../platform/feed/live-feed';
 import { MessageBus } from '../../platform/messages/message-bus';
+import { Pulse } from '../../platform/process/pulse';
 import { ENV, type Env } from '../../platform/settings/env';
 import { RunningSteps } from './running-steps';
 import { WorkerDuty } from './worker-duty';
@@ -56,6 +57,7 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
     private readonly tools: MediaToolset,
     private readonly bus: MessageBus,
     private readonly feed: LiveFeed,
+    private readonly pulse: Pulse,
   ) {}
 
   /** Clears what dead workers left here, attaches to the queues and begins. */
@@ -119,6 +121,7 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
   private async takeSteps(): Promise<void> {
     while (!this.stopping.signal.aborted) {
       this.awake = false;
+      void this.pulse.beat();
       try {
         if (this.duty.hasRoom(this.running.size) && (await this.take())) continue;
         this.failing = false;

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { FlowModule } from '../../media/flow/flow.module';
+import { Pulse } from '../../platform/process/pulse';
 import { RunningSteps } from './running-steps';
 import { WorkerControl } from './worker-control';
 import { WorkerDuty } from './worker-duty';
@@ -13,6 +14,7 @@ import { WorkersModule } from './workers.module';
 @Module({
   imports: [FlowModule, WorkersModule],
   providers: [
+    Pulse,
     RunningSteps,
     WorkerDuty,
     WorkerTroubles,

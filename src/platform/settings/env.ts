@@ -176,6 +176,10 @@ export const ENV_SPEC = {
     default: '',
     desc: 'set by npm start and docker/stack.yaml: how the runtime driver calls this process',
   }),
+  PULSE_FILE: str({
+    default: '',
+    desc: 'a file that a worker or manager writes once a second while its work goes on, for health checks; empty = none',
+  }),
   OPERATIONS_CONCURRENCY: num({ default: 2, desc: 'admin operations that a manager process runs at a time' }),
 };
 
@@ -260,6 +264,8 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env) {
     runtime: runtimeOf(env),
     /** How the runtime driver calls this process; undefined where none runs it. */
     serviceName: env.SERVICE_NAME || undefined,
+    /** Undefined: no health check looks at this process. */
+    pulseFile: env.PULSE_FILE ? resolve(env.PULSE_FILE) : undefined,
     operationsConcurrency: env.OPERATIONS_CONCURRENCY,
   };
 }
