@@ -30,6 +30,20 @@ describe('FolderBlobStore', () => {
     expect(await store.stat('jobs/1/a.txt')).toEqual({ size: 5 });
   });
 
+  it('moves a file in from another file system', async () => {
+    // Memory, on every Linux; the store is on disk.
+    const elsewhere = await mkdtemp('/dev/shm/blobs-');
+    try {
+      const source = join(elsewhere, 'new');
+      await writeFile(source, 'hello');
+      expect(await store.put('jobs/1/a.txt', source)).toMatchObject({ size: 5 });
+      expect(await readFile(await store.localPath('jobs/1/a.txt'), 'utf8')).toBe('hello');
+      expect([await readdir(elsewhere), await readdir(await store.tempDir())]).toEqual([[], []]);
+    } finally {
+      await rm(elsewhere, { recursive: true });
+    }
+  });
+
   it('reads all or a part', async () => {
     await put('a', '0123456789');
     expect(await text(await store.open('a'))).toBe('0123456789');

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, lstat, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { access, copyFile, lstat, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { AppError } from '../errors/app-error';
@@ -25,9 +25,8 @@ export class FolderBlobStore extends BlobStore {
     const target = this.path(key);
     try {
       const blob = known ?? (await checksum(source));
-      await syncFile(source);
       await mkdir(dirname(target), { recursive: true });
-      await rename(source, target);
+      await this.moveIn(source, target);
       await syncFile(dirname(target));
       return blob;
     } catch (error) {
@@ -76,6 +75,25 @@ export class FolderBlobStore extends BlobStore {
     await mkdir(this.root, { recursive: true });
     const fs = await statfs(this.root);
     return { freeBytes: fs.bavail * fs.bsize, totalBytes: fs.blocks * fs.bsize };
+  }
+
+  /** In one step, so that nobody ever finds half of it; scratch space may be on another file system, as in a container. */
+  private async moveIn(source: string, target: string): Promise<void> {
+    await syncFile(source);
+    try {
+      return await rename(source, target);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
+    }
+    const copy = join(await this.tempDir(), randomUUID());
+    try {
+      await copyFile(source, copy);
+      await syncFile(copy);
+      await rename(copy, target);
+      await rm(source);
+    } finally {
+      await rm(copy, { force: true });
+    }
   }
 
   private path(key: string): string {
