@@ -1,9 +1,19 @@
 import { randomUUID } from 'node:crypto';
+import { type INestApplicationContext, Module } from '@nestjs/common';
+import { createContext } from '../../src/apps/context';
+import { FleetControl } from '../../src/fleet/workers/fleet-control';
+import { WorkersModule } from '../../src/fleet/workers/workers.module';
+import { PlatformModule } from '../../src/platform/platform.module';
+import { loadEnv } from '../../src/platform/settings/env';
 import { Cluster } from '../support/cluster';
 import { eventually } from '../support/eventually';
 import type { HttpClient } from '../support/http-client';
 import { longVideo, sampleVideo } from '../support/media';
 import { clipsOf, createJob, readJob, settled, upload } from '../support/video-way';
+
+/** The module of a process that does nothing but ask. */
+@Module({})
+class Asking {}
 
 /** Long enough that a step is surely in the middle of its work when something happens to it. */
 const LONG_S = 90;
@@ -81,6 +91,52 @@ describe('when a process is killed', () => {
     await cluster.startManager();
   }, 120_000);
 
+  it('a worker that freezes: nobody takes it for well, and what it was told meanwhile it does not do any more', async () => {
+    const control = await fleetControl();
+    try {
+      const fleet = control.get(FleetControl, { strict: false });
+      const jobId = await createJob(user, await upload([user], await longVideo(LONG_S)));
+      const step = await eventually(() => running(jobId, 'normaliser'), { timeoutMs: 60_000 });
+      const [worker] = cluster.workers;
+      const health = async () => (await fleet.health()).find(({ worker_id }) => worker_id === step.worker_id);
+      const before = await eventually(async () => {
+        const seen = await health();
+        expect(seen).toMatchObject({ state: 'healthy', vitals: { concurrency: 1, draining: false } });
+        return seen;
+      });
+      worker?.signal('SIGSTOP');
+      try {
+        expect(await health()).toMatchObject({ state: 'unhealthy', vitals: null });
+        const silent = { worker_id: step.worker_id, answered: false, error: 'It did not answer within 2 s.' };
+        expect(await fleet.ask('worker.configure', { concurrency: 7 }, [step.worker_id])).toEqual([silent]);
+        expect(await fleet.ask('worker.drain', {}, [step.worker_id])).toEqual([silent]);
+        await eventually(async () => expect(await health()).toMatchObject({ state: 'lost', vitals: null }), {
+          timeoutMs: 20_000,
+        });
+        // It cannot end its step; when its lease is over, nobody waits for it any more.
+        expect((await operator.action('job.cancel', { job_id: jobId })).status).toBe(200);
+        await eventually(async () => expect((await readJob(user, jobId)).status).toBe('cancelled'), {
+          timeoutMs: 60_000,
+        });
+      } finally {
+        worker?.signal('SIGCONT');
+      }
+      await eventually(
+        async () =>
+          expect(await health()).toMatchObject({
+            state: 'healthy',
+            vitals: { concurrency: 1, draining: false, active_steps: [] },
+          }),
+        { timeoutMs: 20_000 },
+      );
+      expect((await health())?.vitals?.uptime_s).toBeGreaterThanOrEqual(before?.vitals?.uptime_s ?? 0);
+      expect((await readJob(user, jobId)).status).toBe('cancelled');
+      await eventually(() => expect(cluster.mediaProcesses()).toEqual([]));
+    } finally {
+      await control.close();
+    }
+  }, 180_000);
+
   it('an api in the middle of an action: a retry with the same key never doubles the effect', async () => {
     // The job must not complete while the dead api's claim runs out: then there would be nothing left to cancel.
     await operator.action('queue.pause', { queue: 'packager' });
@@ -136,9 +192,15 @@ describe('when a process is killed', () => {
     await cluster.startApi();
   }, 180_000);
 
-  async function running(jobId: string, agent: string): Promise<{ attempt: number }> {
-    const [step] = await cluster.query<{ attempt: number }>(
-      "SELECT attempt FROM steps WHERE job_id = $1 AND agent = $2 AND status = 'processing'",
+  /** Something that asks the workers, as the api and manager do. */
+  async function fleetControl(): Promise<INestApplicationContext> {
+    const env = loadEnv({ ...cluster.environment, LOG_LEVEL: 'silent' });
+    return createContext({ module: Asking, imports: [PlatformModule.forRoot(env), WorkersModule] });
+  }
+
+  async function running(jobId: string, agent: string): Promise<{ attempt: number; worker_id: string }> {
+    const [step] = await cluster.query<{ attempt: number; worker_id: string }>(
+      "SELECT attempt, worker_id FROM steps WHERE job_id = $1 AND agent = $2 AND status = 'processing'",
       [jobId, agent],
     );
     if (!step) throw new Error(`${agent} is not running`);
