@@ -1,13 +1,15 @@
 import { Module } from '@nestjs/common';
 import { PipelineHttpModule } from '../pipeline/http/pipeline-http.module';
 import { ActionFront } from './actions/action-front';
+import { AnalyticsApiModule } from './analytics/analytics-api.module';
 import { AuthModule } from './auth/auth.module';
 import { ClipsApiModule } from './clips/clips-api.module';
 import { DownloadsApiModule } from './downloads/downloads-api.module';
 import { JobsApiModule } from './jobs/jobs-api.module';
+import { QueueApiModule } from './queue/queue-api.module';
 import { UploadsApiModule } from './uploads/uploads-api.module';
 
-/** The API for those who use the product: sign-in, uploads, jobs, clips and their files. */
+/** The API for those who use the product: sign-in, uploads, jobs, clips and their files, queues and numbers. */
 @Module({
   imports: [
     PipelineHttpModule,
@@ -16,6 +18,8 @@ import { UploadsApiModule } from './uploads/uploads-api.module';
     JobsApiModule,
     ClipsApiModule,
     DownloadsApiModule,
+    QueueApiModule,
+    AnalyticsApiModule,
   ],
   providers: [ActionFront],
   exports: [AuthModule],

@@ -40,6 +40,8 @@ const RULES: Record<string, (c: unknown[]) => PayloadSchema> = {
   isUuid: () => ({ type: 'string', format: 'uuid' }),
   isEmail: () => ({ type: 'string', format: 'email' }),
   isTimestamp: () => ({ type: 'string', format: 'date-time' }),
+  isDay: () => ({ type: 'string', pattern: '^\\d{4}-\\d{2}-\\d{2}$' }),
+  isTimeZone: () => ({ type: 'string', pattern: '^[A-Za-z][A-Za-z0-9_+/-]{1,63}$' }),
   isIn: ([values]) => ({ enum: [...(values as unknown[])] }),
   min: ([minimum]) => ({ minimum: minimum as number }),
   max: ([maximum]) => ({ maximum: maximum as number }),

@@ -10,6 +10,8 @@ export interface ApiDataOptions {
   description?: string;
   /** `data` is a list; `paged`: one page of it, with `pagination` beside it. */
   list?: boolean | 'paged';
+  /** One page of a list is somewhere in `data`, with `pagination` beside it. */
+  paged?: boolean;
   /** The answer is that of an action, which has an execution. */
   action?: boolean;
   /** What `data` may look like. */
@@ -21,7 +23,7 @@ export function ApiData(type: Type, options: ApiDataOptions = {}): MethodDecorat
   const { status = 200, description = 'Done.', list = false, action = false, example } = options;
   const one = { $ref: getSchemaPath(type) };
   const data = list ? { type: 'array', items: one } : one;
-  const paged = list === 'paged';
+  const paged = list === 'paged' || options.paged === true;
   return applyDecorators(
     ApiExtraModels(type, ...(paged ? [Pagination] : [])),
     ApiResponse({

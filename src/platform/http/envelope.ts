@@ -17,13 +17,16 @@ const NO_ENVELOPE = 'http:no-envelope';
 /** The answer of this route is sent as it is. */
 export const NoEnvelope = () => SetMetadata(NO_ENVELOPE, true);
 
-/** One page of a list; `pagination` stands beside `data` in the answer. */
-export class Paginated<T> {
+/** Data with one page of a list in it; `pagination` stands beside `data` in the answer. */
+export class WithPagination<Data> {
   constructor(
-    readonly data: T[],
+    readonly data: Data,
     readonly pagination: Pagination,
   ) {}
 }
+
+/** One page of a list, and nothing else. */
+export class Paginated<T> extends WithPagination<T[]> {}
 
 /** Wraps what controllers return: `{success, data, timestamp, response_time_ms, trace_id}`. */
 @Injectable()
@@ -42,7 +45,7 @@ export class EnvelopeInterceptor implements NestInterceptor {
 function envelope(data: unknown, request: FastifyRequest): unknown {
   if (data instanceof StreamableFile) return data;
   const page =
-    data instanceof Paginated ? { data: data.data as unknown[], pagination: data.pagination } : { data };
+    data instanceof WithPagination ? { data: data.data as unknown, pagination: data.pagination } : { data };
   return {
     success: true,
     ...page,

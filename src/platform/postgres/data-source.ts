@@ -6,6 +6,7 @@ import { AuditSeals1764070000000 } from './migrations/1764070000000-audit-seals'
 import { TraceParents1764070300000 } from './migrations/1764070300000-trace-parents';
 import { SettingsChanges1764080000000 } from './migrations/1764080000000-settings-changes';
 import { Operations1764086400000 } from './migrations/1764086400000-operations';
+import { ListIndexes1764095000000 } from './migrations/1764095000000-list-indexes';
 
 // Every bigint of the schema (sizes, sequence numbers) stays far below 2^53, and a number is what callers want.
 types.setTypeParser(types.builtins.INT8, Number);
@@ -17,6 +18,7 @@ export const MIGRATIONS = [
   TraceParents1764070300000,
   SettingsChanges1764080000000,
   Operations1764086400000,
+  ListIndexes1764095000000,
 ];
 
 /** How to connect to Postgres at `url`, with at most `poolSize` connections. */

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Db } from '../../platform/postgres/db';
 import type { Collector } from '../collector';
 import type { AnalyticsDto, HourDto } from '../snapshot.dto';
-import { firstIdOf, hoursAgo } from './uuid-time';
+import { firstIdOf, hoursAgo } from '../../platform/postgres/uuid-time';
 
 const HOURS = `
 SELECT date_trunc('hour', created_at) AS hour, count(*)::int AS created,

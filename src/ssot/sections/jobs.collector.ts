@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Db } from '../../platform/postgres/db';
 import type { Collector } from '../collector';
 import type { JobLineDto, JobsDto } from '../snapshot.dto';
-import { firstIdOf, hoursAgo } from './uuid-time';
+import { firstIdOf, hoursAgo } from '../../platform/postgres/uuid-time';
 
 const NUMBERS = `
 SELECT status, count(*)::int AS count FROM jobs WHERE status IN ('queued', 'processing') GROUP BY status

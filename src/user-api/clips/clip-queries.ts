@@ -1,6 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DownloadLinks } from '../../platform/storage/download-links';
 import { Db } from '../../platform/postgres/db';
+import { Conditions } from '../conditions';
+import { countUpTo } from '../counting';
+import type { Slice, Total } from '../paging.dto';
 import type { ClipReasonView, ClipVariantView, ClipView } from './clips.dto';
 
 interface VariantRow {
@@ -27,13 +30,14 @@ interface ClipRow {
   variants: VariantRow[];
 }
 
-const SELECT = `
+/** Clips out of `from`, which is called `c`. */
+const select = (from: string): string => `
   SELECT c.id, c.job_id, c.position, c.start_s, c.end_s, c.score, c.reasons, c.poster_artifact_id, c.created_at,
     coalesce((SELECT jsonb_agg(jsonb_build_object('format', v.format, 'width', v.width, 'height', v.height,
         'duration_s', v.duration_s, 'artifact_id', a.id, 'content_type', a.content_type, 'size_bytes', a.size_bytes,
         'sha256', a.sha256) ORDER BY v.width DESC, v.format)
       FROM clip_variants v JOIN artifacts a ON a.id = v.artifact_id WHERE v.clip_id = c.id), '[]') AS variants
-  FROM clips c`;
+  FROM ${from} c`;
 
 /** Reads clips with their files, and gives each a link to fetch it by. */
 @Injectable()
@@ -46,15 +50,35 @@ export class ClipQueries {
   /** The clip, if it exists and, where an owner is given, is theirs. */
   async find(clipId: string, ownerId?: string): Promise<ClipView | undefined> {
     const [row] = await this.db.query<ClipRow>(
-      `${SELECT} WHERE c.id = $1 AND ($2::uuid IS NULL OR c.user_id = $2)`,
+      `${select('clips')} WHERE c.id = $1 AND ($2::uuid IS NULL OR c.user_id = $2)`,
       [clipId, ownerId ?? null],
     );
     return row && this.view(row);
   }
 
+  /** A part of the clips of a user, or of everybody's; newest first. */
+  async recent(userId: string | undefined, slice: Slice): Promise<ClipView[]> {
+    const conditions = new Conditions()
+      .add(userId, (place) => `user_id = ${place}::uuid`)
+      .add(slice.after, (place) => `id < ${place}::uuid`);
+    // The page comes first: the files of clips that are skipped are not looked up.
+    const page = `(SELECT * FROM clips WHERE ${conditions.sql}
+      ORDER BY id DESC LIMIT ${conditions.place(slice.limit)} OFFSET ${conditions.place(slice.offset)})`;
+    const rows = await this.db.query<ClipRow>(`${select(page)} ORDER BY c.id DESC`, conditions.params);
+    return rows.map((row) => this.view(row));
+  }
+
+  /** How many clips a user has, or everybody. */
+  total(userId: string | undefined): Promise<Total> {
+    const { sql, params } = new Conditions().add(userId, (place) => `user_id = ${place}::uuid`);
+    return countUpTo(this.db, `clips WHERE ${sql}`, params);
+  }
+
   /** The clips of a job in their order. */
   async ofJob(jobId: string): Promise<ClipView[]> {
-    const rows = await this.db.query<ClipRow>(`${SELECT} WHERE c.job_id = $1 ORDER BY c.position`, [jobId]);
+    const rows = await this.db.query<ClipRow>(`${select('clips')} WHERE c.job_id = $1 ORDER BY c.position`, [
+      jobId,
+    ]);
     return rows.map((row) => this.view(row));
   }
 

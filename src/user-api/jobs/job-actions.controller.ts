@@ -8,7 +8,15 @@ import { Roles } from '../../platform/http/access';
 import { ApiData } from '../../platform/http/api-data';
 import { ApiErrors } from '../../platform/http/api-errors';
 import { NoEnvelope } from '../../platform/http/envelope';
-import { CancelJobBody, CancelJobResult, JobIdParam, RetryJobBody, RetryJobResult } from './jobs.dto';
+import {
+  CancelJobBody,
+  CancelJobResult,
+  JobIdParam,
+  JobStatusBody,
+  JobStatusResult,
+  RetryJobBody,
+  RetryJobResult,
+} from './jobs.dto';
 
 const ERRORS: ErrorCode[] = [
   'VALIDATION_ERROR',
@@ -85,5 +93,32 @@ export class JobActionsController {
     const payload = body.from === undefined ? { job_id } : { job_id, from: body.from };
     const call = actionCall(request, { scope: 'own' });
     sendAnswer(reply, await this.runner.run('job.retry', payload, call));
+  }
+
+  /**
+   * Puts a job of yours into another state: cancelled, or queued again.
+   *
+   * @remarks The same as POST cancel and POST retry, by the name of the state. From states that do not lead there
+   * it is refused.
+   */
+  @Post(':job_id/status')
+  @HttpCode(200)
+  @Roles('admin', 'operator', 'supervisor', 'user')
+  @NoEnvelope()
+  @ApiHeader(IDEMPOTENCY_KEY)
+  @ApiData(JobStatusResult, { action: true })
+  @ApiErrors(...ERRORS)
+  async status(
+    @Param() { job_id }: JobIdParam,
+    @Body() { status, reason }: JobStatusBody,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const call = actionCall(request, {
+      options: reason === undefined ? undefined : { reason },
+      scope: 'own',
+    });
+    const action = status === 'cancelled' ? 'job.cancel' : 'job.retry';
+    sendAnswer(reply, await this.runner.run(action, { job_id }, call));
   }
 }

@@ -3,6 +3,7 @@ import type { JobStatus } from '../../media/flow/transitions';
 import { Db } from '../../platform/postgres/db';
 import { countUpTo } from '../counting';
 import type { Slice, Total } from '../paging.dto';
+import { type JobFilter, jobConditions } from './job-filter';
 
 /** A row of `jobs`, as far as it is shown. */
 export interface JobRow {
@@ -46,12 +47,6 @@ export interface StepRow {
   finished_at: Date | null;
 }
 
-/** Which jobs a list has. */
-export interface JobFilter {
-  userId?: string;
-  status?: JobStatus;
-}
-
 const JOB_COLUMNS = `id, user_id, upload_id, title, status, priority, attempt, progress, error_code, error_message,
   created_at, started_at, finished_at`;
 
@@ -89,33 +84,22 @@ export class JobQueries {
 
   /** A part of the list, newest first. */
   list(filter: JobFilter, slice: Slice): Promise<JobRow[]> {
-    const { where, params } = conditions(filter);
-    params.push(slice.after ?? null, slice.limit, slice.offset);
-    const [after, limit, offset] = [params.length - 2, params.length - 1, params.length];
+    const conditions = jobConditions(filter).add(slice.after, (place) => `id < ${place}::uuid`);
     return this.db.query<JobRow>(
-      `SELECT ${JOB_COLUMNS} FROM jobs ${where} AND ($${after}::uuid IS NULL OR id < $${after})
-       ORDER BY id DESC LIMIT $${limit} OFFSET $${offset}`,
-      params,
+      `SELECT ${JOB_COLUMNS} FROM jobs WHERE ${conditions.sql}
+       ORDER BY id DESC LIMIT ${conditions.place(slice.limit)} OFFSET ${conditions.place(slice.offset)}`,
+      conditions.params,
     );
   }
 
   /** How many jobs the list has. */
   total(filter: JobFilter): Promise<Total> {
-    const { where, params } = conditions(filter);
-    return countUpTo(this.db, `jobs ${where}`, params);
+    const { sql, params } = jobConditions(filter);
+    return countUpTo(this.db, `jobs WHERE ${sql}`, params);
   }
-}
 
-/** Only the conditions that apply, so that the planner finds the index that fits. */
-function conditions(filter: JobFilter): { where: string; params: unknown[] } {
-  const params: unknown[] = [];
-  const parts = ['true'];
-  const add = (value: string | undefined, condition: (place: string) => string) => {
-    if (value === undefined) return;
-    params.push(value);
-    parts.push(condition(`$${params.length}`));
-  };
-  add(filter.userId, (place) => `user_id = ${place}`);
-  add(filter.status, (place) => `status = ${place}`);
-  return { where: `WHERE ${parts.join(' AND ')}`, params };
+  /** Whether there is such an account. */
+  async userExists(userId: string): Promise<boolean> {
+    return (await this.db.query('SELECT FROM users WHERE id = $1', [userId])).length > 0;
+  }
 }

@@ -3,13 +3,16 @@ import { FlowModule } from '../../media/flow/flow.module';
 import { ClipsApiModule } from '../clips/clips-api.module';
 import { PipelineModule } from '../../pipeline/pipeline.module';
 import { JobActionsController } from './job-actions.controller';
+import { JobListsController } from './job-lists.controller';
 import { JobQueries } from './job-queries';
+import { JobStatistics } from './job-statistics';
 import { JobsController } from './jobs.controller';
 
 /** /api/jobs */
 @Module({
   imports: [FlowModule, PipelineModule, ClipsApiModule],
-  controllers: [JobsController, JobActionsController],
-  providers: [JobQueries],
+  controllers: [JobListsController, JobsController, JobActionsController],
+  providers: [JobQueries, JobStatistics],
+  exports: [JobStatistics],
 })
 export class JobsApiModule {}

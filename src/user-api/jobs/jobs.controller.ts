@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Header, Inject, Param, Post, Query, Req } from '@nestjs/common';
+import { Body, Controller, Get, Header, Inject, Param, Post, Req } from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { JobsService } from '../../media/jobs/jobs.service';
@@ -7,22 +7,13 @@ import { Roles } from '../../platform/http/access';
 import { ApiData } from '../../platform/http/api-data';
 import { ApiErrors } from '../../platform/http/api-errors';
 import { CurrentActor } from '../../platform/http/current-actor';
-import type { Paginated } from '../../platform/http/envelope';
-import { type Actor, mayReadAll } from '../../platform/security/roles';
+import type { Actor } from '../../platform/security/roles';
 import { ClipQueries } from '../clips/clip-queries';
 import { ClipView } from '../clips/clips.dto';
-import { pageOf, sliceOf } from '../paging.dto';
+import { ownerScope } from '../owner-scope';
 import { JobQueries } from './job-queries';
-import { jobSummary, jobView } from './job-views';
-import {
-  CreateJobBody,
-  CreateJobResult,
-  JobIdParam,
-  JobsQuery,
-  JobSummary,
-  JobView,
-  RetryAdvice,
-} from './jobs.dto';
+import { jobView } from './job-views';
+import { CreateJobBody, CreateJobResult, JobIdParam, JobView, RetryAdvice } from './jobs.dto';
 
 /** Jobs: made from uploads, watched. Users see their own, staff those of everybody; what is not theirs does not exist. */
 @ApiTags('jobs')
@@ -58,18 +49,6 @@ export class JobsController {
       traceId: request.traceId,
     });
     return { job_id, status };
-  }
-
-  /** Jobs, newest first: one's own, or for staff those of everybody. */
-  @Get('history')
-  @Header('cache-control', 'no-store')
-  @ApiData(JobSummary, { list: 'paged' })
-  @ApiErrors('VALIDATION_ERROR', 'MAINTENANCE')
-  async history(@CurrentActor() actor: Actor, @Query() query: JobsQuery): Promise<Paginated<JobSummary>> {
-    const filter = { userId: ownerScope(actor), status: query.status };
-    const slice = sliceOf(query);
-    const [rows, total] = await Promise.all([this.queries.list(filter, slice), this.queries.total(filter)]);
-    return pageOf(query, rows, total, (row) => row.id, jobSummary);
   }
 
   /** A job with its steps: how far it is, and why it failed if it did. */
@@ -110,9 +89,4 @@ export class JobsController {
     const advice = await this.jobs.retryability(job_id, ownerScope(actor));
     return { job_id, ...advice };
   }
-}
-
-/** Whose jobs the actor may read: undefined = everybody's. */
-function ownerScope(actor: Actor): string | undefined {
-  return mayReadAll(actor.role) ? undefined : actor.userId;
 }

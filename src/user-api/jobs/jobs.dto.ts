@@ -1,8 +1,11 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsInt, IsObject, IsString, IsUUID, Max, MaxLength, Min, MinLength } from 'class-validator';
 import { JOB_STATUSES, type JobStatus } from '../../media/flow/transitions';
-import { PageQuery } from '../paging.dto';
 import { MayBeAbsent } from '../../pipeline/catalogue/fields';
+
+/** The states that a user may put a job into. */
+export const WISHED_STATUSES = ['cancelled', 'queued'] as const;
+export type WishedStatus = (typeof WISHED_STATUSES)[number];
 
 /** A job that is wanted. */
 export class CreateJobBody {
@@ -45,18 +48,26 @@ export class JobIdParam {
   job_id!: string;
 }
 
-/** Which jobs. */
-export class JobsQuery extends PageQuery {
-  /** Only jobs in this state. */
-  @ApiPropertyOptional({ enum: JOB_STATUSES })
-  @MayBeAbsent()
-  @IsIn(JOB_STATUSES)
-  status?: JobStatus;
-}
-
 /** How a cancellation is wanted. */
 export class CancelJobBody {
   /** Why; kept with the job. @example Wrong file */
+  @MayBeAbsent()
+  @IsString()
+  @MaxLength(500)
+  reason?: string;
+}
+
+/** What a job is to become. */
+export class JobStatusBody {
+  /** `cancelled` cancels the job, `queued` queues it again; the other states follow from the work itself. */
+  @ApiProperty({ enum: WISHED_STATUSES, example: 'cancelled' })
+  @IsIn(WISHED_STATUSES, {
+    message:
+      'can be set to cancelled or queued; processing, completed and failed follow from the work itself',
+  })
+  status!: WishedStatus;
+
+  /** Why; recorded in the audit, and kept with a job that is cancelled. @example Wrong file */
   @MayBeAbsent()
   @IsString()
   @MaxLength(500)
@@ -165,6 +176,20 @@ export class RetryAdvice {
   reason!: string;
   /** What POST takes as `from`. @example ["failed_step", "start"] */
   from!: string[];
+}
+
+/** A job whose state was changed. */
+export class JobStatusResult {
+  /** @example 019aa3f1-8b00-7a11-9c2d-3e4f5a6b7c8d */
+  job_id!: string;
+  /** `cancelling`: the running step was told to stop and has not yet. @example cancelled */
+  status!: string;
+  /** Which attempt is queued; only of a job that was queued again. @example 2 */
+  attempt?: number;
+  /** Agents whose results are kept; only of a job that was queued again. @example ["inspector", "normaliser"] */
+  kept_steps?: string[];
+  /** Agents that run again; only of a job that was queued again. @example ["scene-detector"] */
+  rerun_steps?: string[];
 }
 
 /** A job that is cancelled, or is about to be. */

@@ -1,0 +1,106 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { WorkerRegistry } from '../../fleet/workers/worker-registry';
+import { StepQueues } from '../../media/flow/queues/step-queues';
+import { JOB_STATUSES, type JobStatus } from '../../media/flow/transitions';
+import { Db } from '../../platform/postgres/db';
+import { firstIdOf } from '../../platform/postgres/uuid-time';
+import { cappedCount, orEstimate } from '../counting';
+import { jobConditions } from '../jobs/job-filter';
+import { JobStatistics } from '../jobs/job-statistics';
+import type { AnalyticsBucket, AnalyticsMetrics, Load, Period } from './analytics.dto';
+import { bucketsOf } from './buckets';
+
+/** A part of the period and a state, and how many jobs are in both. */
+interface CellRow {
+  bucket: number;
+  status: JobStatus;
+  count: number;
+}
+
+const HOUR_MS = 3_600_000;
+
+/** What came of the jobs of a period, without walking over them. */
+@Injectable()
+export class Analytics {
+  constructor(
+    @Inject(Db) private readonly db: Db,
+    @Inject(JobStatistics) private readonly statistics: JobStatistics,
+    @Inject(StepQueues) private readonly queues: StepQueues,
+    @Inject(WorkerRegistry) private readonly workers: WorkerRegistry,
+  ) {}
+
+  /** @param userId whose jobs; everybody's, with the load of the installation, if undefined */
+  async metrics(period: Period, userId: string | undefined): Promise<AnalyticsMetrics> {
+    const now = new Date();
+    const parts = bucketsOf(period, now);
+    const from = parts[0]?.from ?? now;
+    const scope = { userId, from };
+    const [stats, buckets, failures, load] = await Promise.all([
+      this.statistics.of(scope),
+      this.buckets(parts, userId),
+      this.statistics.causes(scope),
+      userId === undefined ? this.load() : null,
+    ]);
+    const hours = (now.getTime() - from.getTime()) / HOUR_MS;
+    return {
+      scope: userId === undefined ? 'all' : 'own',
+      period,
+      from: from.toISOString(),
+      as_of: now.toISOString(),
+      stats,
+      completed_per_h: Number((stats.jobs.completed / hours).toFixed(2)),
+      buckets,
+      failures,
+      load,
+    };
+  }
+
+  private async buckets(parts: { from: Date; until: Date }[], userId?: string): Promise<AnalyticsBucket[]> {
+    const params = [parts.map(({ from }) => firstIdOf(from)), parts.map(({ until }) => firstIdOf(until))];
+    const { sql, params: all } = jobConditions({ userId }, [...params, JOB_STATUSES]);
+    const jobs = `jobs WHERE status = s.status AND id >= b.first AND id < b.next AND ${sql}`;
+    const cells = await this.db.query<CellRow>(
+      `SELECT b.nr::int - 1 AS bucket, s.status, ${cappedCount(jobs)} AS count
+       FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS b (first, next, nr), unnest($3::text[]) AS s (status)`,
+      all,
+    );
+    const totals = await Promise.all(
+      cells.map(async ({ bucket, status, count }) => {
+        const part = { userId, status, from: parts[bucket]?.from, before: parts[bucket]?.until };
+        const { sql, params } = jobConditions(part);
+        return { bucket, status, ...(await orEstimate(this.db, count, `jobs WHERE ${sql}`, params)) };
+      }),
+    );
+    return parts.map(({ from, until }, bucket) => {
+      const own = totals.filter((total) => total.bucket === bucket);
+      const of = (status: JobStatus) => own.find((total) => total.status === status)?.count ?? 0;
+      return {
+        from: from.toISOString(),
+        until: until.toISOString(),
+        created: own.reduce((sum, { count }) => sum + count, 0),
+        completed: of('completed'),
+        failed: of('failed'),
+        cancelled: of('cancelled'),
+        active: of('queued') + of('processing'),
+        is_estimate: own.some(({ estimated }) => estimated),
+      };
+    });
+  }
+
+  private async load(): Promise<Load> {
+    const [counts, workers] = await Promise.all([this.queues.counts(), this.workers.list()]);
+    const queues = Object.values(counts);
+    const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
+    const slots = sum(workers.map((worker) => worker.concurrency));
+    const active = sum(workers.map((worker) => worker.active_steps.length));
+    return {
+      waiting_steps: sum(queues.map((queue) => queue.waiting)),
+      active_steps: active,
+      delayed_steps: sum(queues.map((queue) => queue.delayed)),
+      paused_queues: queues.filter((queue) => queue.paused).length,
+      workers: workers.length,
+      slots,
+      utilisation: slots === 0 ? null : Number((active / slots).toFixed(4)),
+    };
+  }
+}
