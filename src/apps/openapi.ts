@@ -22,6 +22,8 @@ const TAGS: readonly [name: string, description: string][] = [
   ['upload', 'Sending a video in, chunk by chunk.'],
   ['jobs', 'Work on a video: made, followed, cancelled, retried.'],
   ['clips', 'What a job produced.'],
+  ['queue', 'How much work waits, who does it, how fast it goes.'],
+  ['analytics', 'What came of the jobs of a day, a week or a month.'],
   ['downloads', 'Files behind signed, expiring links.'],
   ['admin', 'The one write endpoint and the one read model of administration.'],
   ['system', 'What this is, whether it lives, whether it is ready, its metrics.'],
