@@ -40,6 +40,7 @@ const NEEDED = [
   'jobs_status_idx',
   'jobs_user_status_idx',
   'jobs_error_idx',
+  'jobs_user_error_idx',
   'clips_user_idx',
   'steps_queued_idx',
 ];

@@ -19,7 +19,8 @@ const plan = (userId: string, until: Date): string => `
 CREATE TEMP TABLE plan AS
 SELECT i, at, CASE WHEN i % 6 = 1 THEN '${userId}'::uuid ELSE others.ids[1 + i / 2 % 20] END AS user_id,
   CASE WHEN i < ${JOBS} / 2 AND i % 1000 IN (1, 2) THEN 'queued' WHEN i < ${JOBS} / 2 AND i % 1000 IN (3, 4) THEN 'cancelled'
-    WHEN i % 1000 IN (5, 6) THEN 'processing' WHEN i % 12 IN (7, 8) THEN 'failed' ELSE 'completed' END AS status,
+    WHEN i % 1000 IN (5, 6) THEN 'processing' WHEN i % 12 IN (7, 8) THEN 'failed'
+    WHEN i % 12 = 10 THEN 'cancelled' ELSE 'completed' END AS status,
   CASE WHEN i < ${JOBS} / 2 AND (i % 12 = 8 OR i % 1200 = 7) THEN 'RARE' ELSE 'NO_VIDEO' END AS code,
   (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || left(md5(i::text), 3) || '8' ||
     substr(md5(i::text), 4, 15))::uuid AS id

@@ -30,5 +30,11 @@ export function costlyParts(plan: Plan, tables: readonly string[]): string[] {
       ];
   const input = plan.Plans?.[0]?.['Actual Rows'] ?? 0;
   const sorted = type === 'Sort' && input > MOST_SORTED ? [`sorts ${input} rows`] : [];
-  return [...own, ...sorted, ...(plan.Plans ?? []).flatMap((child) => costlyParts(child, tables))];
+  const combined = type === 'BitmapAnd' ? ['combines indexes, of which none has all conditions'] : [];
+  return [
+    ...own,
+    ...sorted,
+    ...combined,
+    ...(plan.Plans ?? []).flatMap((child) => costlyParts(child, tables)),
+  ];
 }

@@ -11,6 +11,7 @@ export class ListIndexes1764095000000 implements MigrationInterface {
     await runner.query(`
       CREATE INDEX jobs_user_status_idx ON jobs (user_id, status, id DESC);
       CREATE INDEX jobs_error_idx ON jobs (error_code, id DESC) WHERE status = 'failed';
+      CREATE INDEX jobs_user_error_idx ON jobs (user_id, error_code, id DESC) WHERE status = 'failed';
       CREATE INDEX uploads_status_idx ON uploads (status, id DESC);
       CREATE INDEX uploads_user_status_idx ON uploads (user_id, status, id DESC);
 
@@ -30,7 +31,7 @@ export class ListIndexes1764095000000 implements MigrationInterface {
       ALTER TABLE clips ALTER COLUMN id SET STATISTICS -1;
       ALTER TABLE jobs ALTER COLUMN id SET STATISTICS -1;
       DROP INDEX clip_variants_artifact_idx, clips_poster_idx, artifacts_user_idx, jobs_upload_idx, uploads_user_status_idx,
-        uploads_status_idx, jobs_error_idx, jobs_user_status_idx;
+        uploads_status_idx, jobs_user_error_idx, jobs_error_idx, jobs_user_status_idx;
     `);
   }
 }
