@@ -6,7 +6,7 @@ import { GatewayAdapter } from '../gateway/gateway.adapter';
 import { fastifyAdapter, setUpFastify } from '../platform/http/fastify';
 import type { Env } from '../platform/settings/env';
 import { ApiModule } from './api.module';
-import { openApiDocument } from './openapi';
+import { loadOpenApiMetadata, openApiDocument } from './openapi';
 
 /** The api process, set up but not listening yet. */
 export async function createApi(env: Env): Promise<NestFastifyApplication> {
@@ -19,8 +19,9 @@ export async function createApi(env: Env): Promise<NestFastifyApplication> {
   app.useLogger(app.get(Logger));
   app.useWebSocketAdapter(new GatewayAdapter(app));
   await setUpFastify(app, env);
-  const document = await openApiDocument(app);
-  SwaggerModule.setup('docs', app, document, {
+  await loadOpenApiMetadata();
+  // Made when it is first asked for: most processes never are, and should start the sooner.
+  SwaggerModule.setup('docs', app, () => openApiDocument(app), {
     jsonDocumentUrl: 'docs/openapi.json',
     yamlDocumentUrl: 'docs/openapi.yaml',
     customSiteTitle: 'AgentOS API',

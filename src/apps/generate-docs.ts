@@ -14,7 +14,7 @@ import { openApiDocument } from './openapi';
  */
 async function generate(): Promise<void> {
   const app = await createApi({ ...loadEnv({ LOG_LEVEL: 'silent' }), offline: true });
-  const document = await openApiDocument(app);
+  const document = openApiDocument(app);
   await writeFile('docs/openapi.json', `${JSON.stringify(document, null, 2)}\n`);
   await writeFile('docs/actions.md', renderActionsMarkdown(app.get(Catalogue)));
   await writeFile('docs/errors.md', renderErrorsMarkdown());

@@ -25,7 +25,7 @@ beforeAll(async () => {
   api = await boot({}, async (env) => {
     const app = await createApi(env);
     await app.init();
-    const document = await openApiDocument(app);
+    const document = openApiDocument(app);
     schemas = document.components?.schemas as unknown as typeof schemas;
     const operation = document.paths['/api/admin/action']?.post as unknown as {
       requestBody: { content: { 'application/json': { examples: typeof examples } } };
