@@ -45,6 +45,7 @@ const withProcesses = {
 };
 
 module.exports = {
+  testSequencer: join(__dirname, 'test/sequencer.js'),
   projects: [
     {
       ...base,

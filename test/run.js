@@ -2,8 +2,8 @@
 
 /**
  * `npm test`: builds, then runs the test projects and sums up. Arguments name projects; none = all.
- * unit and integration share the machine's cores; of e2e and faults, which start whole installations and mostly
- * wait for leases and encoders, two run at a time.
+ * unit and integration share the machine's cores, and so do e2e and faults. One file more than there are cores runs at
+ * a time: they wait for leases, queues and servers as well. test/sequencer.js starts the long ones first.
  *
  * The last line is `N passed, N failed`. TEST_SUMMARY names a file to write that line into as well.
  */
@@ -17,14 +17,16 @@ const {
   statSync,
   writeFileSync,
 } = require('node:fs');
-const { tmpdir } = require('node:os');
+const { availableParallelism, tmpdir } = require('node:os');
 const { join } = require('node:path');
 
 const ROOT = join(__dirname, '..');
 const GROUPS = [
-  { projects: ['unit', 'integration'], built: false, jest: ['--maxWorkers=2'] },
-  { projects: ['e2e', 'faults'], built: true, jest: ['--maxWorkers=2'] },
+  { projects: ['unit', 'integration'], built: false },
+  { projects: ['e2e', 'faults'], built: true },
 ];
+/** How many files run at a time. Each may be a whole installation, so more than a few do not fit in. */
+const WORKERS = Math.min(4, availableParallelism() + 1);
 const KNOWN = GROUPS.flatMap((group) => group.projects);
 
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
@@ -51,7 +53,7 @@ for (const group of GROUPS) {
     '--passWithNoTests',
     // What a failing test left open must not keep the run from ending and being summed up.
     '--forceExit',
-    ...group.jest,
+    `--maxWorkers=${WORKERS}`,
     '--json',
     `--outputFile=${report}`,
   ]);

@@ -87,7 +87,7 @@ describe('cancelling', () => {
   }, 20_000);
 
   it('and completing at the same time leave one end, and everybody was told that one', async () => {
-    const rounds = 200;
+    const rounds = 100;
     const verdicts = { cancelled: 0, refused: 0 };
     // About as long as a job takes here, in milliseconds: found out on the way, since machines differ.
     let spreadMs = 500;

@@ -34,6 +34,8 @@ export class Cluster {
   readonly workers: ServiceProcess[] = [];
   readonly managers: ServiceProcess[] = [];
   private readonly variables: Variables;
+  /** How many of each role were ever started: those that start at the same time have different names too. */
+  private readonly started = new Map<string, number>();
 
   private constructor(
     options: ClusterOptions,
@@ -167,7 +169,9 @@ export class Cluster {
     list: ServiceProcess[],
     variables: Variables,
   ): Promise<ServiceProcess> {
-    const name = `${role}-${list.length + 1}`;
+    const number = (this.started.get(role) ?? 0) + 1;
+    this.started.set(role, number);
+    const name = `${role}-${number}`;
     const service = await ServiceProcess.start(name, entry, {
       ...this.variables,
       INSTANCE_ID: name,
