@@ -45,7 +45,7 @@ describe('an operator', () => {
   });
 
   it('cancels a job in the middle of a step; its child process is gone and nothing is left over', async () => {
-    const uploadId = await upload([user], await longVideo(90));
+    const uploadId = await upload([user], await longVideo(40));
     const jobId = await createJob(user, uploadId);
     const socket = await cluster.socket(operator);
     await socket.subscribe(`job:${jobId}`);

@@ -9,14 +9,15 @@ import { Cluster } from '../support/cluster';
 import { eventually } from '../support/eventually';
 import type { HttpClient } from '../support/http-client';
 import { longVideo, sampleVideo } from '../support/media';
-import { clipsOf, createJob, readJob, settled, upload } from '../support/video-way';
+import { TEST_SETTINGS } from '../support/users';
+import { clipsOf, createJob, PLAIN_CLIPS, readJob, settled, upload } from '../support/video-way';
 
 /** The module of a process that does nothing but ask. */
 @Module({})
 class Asking {}
 
 /** Long enough that a step is surely in the middle of its work when something happens to it. */
-const LONG_S = 90;
+const LONG_S = 40;
 /** Short enough to be gone through again. */
 const SHORT_S = 20;
 
@@ -26,7 +27,13 @@ describe('when a process is killed', () => {
   let operator: HttpClient;
 
   beforeAll(async () => {
-    cluster = await Cluster.start({ apis: 2, workers: 1, managers: 2 });
+    cluster = await Cluster.start({
+      apis: 2,
+      workers: 1,
+      managers: 2,
+      // So that what a killed api had claimed is soon free.
+      settings: { ...TEST_SETTINGS, executions: { lease_s: 5 } },
+    });
     ({ client: user } = await cluster.user('user'));
     ({ client: operator } = await cluster.user('operator'));
   });
@@ -36,7 +43,8 @@ describe('when a process is killed', () => {
   it.each(['normaliser', 'clip-renderer'])(
     'a worker in the middle of %s: another takes the step over, and each clip is there once',
     async (agent) => {
-      const jobId = await createJob(user, await upload([user], await longVideo(SHORT_S)));
+      const uploadId = await upload([user], await longVideo(SHORT_S));
+      const jobId = await createJob(user, uploadId, agent === 'normaliser' ? PLAIN_CLIPS : {});
       const step = await eventually(() => running(jobId, agent), { timeoutMs: 90_000, intervalMs: 20 });
       const victim = cluster.workers.pop();
       await victim?.kill();
@@ -82,7 +90,8 @@ describe('when a process is killed', () => {
       },
       { timeoutMs: 30_000 },
     );
-    const job = await settled(user, await createJob(user, await upload([user], await sampleVideo())));
+    const uploadId = await upload([user], await sampleVideo());
+    const job = await settled(user, await createJob(user, uploadId, PLAIN_CLIPS));
     expect(job.status).toBe('completed');
     await cluster.startManager();
   }, 120_000);

@@ -3,7 +3,7 @@ import { eventually } from '../support/eventually';
 import type { HttpClient } from '../support/http-client';
 import { longVideo } from '../support/media';
 import { type BreakableCluster, startBreakable } from '../support/private-servers';
-import { clipsOf, createJob, settled, upload } from '../support/video-way';
+import { clipsOf, createJob, PLAIN_CLIPS, settled, upload } from '../support/video-way';
 
 const LENGTH_S = 20;
 
@@ -25,7 +25,7 @@ describe('when a server fails in the middle of a job', () => {
   /** Starts two jobs: one that a worker has begun, one that waits. */
   async function jobsUnderWay(): Promise<string[]> {
     const uploadId = await upload([user], await longVideo(LENGTH_S));
-    const jobs = [await createJob(user, uploadId), await createJob(user, uploadId)];
+    const jobs = [await createJob(user, uploadId, PLAIN_CLIPS), await createJob(user, uploadId, PLAIN_CLIPS)];
     await eventually(
       async () => {
         const rows = await broken.cluster.query(

@@ -82,7 +82,7 @@ describe('uploads under faults', () => {
 
   it('is finalized by another process when the one at it is killed', async () => {
     const chunk = 16_384 * KIB;
-    const file = Buffer.alloc(20 * chunk, randomFile(1_000_003));
+    const file = Buffer.alloc(10 * chunk, randomFile(1_000_003));
     const [a, b] = [client.at(cluster.url(0)), client.at(cluster.url(2))];
     const { upload_id: id, chunk_count: count } = await begin(a, file.length, { chunk_size: chunk });
     for (let index = 0; index < count; index += 1) {

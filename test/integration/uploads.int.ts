@@ -1,5 +1,7 @@
+import { randomInt } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Random } from '../nemesis/random';
 import type { HttpClient } from '../support/http-client';
 import {
   begin,
@@ -31,13 +33,15 @@ describe('uploads', () => {
   /** The bytes that the unfinished uploads take. */
   const takenBytes = () => Object.values(filesBelow(storage)).reduce((sum, size) => sum + size, 0);
 
-  it('takes chunks in a random order, each twice, and gives back the very file', async () => {
+  const seed = randomInt(2 ** 31);
+  it(`takes chunks in a random order (seed ${seed}), each twice, and gives back the very file`, async () => {
     const file = randomFile(20 * CHUNK + 12_345);
     const { upload_id: id, chunk_count: count } = await begin(client, file.length, { sha256: sha256(file) });
     expect(count).toBe(21);
-    const order = Array.from({ length: 2 * count }, (_, position) => position % count).sort(
-      () => Math.random() - 0.5,
-    );
+    const random = new Random(seed);
+    const order = Array.from({ length: 2 * count }, (_, position) => ({ at: random.next(), position }))
+      .sort((a, b) => a.at - b.at)
+      .map(({ position }) => position % count);
     const sent = new Set<number>();
     for (const index of order) {
       const chunk = chunkOf(file, index);

@@ -17,6 +17,8 @@ export interface ClusterOptions {
   managers?: number;
   /** Added to the environment of every process. */
   variables?: Variables;
+  /** The settings in force from the start; {@link TEST_SETTINGS} if not given. */
+  settings?: object;
   /** Where the data is; a new database and Redis prefix of this run's servers if not given. */
   installation?: Installation & Pick<TestDatabase, 'query'>;
   /** Called when the cluster has stopped. */
@@ -67,7 +69,7 @@ export class Cluster {
       await options.onStopped?.();
     });
     globalThis.agentosClusterLogs = () => cluster.logs();
-    await saveSettings({ query });
+    await saveSettings({ query }, options.settings);
     try {
       const port = await freePort();
       cluster.variables['PUBLIC_URL'] = `http://127.0.0.1:${port}`;

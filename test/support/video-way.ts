@@ -26,6 +26,14 @@ export interface Clip {
   [key: string]: unknown;
 }
 
+/** What to create a job with whose clips do not matter: they cost a tenth of what the usual ones do. */
+export const PLAIN_CLIPS = {
+  settings: {
+    'clip-renderer': { formats: ['original'], max_short_side: 180 },
+    packager: { hls: false, storyboard: false },
+  },
+};
+
 /** The states that a job does not leave by itself. */
 export const SETTLED = ['completed', 'failed', 'cancelled'];
 
