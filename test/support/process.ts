@@ -96,8 +96,8 @@ export class ServiceProcess {
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.child.kill('SIGKILL');
-        reject(new Error(`${this.name} was not ready within 60 s\n${this.tail()}`));
-      }, 60_000);
+        reject(new Error(`${this.name} was not ready within 120 s\n${this.tail()}`));
+      }, 120_000);
       this.child.on('message', (message: { type?: string }) => {
         if (message.type !== 'ready') return;
         clearTimeout(timer);
