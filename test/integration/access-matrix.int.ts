@@ -18,6 +18,7 @@ const MAY: Record<string, Role[]> = {
   'config.update_user': ['admin'],
   'job.cancel': ['admin', 'operator', 'supervisor'],
   'job.export': ['admin', 'operator', 'supervisor', 'readonly'],
+  'job.priority': ['admin', 'operator', 'supervisor'],
   'job.retry': ['admin', 'operator', 'supervisor'],
   'logs.export_audit': ['admin', 'supervisor'],
   'logs.search_audit': ['admin', 'supervisor', 'readonly'],

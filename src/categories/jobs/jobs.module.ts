@@ -4,12 +4,13 @@ import { Category } from '../../pipeline/catalogue/category.decorator';
 import { ExportsModule } from '../../pipeline/exports/exports.module';
 import { CancelJobHandler } from './actions/cancel-job.action';
 import { ExportJobsHandler } from './actions/export-jobs.action';
+import { PrioritiseJobHandler } from './actions/prioritise-job.action';
 import { RetryJobHandler } from './actions/retry-job.action';
 import { JobExporter } from './job-exporter';
 import { JobRows } from './job-rows';
 
 /** The actions of this category, sorted by name; a new one is added here. */
-const ACTIONS = [CancelJobHandler, ExportJobsHandler, RetryJobHandler];
+const ACTIONS = [CancelJobHandler, ExportJobsHandler, PrioritiseJobHandler, RetryJobHandler];
 
 /** Actions on jobs. */
 @Category('jobs')

@@ -3,6 +3,7 @@ import { Module } from '@nestjs/common';
 import { RedisService } from '../../platform/redis/redis.service';
 import { AGENTS } from '../agents';
 import { JobCancellation } from '../jobs/job-cancellation';
+import { JobPriority } from '../jobs/job-priority';
 import { JobRetry } from '../jobs/job-retry';
 import { JobsService } from '../jobs/jobs.service';
 import { LostSteps } from '../steps/lost-steps';
@@ -20,6 +21,7 @@ import { QueueAdmin } from './queues/queue-admin.service';
 import { QueueClearing } from './queues/queue-clearing';
 import { QueueMaintenance } from './queues/queue-maintenance';
 import { QueueState } from './queues/queue-state';
+import { StepEntries } from './queues/step-entries';
 import { StepQueues } from './queues/step-queues';
 import { StepDispatch } from './step-dispatch';
 import { StepRunner } from './step-runner';
@@ -43,6 +45,7 @@ import { StepSweep } from './step-sweep';
     FlowEvents,
     JobAdvance,
     JobCancellation,
+    JobPriority,
     JobRetry,
     JobsService,
     LostSteps,
@@ -53,12 +56,23 @@ import { StepSweep } from './step-sweep';
     QueueState,
     StepClaims,
     StepDispatch,
+    StepEntries,
     StepProgress,
     StepQueues,
     StepRunner,
     StepSettlement,
     StepSweep,
   ],
-  exports: [AgentRegistry, JobsService, MediaToolset, QueueAdmin, StepClaims, StepQueues, StepRunner],
+  exports: [
+    AgentRegistry,
+    JobPriority,
+    JobsService,
+    MediaToolset,
+    QueueAdmin,
+    StepClaims,
+    StepEntries,
+    StepQueues,
+    StepRunner,
+  ],
 })
 export class FlowModule {}

@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Db } from '../../platform/postgres/db';
-import { StepQueues } from './queues/step-queues';
+import { StepEntries } from './queues/step-entries';
 import type { MovedStep } from './transitions';
 
 /** Hands steps that wait in Postgres over to Bull. */
@@ -10,14 +10,14 @@ export class StepDispatch {
 
   constructor(
     private readonly db: Db,
-    private readonly queues: StepQueues,
+    private readonly entries: StepEntries,
   ) {}
 
   /** Adds these steps to their queues. Never throws: what Redis does not take now, the dispatcher adds later. */
   async enqueue(steps: readonly MovedStep[]): Promise<void> {
     if (steps.length === 0) return;
     try {
-      await this.queues.add(steps);
+      await this.entries.add(steps);
     } catch (error) {
       this.log.warn(`${steps.length} steps will be dispatched later: ${(error as Error).message}`);
     }

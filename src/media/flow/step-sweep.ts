@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Db } from '../../platform/postgres/db';
 import { RedisService } from '../../platform/redis/redis.service';
 import { StepDispatch } from './step-dispatch';
+import { StepEntries } from './queues/step-entries';
 import { StepQueues } from './queues/step-queues';
 import type { MovedStep } from './transitions';
 
@@ -19,7 +20,8 @@ type Cursor = [agent: string, priority: number, queued: string, id: string];
 const START: Cursor = ['', 0, '-infinity', '00000000-0000-0000-0000-000000000000'];
 
 /**
- * Compares what waits in Postgres with what waits in Redis, and adds again what is missing there. Goes round
+ * Compares what waits in Postgres with what waits in Redis, adds again what is missing there and puts in its place what
+ * waits with another priority. Goes round
  * over all waiting steps, some each run; when Redis turns out to be empty, over all of them at once.
  */
 @Injectable()
@@ -31,6 +33,7 @@ export class StepSweep {
     private readonly db: Db,
     private readonly redis: RedisService,
     private readonly queues: StepQueues,
+    private readonly entries: StepEntries,
     private readonly dispatch: StepDispatch,
   ) {}
 
@@ -42,8 +45,9 @@ export class StepSweep {
     for (let batch = 0; wasEmpty || batch < BATCHES_PER_RUN; batch += 1) {
       if (signal.aborted) break;
       const steps = await this.next();
-      const missing = await this.queues.missing(steps);
+      const { missing, misplaced } = await this.entries.compare(steps);
       await this.dispatch.enqueue(missing);
+      await this.entries.reprioritise(misplaced);
       added += missing.length;
       if (steps.length < BATCH) break;
     }

@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Db, type Tx } from '../../../platform/postgres/db';
 import { JobCancellation } from '../../jobs/job-cancellation';
 import type { MovedStep } from '../transitions';
-import { StepQueues } from './step-queues';
+import { StepEntries } from './step-entries';
 
 /** Steps that are read in one go. */
 const CHUNK = 200;
@@ -43,7 +43,7 @@ export class QueueClearing {
 
   constructor(
     private readonly db: Db,
-    private readonly queues: StepQueues,
+    private readonly entries: StepEntries,
     private readonly cancellation: JobCancellation,
   ) {}
 
@@ -98,7 +98,7 @@ export class QueueClearing {
   private async removeEntries(steps: readonly MovedStep[]): Promise<number> {
     if (steps.length === 0) return 0;
     try {
-      return await this.queues.remove(steps);
+      return await this.entries.remove(steps);
     } catch (error) {
       // What stays behind in Bull is refused when a worker wants to claim it.
       this.log.warn(`Entries of cancelled steps stay in Redis for now: ${(error as Error).message}`);

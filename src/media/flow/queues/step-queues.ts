@@ -1,12 +1,11 @@
 import { getQueueToken } from '@nestjs/bull';
 import { Injectable } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import type { Job, JobOptions } from 'bull';
+import type { Job } from 'bull';
 import { Batcher } from '../../../platform/batching/batcher';
 import { RedisService } from '../../../platform/redis/redis.service';
 import { AgentRegistry } from '../agent-registry';
-import type { MovedStep } from '../transitions';
-import { type StepQueue, type StepTicket, TICKET_NAME, ticketId } from './bull-queue';
+import type { StepQueue, StepTicket } from './bull-queue';
 
 /** How many wait, run, are put off, and whether the queue is paused, as Bull has it. */
 export interface QueueCounts {
@@ -15,28 +14,6 @@ export interface QueueCounts {
   delayed: number;
   paused: boolean;
 }
-
-/**
- * Says which of the given entries Redis no longer has, and clears the remains of damaged ones: a hash without
- * data is left when a flush met a worker in mid-take; one that was taken but whose lock is gone belonged to a
- * worker that died before it could claim.
- */
-const MISSING = `
-local prefix, missing = KEYS[1], {}
-for i, id in ipairs(ARGV) do
-  local key = prefix .. id
-  local entry = redis.call('HMGET', key, 'data', 'processedOn', 'finishedOn')
-  local taken = entry[2] and redis.call('EXISTS', key .. ':lock') == 0
-  if not entry[1] or entry[3] or taken then
-    redis.call('LREM', prefix .. 'active', 0, id)
-    redis.call('ZREM', prefix .. 'failed', id)
-    redis.call('ZREM', prefix .. 'completed', id)
-    redis.call('DEL', key)
-    missing[#missing + 1] = i
-  end
-end
-return missing
-`;
 
 /** The Bull queues of the agents, one each: transport only, every decision is Postgres'. */
 @Injectable()
@@ -67,44 +44,6 @@ export class StepQueues {
       this.names.map((name) => [name, this.modules.get<StepQueue>(getQueueToken(name), { strict: false })]),
     );
     return this.resolved;
-  }
-
-  /** Puts steps into their queues; what is there already stays as it is. */
-  async add(steps: readonly MovedStep[]): Promise<void> {
-    const now = Date.now();
-    for (const [name, ofAgent] of groupByAgent(steps)) {
-      await this.get(name).addBulk(
-        ofAgent.map((step) => {
-          const attempt = step.attempt + 1;
-          const data = { step_id: step.id, job_id: step.job_id, attempt };
-          const opts: JobOptions = {
-            jobId: ticketId(step.id, attempt),
-            priority: step.priority,
-            delay: Math.max(0, step.not_before.getTime() - now),
-          };
-          return { name: TICKET_NAME, data, opts };
-        }),
-      );
-    }
-  }
-
-  /** Those of the steps whose entry Redis has lost. */
-  async missing<T extends MovedStep>(steps: readonly T[]): Promise<T[]> {
-    const missing: T[] = [];
-    for (const [name, ofAgent] of groupByAgent(steps)) {
-      const ids = ofAgent.map((step) => ticketId(step.id, step.attempt + 1));
-      const indexes = (await this.redis.client.eval(
-        MISSING,
-        1,
-        this.get(name).toKey(''),
-        ...ids,
-      )) as number[];
-      for (const index of indexes) {
-        const step = ofAgent[index - 1];
-        if (step) missing.push(step);
-      }
-    }
-    return missing;
   }
 
   /**
@@ -172,33 +111,6 @@ export class StepQueues {
     const paused = new Set(distinct.filter((_, i) => marks[i] !== null));
     return names.map((name) => paused.has(name));
   }
-
-  /** Removes the entries of these steps, unless a worker is taking them right now. */
-  async remove(steps: readonly MovedStep[]): Promise<number> {
-    let removed = 0;
-    for (const [name, ofAgent] of groupByAgent(steps)) {
-      const queue = this.get(name);
-      const entries = await Promise.all(
-        ofAgent.map((step) => queue.getJob(ticketId(step.id, step.attempt + 1))),
-      );
-      for (const entry of entries) {
-        if (!entry) continue;
-        // A taken entry is locked and cannot be removed; its claim finds the step cancelled.
-        const gone = await entry.remove().then(
-          () => true,
-          () => false,
-        );
-        if (gone) removed += 1;
-      }
-    }
-    return removed;
-  }
-}
-
-function groupByAgent<T extends { agent: string }>(steps: readonly T[]): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const step of steps) groups.set(step.agent, [...(groups.get(step.agent) ?? []), step]);
-  return groups;
 }
 
 function replied(replies: [Error | null, unknown][] | null): unknown[] {
