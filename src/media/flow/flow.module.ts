@@ -2,10 +2,14 @@ import { BullModule } from '@nestjs/bull';
 import { Module } from '@nestjs/common';
 import { RedisService } from '../../platform/redis/redis.service';
 import { AGENTS } from '../agents';
+import { BulkCancellation } from '../jobs/bulk-cancellation';
+import { BulkEvents } from '../jobs/bulk-events';
+import { BulkRetry } from '../jobs/bulk-retry';
 import { JobCancellation } from '../jobs/job-cancellation';
 import { JobPriority } from '../jobs/job-priority';
 import { JobRetry } from '../jobs/job-retry';
 import { JobsService } from '../jobs/jobs.service';
+import { RerunPlan } from '../jobs/rerun-plan';
 import { LostSteps } from '../steps/lost-steps';
 import { StepClaims } from '../steps/step-claims';
 import { StepProgress } from '../steps/step-progress';
@@ -41,6 +45,9 @@ import { StepSweep } from './step-sweep';
     { provide: AGENT_REGISTRY, useValue: AGENTS },
     AgentRegistry,
     AgentSettingsRules,
+    BulkCancellation,
+    BulkEvents,
+    BulkRetry,
     DispatcherManager,
     FlowEvents,
     JobAdvance,
@@ -54,6 +61,7 @@ import { StepSweep } from './step-sweep';
     QueueClearing,
     QueueMaintenance,
     QueueState,
+    RerunPlan,
     StepClaims,
     StepDispatch,
     StepEntries,
@@ -65,6 +73,8 @@ import { StepSweep } from './step-sweep';
   ],
   exports: [
     AgentRegistry,
+    BulkCancellation,
+    BulkRetry,
     JobPriority,
     JobsService,
     MediaToolset,

@@ -14,18 +14,26 @@ export interface SystemEvent {
 }
 
 /** Stores the event in the caller's transaction: it is there if and only if what it tells of is. */
-export async function recordEvent(tx: Tx, event: SystemEvent): Promise<void> {
+export function recordEvent(tx: Tx, event: SystemEvent): Promise<void> {
+  return recordEvents(tx, [event]);
+}
+
+/** Stores many events at once, in the caller's transaction. */
+export async function recordEvents(tx: Tx, events: readonly SystemEvent[]): Promise<void> {
+  if (events.length === 0) return;
   await tx.execute(
     `INSERT INTO system_events (id, level, source, event, message, data, job_id, trace_id)
-     VALUES ($1, $2, 'flow', $3, $4, $5, $6, $7)`,
+     SELECT id, level, 'flow', event, message, data::jsonb, job_id, trace_id
+       FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::text[])
+         AS e (id, level, event, message, data, job_id, trace_id)`,
     [
-      uuidv7(),
-      event.level,
-      event.event,
-      event.message,
-      event.data ? JSON.stringify(event.data) : null,
-      event.jobId ?? null,
-      event.traceId ?? null,
+      events.map(() => uuidv7()),
+      events.map((event) => event.level),
+      events.map((event) => event.event),
+      events.map((event) => event.message),
+      events.map((event) => (event.data ? JSON.stringify(event.data) : null)),
+      events.map((event) => event.jobId ?? null),
+      events.map((event) => event.traceId ?? null),
     ],
   );
 }

@@ -93,8 +93,12 @@ export interface MovedStep {
 
 /** Moves the job if its status allows it now; undefined if not: somebody else was first. */
 export async function moveJob(tx: Tx, name: JobTransition, change: Change): Promise<MovedJob | undefined> {
-  const rows = await move<MovedJob>(tx, 'jobs', JOB_TRANSITIONS[name], change, 'id, status, attempt');
-  return rows[0];
+  return (await moveJobs(tx, name, change))[0];
+}
+
+/** Moves those jobs of the selection whose status allows it now, and answers with them. */
+export function moveJobs(tx: Tx, name: JobTransition, change: Change): Promise<MovedJob[]> {
+  return move<MovedJob>(tx, 'jobs', JOB_TRANSITIONS[name], change, 'id, status, attempt');
 }
 
 /** Moves those steps of the selection whose status allows it now, and answers with them. */
@@ -103,18 +107,33 @@ export function moveSteps(tx: Tx, name: StepTransition, change: Change): Promise
   return move<MovedStep>(tx, 'steps', STEP_TRANSITIONS[name], change, columns);
 }
 
+/** As {@link moveSteps}, for so many that nobody wants to be told of each; their number. */
+export function moveStepsUntold(tx: Tx, name: StepTransition, change: Change): Promise<number> {
+  const { sql, params } = update('steps', STEP_TRANSITIONS[name], change);
+  return tx.execute(sql, params);
+}
+
 function move<T>(
   tx: Tx,
   table: 'jobs' | 'steps',
   transition: Transition<string>,
-  { where, params, set }: Change,
+  change: Change,
   columns: string,
 ): Promise<T[]> {
+  const { sql, params } = update(table, transition, change);
+  return tx.query<T>(`${sql} RETURNING ${columns}`, params);
+}
+
+function update(
+  table: 'jobs' | 'steps',
+  transition: Transition<string>,
+  { where, params, set }: Change,
+): { sql: string; params: unknown[] } {
   const to = params.length + 1;
   const from = params.length + 2;
-  return tx.query<T>(
-    `UPDATE ${table} SET status = $${to}, updated_at = now()${set ? `, ${set}` : ''}
-     WHERE status = ANY($${from}) AND (${where}) RETURNING ${columns}`,
-    [...params, transition.to, transition.from],
-  );
+  return {
+    sql: `UPDATE ${table} SET status = $${to}, updated_at = now()${set ? `, ${set}` : ''}
+     WHERE status = ANY($${from}) AND (${where})`,
+    params: [...params, transition.to, transition.from],
+  };
 }

@@ -1,18 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { AppError } from '../../platform/errors/app-error';
 import { Db, type Tx } from '../../platform/postgres/db';
-import { BlobStore } from '../../platform/storage/blob-store';
-import { AgentRegistry } from '../flow/agent-registry';
-import { withDependents } from '../flow/graph';
-import { weightedProgress } from '../flow/progress';
-import { keyOfStep } from '../flow/step-key';
 import { recordEvent } from '../flow/system-events';
-import { isStepDone, moveJob, moveSteps } from '../flow/transitions';
-import { deleteResults } from '../steps/step-results';
+import { isStepDone, moveJob, type MovedStep, moveSteps, moveStepsUntold } from '../flow/transitions';
 import { lockJob, readJob, readSteps, type StepRow } from '../steps/step';
-
-/** From where a retried job goes on: from what failed, or from nothing. */
-export type RetryFrom = 'failed_step' | 'start';
+import { deleteResults } from '../steps/step-results';
+import { type Rerun, RerunPlan, type RetryFrom } from './rerun-plan';
 
 /** A job that was queued again. */
 export interface RetryResult {
@@ -39,8 +32,7 @@ export interface Retryability {
 export class JobRetry {
   constructor(
     private readonly db: Db,
-    private readonly agents: AgentRegistry,
-    private readonly blobs: BlobStore,
+    private readonly plan: RerunPlan,
   ) {}
 
   /**
@@ -50,7 +42,8 @@ export class JobRetry {
    */
   async retry(jobId: string, options: { from: RetryFrom; ownerId?: string; tx?: Tx }): Promise<RetryResult> {
     // Looking at files takes its time, so it is done before the job is locked.
-    const rerun = await this.toRerun(options.tx ?? this.db, jobId, options.from);
+    const plans = await this.plan.of(options.tx ?? this.db, [jobId], options.from);
+    const rerun = plans.get(jobId) ?? { steps: [], agents: new Set(), progress: 0 };
     const work = (tx: Tx) => this.retryIn(tx, jobId, rerun, options);
     return options.tx ? work(options.tx) : this.db.transaction(work);
   }
@@ -77,15 +70,14 @@ export class JobRetry {
   private async retryIn(
     tx: Tx,
     jobId: string,
-    rerun: ReadonlySet<string>,
+    rerun: Rerun,
     options: { from: RetryFrom; ownerId?: string },
   ): Promise<RetryResult> {
     const job = await lockJob(tx, jobId);
     if (!job || (options.ownerId && job.user_id !== options.ownerId)) throw new AppError('JOB_NOT_FOUND');
-    const steps = await readSteps(tx, jobId);
     const moved = await moveJob(tx, 'retry', {
       where: 'id = $1',
-      params: [jobId, this.progressWithout(steps, rerun)],
+      params: [jobId, rerun.progress],
       set: `attempt = attempt + 1, progress = $2, error_code = NULL, error_message = NULL, started_at = NULL,
         finished_at = NULL, cancel_requested_at = NULL, cancel_reason = NULL`,
     });
@@ -94,17 +86,17 @@ export class JobRetry {
         'INVALID_JOB_STATE',
         `The job is ${job.status}; only failed and cancelled jobs are retried.`,
       );
-    await this.reset(tx, steps, rerun);
+    await resetSteps(tx, [rerun]);
     await recordEvent(tx, {
       level: 'info',
       event: 'job.retried',
       message: `Job ${jobId} was queued again as attempt ${moved.attempt}`,
-      data: { from: options.from, rerun_steps: [...rerun] },
+      data: { from: options.from, rerun_steps: [...rerun.agents] },
       jobId,
       traceId: job.trace_id,
     });
     const names = (wanted: boolean) =>
-      steps.filter((step) => rerun.has(step.agent) === wanted).map((step) => step.agent);
+      rerun.steps.filter((step) => rerun.agents.has(step.agent) === wanted).map((step) => step.agent);
     return {
       job_id: jobId,
       status: 'queued',
@@ -113,72 +105,29 @@ export class JobRetry {
       rerun_steps: names(true),
     };
   }
+}
 
-  private async reset(tx: Tx, steps: readonly StepRow[], rerun: ReadonlySet<string>): Promise<void> {
-    const again = steps.filter((step) => rerun.has(step.agent));
-    const isReady = (step: StepRow) => !step.needs.some((need) => rerun.has(need));
-    const fresh = `failures = 0, progress = 0, output = NULL, skip_reason = NULL, step_key = NULL, worker_id = NULL,
-      lease_until = NULL, error_code = NULL, error_message = NULL, error_detail = NULL, started_at = NULL,
-      finished_at = NULL, not_before = now()`;
-    const ids = (rows: readonly StepRow[]) => [rows.map((step) => step.id)];
-    const [job] = again;
-    if (job) await deleteResults(tx, job.job_id, ids(again)[0] ?? []);
-    await moveSteps(tx, 'reset', {
-      where: 'id = ANY($1)',
-      params: ids(again.filter(isReady)),
-      set: `${fresh}, queued_at = now()`,
-    });
-    await moveSteps(tx, 'resetBlocked', {
-      where: 'id = ANY($1)',
-      params: ids(again.filter((step) => !isReady(step))),
-      set: `${fresh}, queued_at = NULL`,
-    });
-  }
-
-  /** The agents whose steps must run again, with all that depends on them. */
-  private async toRerun(tx: Tx, jobId: string, from: RetryFrom): Promise<Set<string>> {
-    const steps = await readSteps(tx, jobId);
-    const all = steps.map((step) => step.agent);
-    if (from === 'start') return new Set(all);
-    const source = await this.sourceSha256(tx, jobId);
-    const stale: string[] = [];
-    for (const step of steps) {
-      const good =
-        isStepDone(step.status) && this.isCurrent(step, steps, source) && (await this.hasFiles(tx, step));
-      if (!good) stale.push(step.agent);
-    }
-    const rerun = withDependents(steps, stale);
-    // A job that ended with all of its steps done has something to do again nevertheless: its last step.
-    return rerun.size > 0 ? rerun : new Set(all.slice(-1));
-  }
-
-  /** Whether the agent, its settings and its inputs are still those that the output was made with. */
-  private isCurrent(step: StepRow, steps: readonly StepRow[], source: string | null): boolean {
-    return step.step_key === keyOfStep(step, steps, source, this.agents);
-  }
-
-  private async hasFiles(tx: Tx, step: StepRow): Promise<boolean> {
-    const files = await tx.query<{ storage_key: string; size_bytes: number }>(
-      'SELECT storage_key, size_bytes FROM artifacts WHERE step_id = $1',
-      [step.id],
-    );
-    for (const file of files)
-      if ((await this.blobs.stat(file.storage_key))?.size !== file.size_bytes) return false;
-    return true;
-  }
-
-  private async sourceSha256(tx: Tx, jobId: string): Promise<string | null> {
-    const [row] = await tx.query<{ sha256: string | null }>(
-      'SELECT u.sha256 FROM jobs j JOIN uploads u ON u.id = j.upload_id WHERE j.id = $1',
-      [jobId],
-    );
-    return row?.sha256 ?? null;
-  }
-
-  private progressWithout(steps: readonly StepRow[], rerun: ReadonlySet<string>): number {
-    const kept = steps.map((step): Pick<StepRow, 'agent' | 'status' | 'progress'> =>
-      rerun.has(step.agent) ? { agent: step.agent, status: 'blocked', progress: 0 } : step,
-    );
-    return weightedProgress(kept, (agent) => this.agents.weightOf(agent));
-  }
+/** Makes the steps of plans run again; answers with those that may at once. */
+export async function resetSteps(tx: Tx, reruns: readonly Rerun[]): Promise<MovedStep[]> {
+  const again = reruns.flatMap(({ steps, agents }) => steps.filter((step) => agents.has(step.agent)));
+  const ready = reruns.flatMap(({ steps, agents }) =>
+    steps.filter((step) => agents.has(step.agent) && !step.needs.some((need) => agents.has(need))),
+  );
+  const isReady = new Set(ready);
+  const idsOf = (steps: readonly StepRow[]) => steps.map((step) => step.id);
+  const fresh = `failures = 0, progress = 0, output = NULL, skip_reason = NULL, step_key = NULL, worker_id = NULL,
+    lease_until = NULL, error_code = NULL, error_message = NULL, error_detail = NULL, started_at = NULL,
+    finished_at = NULL, not_before = now()`;
+  if (again.length === 0) return [];
+  await deleteResults(tx, [...new Set(again.map((step) => step.job_id))], idsOf(again));
+  await moveStepsUntold(tx, 'resetBlocked', {
+    where: 'id = ANY($1)',
+    params: [idsOf(again.filter((step) => !isReady.has(step)))],
+    set: `${fresh}, queued_at = NULL`,
+  });
+  return moveSteps(tx, 'reset', {
+    where: 'id = ANY($1)',
+    params: [idsOf(ready)],
+    set: `${fresh}, queued_at = now()`,
+  });
 }

@@ -12,7 +12,8 @@ import { recordEvent } from '../flow/system-events';
 import type { JobStatus } from '../flow/transitions';
 import { readJob } from '../steps/step';
 import { type CancelResult, JobCancellation } from './job-cancellation';
-import { JobRetry, type Retryability, type RetryFrom, type RetryResult } from './job-retry';
+import { JobRetry, type Retryability, type RetryResult } from './job-retry';
+import type { RetryFrom } from './rerun-plan';
 import { stepSettings } from './step-settings';
 
 /** What a job is made from. */

@@ -79,14 +79,18 @@ export async function insertClips(
   return stored;
 }
 
-/** Forgets what these steps produced: their artifacts, and the job's clips, which are made of such. */
-export async function deleteResults(tx: Tx, jobId: string, stepIds: readonly string[]): Promise<void> {
+/** Forgets what these steps produced: their artifacts, and their jobs' clips, which are made of such. */
+export async function deleteResults(
+  tx: Tx,
+  jobIds: readonly string[],
+  stepIds: readonly string[],
+): Promise<void> {
   await tx.execute(
-    `DELETE FROM clips c WHERE c.job_id = $1 AND EXISTS (
+    `DELETE FROM clips c WHERE c.job_id = ANY($1) AND EXISTS (
        SELECT FROM artifacts a WHERE a.step_id = ANY($2) AND (
          a.id = c.poster_artifact_id
          OR EXISTS (SELECT FROM clip_variants v WHERE v.clip_id = c.id AND v.artifact_id = a.id)))`,
-    [jobId, stepIds],
+    [jobIds, stepIds],
   );
   await tx.execute('DELETE FROM artifacts WHERE step_id = ANY($1)', [stepIds]);
 }

@@ -57,6 +57,13 @@ export async function lockJob(tx: Tx, jobId: string): Promise<JobRow | undefined
   return job;
 }
 
+/** Reads and locks many jobs, in the order of their ids, so that two who do that never wait for each other. */
+export function lockJobs(tx: Tx, jobIds: readonly string[]): Promise<JobRow[]> {
+  return tx.query<JobRow>(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ANY($1) ORDER BY id FOR UPDATE`, [
+    jobIds,
+  ]);
+}
+
 /** Reads a job without locking it. */
 export async function readJob(tx: Tx, jobId: string): Promise<JobRow | undefined> {
   const [job] = await tx.query<JobRow>(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = $1`, [jobId]);
@@ -66,4 +73,12 @@ export async function readJob(tx: Tx, jobId: string): Promise<JobRow | undefined
 /** The steps of a job in the order of the graph. */
 export function readSteps(tx: Tx, jobId: string): Promise<StepRow[]> {
   return tx.query<StepRow>(`SELECT ${STEP_COLUMNS} FROM steps WHERE job_id = $1 ORDER BY position`, [jobId]);
+}
+
+/** The steps of many jobs, those of each in the order of the graph. */
+export function readStepsOf(tx: Tx, jobIds: readonly string[]): Promise<StepRow[]> {
+  return tx.query<StepRow>(
+    `SELECT ${STEP_COLUMNS} FROM steps WHERE job_id = ANY($1) ORDER BY job_id, position`,
+    [jobIds],
+  );
 }

@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { defaultMetadataStorage } from 'class-transformer/cjs/storage';
-import { getMetadataStorage, ValidateIf, type ValidationOptions } from 'class-validator';
+import { getMetadataStorage, ValidateBy, ValidateIf, type ValidationOptions } from 'class-validator';
 
 const RECORDED = Symbol('agentos:recorded');
 
@@ -14,6 +14,33 @@ const namesOf = new WeakMap<Type, ReadonlySet<string>>();
  */
 export function MayBeAbsent(options?: ValidationOptions): PropertyDecorator {
   return ValidateIf((_command, value) => value !== undefined, options);
+}
+
+/** Of this field and the other only one may be given. */
+export function Excludes(other: string): PropertyDecorator {
+  return ValidateBy({
+    name: 'excludes',
+    constraints: [other],
+    validator: {
+      validate: (_value, of) => (of?.object as Record<string, unknown> | undefined)?.[other] === undefined,
+      defaultMessage: () => `$property must not be given together with ${other}`,
+    },
+  });
+}
+
+/** The object must say something else besides this, so that an empty one does not mean everything. */
+export function HasAnyBesides(field: string): PropertyDecorator {
+  return ValidateBy({
+    name: 'hasAnyBesides',
+    constraints: [field],
+    validator: {
+      validate: (value: unknown) =>
+        typeof value === 'object' &&
+        value !== null &&
+        Object.entries(value).some(([name, given]) => name !== field && given !== undefined),
+      defaultMessage: () => `$property must have at least one condition besides ${field}`,
+    },
+  });
 }
 
 /**

@@ -19,6 +19,7 @@ export interface PayloadSchema {
   minLength?: number;
   maxLength?: number;
   minItems?: number;
+  minProperties?: number;
   maxItems?: number;
   uniqueItems?: boolean;
   items?: PayloadSchema;
@@ -37,6 +38,9 @@ const RULES: Record<string, (c: unknown[]) => PayloadSchema> = {
   isBoolean: () => ({ type: 'boolean' }),
   isObject: () => ({ type: 'object' }),
   isArray: () => ({ type: 'array' }),
+  // What fields say of each other stands in their descriptions.
+  excludes: () => ({}),
+  hasAnyBesides: () => ({ minProperties: 1 }),
   isUuid: () => ({ type: 'string', format: 'uuid' }),
   isEmail: () => ({ type: 'string', format: 'email' }),
   isTimestamp: () => ({ type: 'string', format: 'date-time' }),

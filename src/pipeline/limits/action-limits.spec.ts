@@ -83,7 +83,7 @@ describe('the limits of an action', () => {
     expect(items).toMatchObject({
       name: 'items',
       cost: 500,
-      limit: 20_000,
+      limit: 500_000,
       windowS: 60,
       key: ['items', 'u1'],
     });

@@ -79,6 +79,17 @@ export class LiveFeed {
     }
   }
 
+  /**
+   * Those of the topics that have a past, or that somebody has asked for; nobody can follow another one. Where Redis
+   * does not say, all of them.
+   */
+  async known(topics: readonly string[]): Promise<Set<string>> {
+    const pipeline = this.redis.client.pipeline();
+    for (const topic of topics) pipeline.exists(this.keys(topic)[0]);
+    const replies = (await pipeline.exec().catch(() => null)) ?? [];
+    return new Set(topics.filter((_topic, index) => replies[index]?.[1] !== 0));
+  }
+
   /** Where the topic stands now; an unknown topic starts at 0 in a new epoch. */
   async position(topic: string): Promise<FeedPosition> {
     const [epoch, offset] = (await this.redis.client.eval(

@@ -74,7 +74,7 @@ export class RateLimitSettings {
   /** Endpoints without authentication, per address. */
   @IsInt() @Min(1) @Max(1_000_000) public_per_minute = 10;
   /** Items that bulk actions of a user touch, all together: such a run counts by what it touches. */
-  @IsInt() @Min(1) @Max(1_000_000) bulk_items_per_minute = 20_000;
+  @IsInt() @Min(1) @Max(1_000_000) bulk_items_per_minute = 500_000;
   /** How each of these counts. */
   @IsDefined()
   @IsObject()

@@ -1,8 +1,9 @@
 import { Inject, Logger } from '@nestjs/common';
 import { CommandHandler } from '@nestjs/cqrs';
 import { IsIn, IsUUID } from 'class-validator';
-import type { RetryFrom, RetryResult } from '../../../media/jobs/job-retry';
+import type { RetryResult } from '../../../media/jobs/job-retry';
 import { JobsService } from '../../../media/jobs/jobs.service';
+import type { RetryFrom } from '../../../media/jobs/rerun-plan';
 import { Action } from '../../../pipeline/catalogue/action.decorator';
 import { ActionCommand } from '../../../pipeline/catalogue/action-command';
 import type { ActionHandler } from '../../../pipeline/catalogue/action-handler';

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { RedisScript, ScriptArgument } from '../../../platform/redis/script';
 import { RedisService } from '../../../platform/redis/redis.service';
+import { groupBy } from '../group-by';
 import type { MovedStep } from '../transitions';
 import { TICKET_NAME, ticketId } from './bull-queue';
 import { ChunkSize } from './chunk-size';
@@ -34,7 +35,7 @@ export class StepEntries {
   /** Puts steps into their queues; what is there already stays as it is. */
   async add(steps: readonly EntryStep[]): Promise<void> {
     const now = Date.now();
-    for (const [queue, ofAgent] of groupByAgent(steps))
+    for (const [queue, ofAgent] of groupBy(steps, (step) => step.agent))
       await this.inChunks(sortedByPriority(ofAgent), (chunk) =>
         this.run(ADD, queue, [
           now,
@@ -57,7 +58,7 @@ export class StepEntries {
    */
   async remove(steps: readonly EntryStep[], walk: Walk = new Map()): Promise<number> {
     let removed = 0;
-    for (const [queue, ofAgent] of groupByAgent(steps))
+    for (const [queue, ofAgent] of groupBy(steps, (step) => step.agent))
       await this.inChunks(ofAgent, async (chunk) => {
         removed += await this.removeChunk(queue, chunk.map(idOf), walk);
       });
@@ -67,7 +68,7 @@ export class StepEntries {
   /** Gives the entries the priority of their steps; how many there were. */
   async reprioritise(steps: readonly EntryStep[]): Promise<number> {
     let changed = 0;
-    for (const [queue, ofAgent] of groupByAgent(steps))
+    for (const [queue, ofAgent] of groupBy(steps, (step) => step.agent))
       for (const step of ofAgent) {
         const args = [idOf(step), step.priority, optionsOf(step, Date.now(), 0)];
         changed += Number(await this.run(REPRIORITISE, queue, args));
@@ -78,7 +79,7 @@ export class StepEntries {
   /** Those of the steps whose entry Redis has lost, and those whose entry waits with another priority. */
   async compare<T extends EntryStep>(steps: readonly T[]): Promise<{ missing: T[]; misplaced: T[] }> {
     const found: { missing: T[]; misplaced: T[] } = { missing: [], misplaced: [] };
-    for (const [queue, ofAgent] of groupByAgent(steps)) {
+    for (const [queue, ofAgent] of groupBy(steps, (step) => step.agent)) {
       const args = ofAgent.flatMap((step) => [idOf(step), step.priority]);
       const [missing, misplaced] = (await this.run(COMPARE, queue, args)) as [number[], number[]];
       found.missing.push(...ofAgent.filter((_step, index) => missing.includes(index + 1)));
@@ -142,14 +143,4 @@ function optionsOf(step: EntryStep, timestamp: number, delay: number): string {
 /** The order of equals stays as it is. */
 function sortedByPriority(steps: readonly EntryStep[]): EntryStep[] {
   return [...steps].sort((a, b) => a.priority - b.priority);
-}
-
-function groupByAgent<T extends { agent: string }>(steps: readonly T[]): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const step of steps) {
-    const group = groups.get(step.agent);
-    if (group) group.push(step);
-    else groups.set(step.agent, [step]);
-  }
-  return groups;
 }

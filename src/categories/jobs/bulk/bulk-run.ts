@@ -1,0 +1,168 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { ChunkSize } from '../../../media/flow/queues/chunk-size';
+import type { Alongside, BulkItem, BulkVerdict } from '../../../media/jobs/bulk';
+import { isRefused } from '../../../media/steps/persist';
+import type { ActionContext } from '../../../pipeline/catalogue/action-command';
+import { mayStop } from '../../../pipeline/catalogue/stopped-early';
+import { type BulkSelector, BulkTargets } from './bulk-targets';
+import { counted, NOTHING, type Tally } from './bulk-tally';
+
+/** How long the rows of a chunk may stay locked, in milliseconds. */
+const LOCKED_MS = 150;
+
+/** What became of a bulk action. */
+export interface BulkOutcome extends Omit<Tally, 'done' | 'first_done'> {
+  /** The jobs that it was about. */
+  requested: number;
+  /** With a preview token: what differed from the preview, and was left alone. */
+  since_preview?: { added: number; changed: number; gone: number };
+}
+
+/** How far a run is, for whoever goes on with it. */
+export interface BulkState {
+  /** The items that it began with have been dealt with up to here. */
+  at: number;
+  total: number;
+  /** Of a run over what fits: the last job that was dealt with. */
+  after?: string;
+  tally: Tally;
+  /** Jobs whose running step has been told to end. */
+  stopping: string[];
+  /** Jobs that fitted when it began and that the preview did not have. */
+  added: number;
+}
+
+/** Does the work for a chunk, in one transaction that `alongside` is part of. */
+export type BulkWork = (items: readonly BulkItem[], alongside: Alongside) => Promise<BulkVerdict[]>;
+
+/** Goes over many jobs in chunks, each a transaction with the checkpoint that tells of it. */
+@Injectable()
+export class BulkRun {
+  constructor(@Inject(BulkTargets) private readonly targets: BulkTargets) {}
+
+  /** Runs to the end, or until it is to stop. @throws StoppedEarly with what is done and what not */
+  async run(selector: BulkSelector, work: BulkWork, context: ActionContext): Promise<BulkState> {
+    const { signal, checkpoint } = context;
+    let state = checkpoint.resume<BulkState>();
+    const items = await this.itemsOf(selector, context, state);
+    state ??= {
+      at: 0,
+      total: items.length,
+      tally: NOTHING,
+      stopping: [],
+      added: await this.added(selector, context),
+    };
+    const first = 'jobIds' in selector || context.selection ? 0 : state.at;
+    const seen = new Set(items.slice(0, state.at - first).map(({ id }) => id));
+    const size = new ChunkSize({ targetMs: LOCKED_MS, least: 25, most: 1_000 });
+    while (state.at - first < items.length) {
+      const soFar = state;
+      mayStop(signal, () => ({
+        ...outcomeOf(soFar, context),
+        done: soFar.tally.done,
+        not_done: soFar.total - soFar.at,
+      }));
+      const chunk = items.slice(state.at - first, state.at - first + size.current);
+      const startedAt = performance.now();
+      state = await this.chunk(state, chunk, seen, work, context);
+      size.took(performance.now() - startedAt, chunk.length);
+      context.progress({ done: state.at, total: state.total });
+    }
+    return state;
+  }
+
+  private async chunk(
+    state: BulkState,
+    chunk: readonly BulkItem[],
+    seen: Set<string>,
+    work: BulkWork,
+    context: ActionContext,
+  ): Promise<BulkState> {
+    const fresh = new Set<BulkItem>();
+    for (const item of chunk) {
+      if (!seen.has(item.id)) fresh.add(item);
+      seen.add(item.id);
+    }
+    let next = state;
+    const advance = (verdicts: readonly BulkVerdict[]): BulkState => {
+      const byItem = new Map([...fresh].map((item, index) => [item, verdicts[index]]));
+      const all = chunk.map(
+        (item): BulkVerdict => byItem.get(item) ?? { id: item.id, outcome: 'skipped', reason: 'duplicate' },
+      );
+      return {
+        ...state,
+        at: state.at + chunk.length,
+        after: chunk.at(-1)?.id,
+        tally: counted(state.tally, all),
+        stopping: [
+          ...state.stopping,
+          ...all.filter(({ outcome }) => outcome === 'stopping').map(({ id }) => id),
+        ],
+      };
+    };
+    try {
+      await work([...fresh], async (tx, verdicts) => {
+        next = advance(verdicts);
+        await context.checkpoint.save(next, tx);
+      });
+      return next;
+    } catch (error) {
+      if (!isRefused(error)) throw error;
+      return this.parts(state, chunk, seen, work, context, error);
+    }
+  }
+
+  /** Something in the chunk cannot be stored: the others are done without it. */
+  private async parts(
+    state: BulkState,
+    chunk: readonly BulkItem[],
+    seen: Set<string>,
+    work: BulkWork,
+    context: ActionContext,
+    error: unknown,
+  ): Promise<BulkState> {
+    for (const { id } of chunk) seen.delete(id);
+    const [only, second] = chunk;
+    if (only && !second) {
+      const verdict: BulkVerdict = { id: only.id, outcome: 'failed', reason: 'INTERNAL_ERROR' };
+      const next = { ...state, at: state.at + 1, after: only.id, tally: counted(state.tally, [verdict]) };
+      await context.checkpoint.save(next);
+      return next;
+    }
+    if (chunk.length === 0) throw error;
+    const middle = Math.ceil(chunk.length / 2);
+    const half = await this.chunk(state, chunk.slice(0, middle), seen, work, context);
+    return this.chunk(half, chunk.slice(middle), seen, work, context);
+  }
+
+  private async itemsOf(
+    selector: BulkSelector,
+    { selection }: ActionContext,
+    state: BulkState | undefined,
+  ): Promise<BulkItem[]> {
+    if (!state || selection || 'jobIds' in selector) return this.targets.items(selector, selection);
+    return this.targets.find(selector, state.after, state.total - state.at);
+  }
+
+  private async added(selector: BulkSelector, { selection }: ActionContext): Promise<number> {
+    if (!selection || 'jobIds' in selector) return 0;
+    const known = new Set(selection.map(({ id }) => id));
+    return (await this.targets.find(selector)).filter(({ id }) => !known.has(id)).length;
+  }
+}
+
+/** What a run came to, as it is answered. */
+export function outcomeOf({ total, tally, added }: BulkState, { selection }: ActionContext): BulkOutcome {
+  const { skipped, failed, skipped_by_reason, failed_by_reason, first_skipped, first_failed } = tally;
+  const { changed = 0, not_found: gone = 0 } = skipped_by_reason;
+  return {
+    requested: total,
+    skipped,
+    failed,
+    skipped_by_reason,
+    failed_by_reason,
+    first_skipped,
+    first_failed,
+    ...(selection ? { since_preview: { added, changed, gone } } : {}),
+  };
+}
