@@ -20,6 +20,7 @@ export function successAnswer(run: Run, status: number, data: unknown): ActionAn
 export function errorAnswer(run: Run, error: AppError): ActionAnswer {
   const headers: Record<string, string> = {};
   run.errorCode = error.code;
+  run.refuse();
   if (error.retryAfterS !== undefined)
     headers['Retry-After'] = String(Math.max(1, Math.ceil(error.retryAfterS)));
   const recorded = run.claim ? { execution_id: run.answeringId, ...proven(run) } : {};

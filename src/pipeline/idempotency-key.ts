@@ -1,6 +1,8 @@
 import { AppError } from '../platform/errors/app-error';
 
 const NAMES = ['x-idempotency-key', 'idempotency-key'];
+/** Most headers are told apart by this alone, and every request brings some. */
+const LENGTHS = new Set(NAMES.map((name) => name.length));
 /** Letters, digits and a few signs that mean nothing to any store behind. */
 const FORM = /^[A-Za-z0-9._~+/=-]{1,255}$/;
 
@@ -13,7 +15,9 @@ const FORM = /^[A-Za-z0-9._~+/=-]{1,255}$/;
 export function idempotencyKey(rawHeaders: readonly string[]): string | null {
   const given = new Map<string, string[]>();
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i]?.toLowerCase() ?? '';
+    const raw = rawHeaders[i] ?? '';
+    if (!LENGTHS.has(raw.length)) continue;
+    const name = raw.toLowerCase();
     if (NAMES.includes(name)) given.set(name, [...(given.get(name) ?? []), rawHeaders[i + 1] ?? '']);
   }
   const keys = new Set<string>();

@@ -69,6 +69,8 @@ export class Run {
   /** Headers of the answer, whatever it will be. */
   readonly headers: Record<string, string> = {};
   readonly verdicts: StageVerdict[] = [];
+  /** Set by `dispatch`, when its work has ended well: what goes wrong after it is not its refusal. */
+  dispatched = false;
   /** When the stage that is at work began, by the monotonic clock. */
   stageStartedAt = 0;
 
@@ -92,10 +94,24 @@ export class Run {
     return this.claim?.executionId ?? this.executionId;
   }
 
+  /** A stage is at work from now on. */
+  begin(stage: string): void {
+    this.verdicts.push({ stage, verdict: 'passed', ms: 0 });
+    this.stageStartedAt = performance.now();
+  }
+
   /** Says what the stage that is at work decided, and by which rule. */
   note(verdict: string, rule?: string): void {
     const current = this.verdicts.at(-1);
-    if (current) Object.assign(current, { verdict, rule });
+    if (!current) return;
+    current.verdict = verdict;
+    current.rule = rule;
+  }
+
+  /** The run came to an error: the stage at work refused it, unless it said otherwise or had done its part. */
+  refuse(): void {
+    const current = this.verdicts.at(-1);
+    if (current?.verdict === 'passed' && !this.dispatched) current.verdict = 'refused';
   }
 
   /** What the stages decided up to now; the one at work is counted until now. */

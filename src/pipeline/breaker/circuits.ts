@@ -27,6 +27,9 @@ export interface Permit {
   readonly own?: Part;
 }
 
+/** The answer to who asks for permits. */
+export type Admission = { permits: Permit[] } | Refusal;
+
 /** Why a call may not go ahead. */
 export interface Refusal {
   readonly refusedBy: Dependency;
@@ -75,7 +78,7 @@ export class Circuits implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** Asks for all of these at once. @returns permits for all that are watched, or which one refuses */
-  async admit(dependencies: readonly Dependency[]): Promise<{ permits: Permit[] } | Refusal> {
+  admit(dependencies: readonly Dependency[]): Admission | Promise<Admission> {
     const { forced } = this.settings.current().circuit_breaker;
     const held = dependencies.find((dependency) => forced[dependency] === 'open');
     if (held) return { refusedBy: held, retryInMs: FORCED_RETRY_MS, forced: true };
@@ -136,7 +139,7 @@ export class Circuits implements OnModuleInit, OnApplicationShutdown {
     return { id, dependency, shared: circuit.sharedPart(now, probe), own: circuit.ownPart(id, now, rules) };
   }
 
-  private async ask(id: string, watched: readonly Ruled[]): Promise<{ permits: Permit[] } | Refusal> {
+  private async ask(id: string, watched: readonly Ruled[]): Promise<Admission> {
     const askedAt = performance.now();
     try {
       const { refusedBy, circuits } = await this.store.admit(id, watched);

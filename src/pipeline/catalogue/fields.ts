@@ -1,4 +1,5 @@
 import type { Type } from '@nestjs/common';
+import { TransformationType } from 'class-transformer';
 import { defaultMetadataStorage } from 'class-transformer/cjs/storage';
 import { getMetadataStorage, ValidateBy, ValidateIf, type ValidationOptions } from 'class-validator';
 
@@ -6,6 +7,7 @@ const RECORDED = Symbol('agentos:recorded');
 
 /** What was found out about classes, which do not change once they are there, and are asked about by every request. */
 const recordedOf = new WeakMap<Type, ReadonlySet<string>>();
+const mappedOf = new WeakMap<Type, boolean>();
 const namesOf = new WeakMap<Type, ReadonlySet<string>>();
 
 /**
@@ -66,6 +68,23 @@ export function fieldNames(type: Type): ReadonlySet<string> {
   return remembered(namesOf, type, () => {
     const metadata = getMetadataStorage().getTargetValidationMetadatas(type, '', false, false);
     return new Set(metadata.map((one) => one.propertyName));
+  });
+}
+
+/** Whether class-transformer has been told something about the fields of a class. */
+export function isMapped(type: Type): boolean {
+  return remembered(mappedOf, type, () => {
+    const storage = defaultMetadataStorage;
+    return (
+      storage.getStrategy(type) !== 'none' ||
+      storage.getExposedMetadatas(type).length > 0 ||
+      storage.getExcludedMetadatas(type).length > 0 ||
+      [...fieldNames(type)].some(
+        (name) =>
+          storage.findTypeMetadata(type, name) !== undefined ||
+          storage.findTransformMetadatas(type, name, TransformationType.PLAIN_TO_CLASS).length > 0,
+      )
+    );
   });
 }
 

@@ -4,7 +4,7 @@ import type { FieldError } from '../../platform/errors/app-error';
 import { bodyField, fieldErrors } from '../../platform/errors/field-errors';
 import type { CommandClass } from './action.decorator';
 import type { ActionCommand } from './action-command';
-import { fieldNames } from './fields';
+import { fieldNames, isMapped } from './fields';
 
 /**
  * Keys that class-transformer drops without a word, so that the check for unknown fields never sees them.
@@ -31,15 +31,25 @@ export function validatePayload(command: CommandClass, payload: unknown): Valida
   const unknown = Object.keys(payload)
     .filter((key) => !known.has(key) && !SILENTLY_DROPPED.has(key))
     .map((key) => bodyField(['payload', key], 'is not a field of this action'));
-  const instance = plainToInstance(
-    command,
-    Object.fromEntries(Object.entries(payload).filter(([key]) => known.has(key))),
-  );
+  const instance = instanceOf(command, payload, known);
   // A command without fields has no rules, which class-validator would report as an unknown value.
   const wrong =
     known.size === 0 ? [] : validateSync(instance, { whitelist: true, forbidNonWhitelisted: true });
   const errors = [...dropped, ...unknown, ...fieldErrors(wrong, bodyField, ['payload'])];
   return errors.length > 0 ? { errors } : { command: instance };
+}
+
+/** A command of the payload's known fields. What holds nothing but plain values needs no mapping. */
+function instanceOf(
+  command: CommandClass,
+  payload: object,
+  known: ReadonlySet<string>,
+): ActionCommand<unknown> {
+  const entries = Object.entries(payload).filter(([key]) => known.has(key));
+  const fields = Object.fromEntries(entries);
+  return entries.some(([, value]) => typeof value === 'object') || isMapped(command)
+    ? plainToInstance(command, fields)
+    : Object.assign(new command(), fields);
 }
 
 /** Everything that is wrong with a payload. */

@@ -14,7 +14,7 @@ export class AddressStage implements Stage {
     @Inject(SecurityEvents) private readonly security: SecurityEvents,
   ) {}
 
-  async handle(run: Run, next: () => Promise<ActionAnswer>): Promise<ActionAnswer> {
+  handle(run: Run, next: () => Promise<ActionAnswer>): Promise<ActionAnswer> {
     // Users do what they do with what is theirs from wherever they are.
     if (run.call.scope === 'own') {
       run.note('not asked', 'a route of the user API');
@@ -22,7 +22,10 @@ export class AddressStage implements Stage {
     }
     const decision = this.networks.decide(run.entry.name, run.call.origin.ip);
     run.note(decision.allowed ? 'allowed' : 'denied', decision.rule);
-    if (decision.allowed) return next();
+    return decision.allowed ? next() : this.refuse(run);
+  }
+
+  private async refuse(run: Run): Promise<never> {
     // The denial goes into the audit with the run; what is left to do is to raise the alarm.
     await this.security.alert({
       kind: 'ip_denied',

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { AppError } from '../../platform/errors/app-error';
 import { Bulkheads } from '../breaker/bulkheads';
 import { resultOf } from '../breaker/call-result';
-import { Circuits, type Permit, type Refusal } from '../breaker/circuits';
+import { type Admission, Circuits, type Permit, type Refusal } from '../breaker/circuits';
 import type { ActionAnswer, Run, Stage } from '../run';
 
 /** Does not call what has failed too often, and limits how long and how often at once anything is called. */
@@ -15,8 +15,19 @@ export class BreakerStage implements Stage {
     @Inject(Bulkheads) private readonly bulkheads: Bulkheads,
   ) {}
 
-  async handle(run: Run, next: () => Promise<ActionAnswer>): Promise<ActionAnswer> {
-    const permits = await this.admit(run);
+  handle(run: Run, next: () => Promise<ActionAnswer>): Promise<ActionAnswer> {
+    // What is well is decided at once, and not waited for.
+    const admission = this.circuits.admit(run.entry.dependsOn);
+    return admission instanceof Promise
+      ? admission.then((later) => this.call(run, permitted(run, later), next))
+      : this.call(run, permitted(run, admission), next);
+  }
+
+  private async call(
+    run: Run,
+    permits: readonly Permit[],
+    next: () => Promise<ActionAnswer>,
+  ): Promise<ActionAnswer> {
     const startedAt = performance.now();
     const took = (): number => performance.now() - startedAt;
     try {
@@ -29,17 +40,17 @@ export class BreakerStage implements Stage {
       throw error;
     }
   }
+}
 
-  private async admit(run: Run): Promise<Permit[]> {
-    const verdict = await this.circuits.admit(run.entry.dependsOn);
-    if ('refusedBy' in verdict) {
-      run.note('open', verdict.forced ? `${verdict.refusedBy}, forced` : verdict.refusedBy);
-      throw refused(verdict);
-    }
-    const probe = verdict.permits.some(({ shared, own }) => shared?.probe || own?.probe);
-    run.note(probe ? 'probe' : 'closed', run.entry.dependsOn.join(', '));
-    return verdict.permits;
+function permitted(run: Run, admission: Admission): Permit[] {
+  if ('refusedBy' in admission) {
+    const { refusedBy, forced } = admission;
+    run.note('open', forced ? `${refusedBy}, forced` : refusedBy);
+    throw refused(admission);
   }
+  const probe = admission.permits.some(({ shared, own }) => shared?.probe || own?.probe);
+  run.note(probe ? 'probe' : 'closed', run.entry.dependsOn.join(', '));
+  return admission.permits;
 }
 
 function refused({ refusedBy, retryInMs, forced }: Refusal): AppError {

@@ -28,15 +28,23 @@ export class DispatchStage implements Stage {
 
   async handle(run: Run): Promise<ActionAnswer> {
     if (run.previewId) run.selection = await this.previews.selection(run.previewId);
-    if (run.isOperation) return this.operations.handOver(run);
+    if (run.isOperation) return this.handOver(run);
     // Kept, since after a time-out the handler still comes to something.
     const work = run.kind === 'preview' ? this.preview(run) : this.execute(run);
     run.late = work;
     try {
-      return await work;
+      const answer = await work;
+      run.dispatched = true;
+      return answer;
     } finally {
       run.late = undefined;
     }
+  }
+
+  private async handOver(run: Run): Promise<ActionAnswer> {
+    const answer = await this.operations.handOver(run);
+    run.dispatched = true;
+    return answer;
   }
 
   private async preview(run: Run): Promise<ActionAnswer> {

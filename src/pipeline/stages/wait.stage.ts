@@ -9,9 +9,12 @@ export class WaitStage implements Stage {
 
   constructor(@Inject(ExecutionWaiter) private readonly waiter: ExecutionWaiter) {}
 
-  async handle(run: Run, next: () => Promise<ActionAnswer>): Promise<ActionAnswer> {
+  handle(run: Run, next: () => Promise<ActionAnswer>): Promise<ActionAnswer> {
+    return run.isOperation && run.options.wait_ms > 0 ? this.waitFor(run, next) : next();
+  }
+
+  private async waitFor(run: Run, next: () => Promise<ActionAnswer>): Promise<ActionAnswer> {
     const answer = await next();
-    if (!run.isOperation || run.options.wait_ms === 0) return answer;
     run.settled = await this.waiter.wait(run, answer);
     return run.settled;
   }

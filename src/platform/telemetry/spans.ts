@@ -31,6 +31,11 @@ export function useTracer(newTracer: Tracer | undefined): void {
   tracer = newTracer;
 }
 
+/** Whether spans are recorded in this process. */
+export function isRecording(): boolean {
+  return tracer !== undefined;
+}
+
 /** Does `work` as a part of what is traced right now; outside of a span it only does it. */
 export function inSpan<T>(name: string, work: (span: Span) => Promise<T>, start: SpanStart = {}): Promise<T> {
   const scope = tracer && currentTrace();
