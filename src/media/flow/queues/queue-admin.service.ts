@@ -79,9 +79,11 @@ export class QueueAdmin {
 
   /** Makes Bull do as Postgres says by now, and tells those who watch what has changed. */
   async follow(results: readonly PauseResult[]): Promise<void> {
+    const behind = await this.behind(results);
+    if (behind.length === 0) return;
     const paused = await this.state.paused();
     await Promise.all(
-      results.map(async ({ queue, changed }) => {
+      behind.map(async ({ queue, changed }) => {
         try {
           await this.queues.setPaused(queue, paused.has(queue));
         } catch (error) {
@@ -138,6 +140,18 @@ export class QueueAdmin {
     if (name === 'all') return this.queues.names;
     this.assertExists(name);
     return [name];
+  }
+
+  /** Those of the queues where something changed, or where Bull does not do as Postgres says. */
+  private async behind(results: readonly PauseResult[]): Promise<PauseResult[]> {
+    const astray = await Promise.all(
+      results.map(
+        async ({ queue, changed, paused }) =>
+          // Nobody knows what Bull does while Redis is away.
+          changed || (await this.queues.isPaused(queue).catch(() => !paused)) !== paused,
+      ),
+    );
+    return results.filter((_, i) => astray[i]);
   }
 
   private async announce(queue: string): Promise<void> {

@@ -99,9 +99,14 @@ export class StepQueues {
    */
   async setPaused(name: string, paused: boolean): Promise<boolean> {
     const queue = this.get(name);
-    if ((await this.pauses.push(name)) === paused) return false;
+    if ((await this.isPaused(name)) === paused) return false;
     await (paused ? queue.pause() : queue.resume());
     return true;
+  }
+
+  /** Whether Bull holds a queue back; asked together for all who want to know at the same time. */
+  isPaused(name: string): Promise<boolean> {
+    return this.pauses.push(name);
   }
 
   /** As Queue.isPaused does it for Bull 4, which asks for BullMQ's way as well, in a transaction for each queue. */
