@@ -202,3 +202,36 @@ describe('a trace id', () => {
     }
   });
 });
+
+describe('an action', () => {
+  /** What both have of their own: times, ids, how long the connection is kept. */
+  const shape = ({ status, headers, text }: RawAnswer) => ({
+    status,
+    headers: Object.fromEntries(
+      Object.entries(headers).map(([name, value]) => [
+        name,
+        ['date', 'x-trace-id', 'content-length', 'ratelimit'].includes(name) ? 'any' : value,
+      ]),
+    ),
+    members: Object.keys(JSON.parse(text) as object),
+  });
+
+  it.each([
+    ['that succeeds', () => action('queue.resume', { queue: 'packager' })],
+    ['with a field too many', () => action('queue.resume', { queue: 'packager', more: 1 })],
+    ['that does not exist', () => action('queue.nothing', {})],
+    ['that is not JSON', () => post('/api/admin/action', '{"action":', admin)],
+    ['with a key twice', () => post('/api/admin/action', '{"action":"a","action":"a"}', admin)],
+    ['in an error of RFC 9457', () => action('queue.nothing', {}, PROBLEM)],
+    [
+      'with a key that is malformed',
+      () => action('queue.resume', { queue: 'packager' }, { 'x-idempotency-key': '#' }),
+    ],
+    ['of nobody', () => post('/api/admin/action', { action: 'queue.resume' })],
+    ['from a stranger', () => action('queue.resume', { queue: 'packager' }, STRANGER)],
+  ])('%s is answered alike in front of the router and behind it', async (_name, request) => {
+    const front = await client.send(request());
+    const routed = await client.send({ ...request(), path: '/api/admin/action?' });
+    expect(shape(front)).toEqual(shape(routed));
+  });
+});

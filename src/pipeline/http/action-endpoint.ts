@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FieldError } from '../../platform/errors/app-error';
 import { bodyField } from '../../platform/errors/field-errors';
+import type { Answering } from '../../platform/http/plain-reply';
 import { ActionRunner } from '../pipeline';
-import { actionCall, sendAnswer } from './action-call';
+import { actionCall, type ActionRequest, sendAnswer } from './action-call';
 
 /** Where actions are posted to. */
 export const ACTION_PATH = '/api/admin/action';
@@ -24,7 +24,7 @@ export class ActionEndpoint {
   constructor(@Inject(ActionRunner) private readonly runner: ActionRunner) {}
 
   /** Who may run which action is decided, and recorded, in the pipeline. */
-  async run(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  async run(request: ActionRequest & { readonly body: unknown }, reply: Answering): Promise<void> {
     const { action, payload, options, errors } = readBody(request.body);
     const call = actionCall(request, { options, bodyErrors: errors });
     sendAnswer(reply, await this.runner.run(action, payload, call));

@@ -1,13 +1,13 @@
-import type { FastifyReply } from 'fastify';
 import type { AppError } from '../errors/app-error';
 import { PROBLEM_TYPE, wantsProblem } from './accept';
 import { type ErrorBody, errorBody, problemOf } from './error-body';
+import type { Answering } from './plain-reply';
 import { varyBy } from './vary';
 
 const ENVELOPE_TYPE = 'application/json; charset=utf-8';
 
 /** Sends an error in the form that the request asks for. */
-export function sendError(reply: FastifyReply, error: AppError, traceId: string): void {
+export function sendError(reply: Answering, error: AppError, traceId: string): void {
   if (error.retryAfterS !== undefined)
     void reply.header('retry-after', Math.max(1, Math.ceil(error.retryAfterS)));
   // RFC 9110, 15.5.2: a 401 says how to sign in.
@@ -17,7 +17,7 @@ export function sendError(reply: FastifyReply, error: AppError, traceId: string)
 }
 
 /** Sends the bytes of an {@link ErrorBody}, as they are or as RFC 9457 has them. Status and headers are set before. */
-export function sendErrorBytes(reply: FastifyReply, bytes: Buffer): void {
+export function sendErrorBytes(reply: Answering, bytes: Buffer): void {
   varyBy(reply, 'Accept');
   if (!wantsProblem(reply.request.headers.accept)) {
     void reply.type(ENVELOPE_TYPE).send(bytes);

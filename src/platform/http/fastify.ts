@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import cors from '@fastify/cors';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
@@ -12,6 +13,18 @@ import './request';
 import { headFault } from './request-head';
 import { traceRequests } from './request-trace';
 import { securityHeaders } from './security-headers';
+
+const EXPOSED_HEADERS = [
+  'x-trace-id',
+  'retry-after',
+  'ratelimit',
+  'ratelimit-policy',
+  'etag',
+  'idempotent-replayed',
+];
+
+/** What CORS adds to an answer to a request that names no origin. */
+export const CORS_HEADERS = { vary: 'Origin', 'access-control-expose-headers': EXPOSED_HEADERS.join(', ') };
 
 /** The Fastify server with limits against slow and oversized requests. */
 export function fastifyAdapter(env: Pick<Env, 'httpTimeoutMs'>): FastifyAdapter {
@@ -49,7 +62,7 @@ export async function setUpFastify(app: NestFastifyApplication, env: Env): Promi
   traceRequests(fastify);
   fastify.addHook('onRequest', (request, reply, done) => {
     request.startedAt = performance.now();
-    request.clientIp = clientIp(request.socket.remoteAddress ?? '', forwardedFor(request.headers), trusted);
+    request.clientIp = clientOf(request.raw, trusted);
     const fault = headFault(request.raw);
     if (fault) void reply.header('connection', 'close');
     done(fault);
@@ -65,6 +78,7 @@ export async function setUpFastify(app: NestFastifyApplication, env: Env): Promi
   refuseExpectations(fastify.server);
   useStrictJson(fastify, env.httpTimeoutMs);
   const security = await securityHeaders();
+  fastify.decorate('securityHeaders', security);
   fastify.addHook('onRequest', (_request, reply, done) => {
     void reply.headers(security);
     done();
@@ -73,14 +87,7 @@ export async function setUpFastify(app: NestFastifyApplication, env: Env): Promi
     origin: env.corsOrigins,
     credentials: false,
     strictPreflight: false,
-    exposedHeaders: [
-      'x-trace-id',
-      'retry-after',
-      'ratelimit',
-      'ratelimit-policy',
-      'etag',
-      'idempotent-replayed',
-    ],
+    exposedHeaders: EXPOSED_HEADERS,
   });
 }
 
@@ -108,7 +115,12 @@ function closeIdleUntilClosed(fastify: FastifyInstance): void {
   });
 }
 
-function forwardedFor(headers: Record<string, string | string[] | undefined>): string | undefined {
-  const value = headers['x-forwarded-for'];
-  return Array.isArray(value) ? value.join(',') : value;
+/** Where a request comes from; X-Forwarded-For counts only behind trusted proxies. */
+export function clientOf({ headers, socket }: IncomingMessage, trusted: IpAllowList): string {
+  const forwarded = headers['x-forwarded-for'];
+  return clientIp(
+    socket.remoteAddress ?? '',
+    Array.isArray(forwarded) ? forwarded.join(',') : forwarded,
+    trusted,
+  );
 }

@@ -6,6 +6,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** The methods that each path answers. */
     allowedMethods: AllowedMethods;
+    /** What helmet sets, the same in every answer; names in lower case. */
+    securityHeaders: Readonly<Record<string, string>>;
   }
   interface FastifyRequest {
     /** The id that this request has in logs, audit and answers. */

@@ -5,7 +5,6 @@ import { AppError } from '../errors/app-error';
 const MAX_DEPTH = 32;
 /** Names that every object has, or that lead to what all objects share: merging or mapping them goes wrong somewhere. */
 const FORBIDDEN_KEYS = new Set([...Object.getOwnPropertyNames(Object.prototype), 'prototype']);
-const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
  * Reads JSON so that every parser along the way would understand the same: doubled keys, integers beyond
@@ -15,10 +14,11 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
  * @throws AppError VALIDATION_ERROR with a sentence that says what is wrong
  */
 export function parseStrictJson(text: string): unknown {
-  const members = countMembers(text);
+  const { members, numbers } = scan(text);
   let value: unknown;
   try {
-    value = parse(text, undefined, { parseNumber: strictNumber });
+    // Numbers are what the usual parser changes without a word; it takes a tenth of the time where there are none.
+    value = numbers ? parse(text, undefined, { parseNumber: strictNumber }) : JSON.parse(text);
   } catch (error) {
     if (error instanceof AppError) throw error;
     throw malformed('The body is not well-formed JSON, or has a key twice in one object.');
@@ -40,36 +40,41 @@ function strictNumber(text: string): number {
 function inspect(value: unknown): number {
   if (typeof value === 'string') {
     if (value.includes('\0')) throw malformed('The body contains a NUL character.');
-    if (LONE_SURROGATE.test(value)) throw malformed('The body contains half of a surrogate pair.');
+    if (!value.isWellFormed()) throw malformed('The body contains half of a surrogate pair.');
     return 0;
   }
   if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + inspect(item), 0);
   if (typeof value !== 'object' || value === null) return 0;
   let members = 0;
-  for (const [key, inner] of Object.entries(value)) {
+  for (const key of Object.keys(value)) {
     if (FORBIDDEN_KEYS.has(key)) throw malformed(`The key "${key}" is not allowed.`);
-    members += 1 + inspect(key) + inspect(inner);
+    members += 1 + inspect(key) + inspect((value as Record<string, unknown>)[key]);
   }
   return members;
 }
 
-/** The number of colons outside of strings: one for each member of an object. Refuses deep nesting on the way. */
-function countMembers(text: string): number {
+/**
+ * What a text has outside of strings: the number of colons, one for each member of an object, and whether there are
+ * numbers. Refuses deep nesting on the way.
+ */
+function scan(text: string): { members: number; numbers: boolean } {
   let depth = 0;
   let members = 0;
+  let numbers = false;
   let inString = false;
   for (let i = 0; i < text.length; i++) {
-    const character = text[i];
+    const character = text[i] ?? '';
     if (inString) {
       if (character === '\\') i++;
       else if (character === '"') inString = false;
     } else if (character === '"') inString = true;
     else if (character === ':') members++;
+    else if (character >= '0' && character <= '9') numbers = true;
     else if (character === '}' || character === ']') depth--;
     else if ((character === '{' || character === '[') && ++depth > MAX_DEPTH)
       throw malformed(`The body is nested deeper than ${MAX_DEPTH} levels.`);
   }
-  return members;
+  return { members, numbers };
 }
 
 function malformed(message: string): AppError {

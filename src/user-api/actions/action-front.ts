@@ -1,31 +1,84 @@
-import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ACTION_PATH, ActionEndpoint } from '../../pipeline/http/action-endpoint';
+import { sendError } from '../../platform/http/error-answer';
+import { toAppError } from '../../platform/http/exception.filter';
+import { clientOf, CORS_HEADERS } from '../../platform/http/fastify';
+import { readJson } from '../../platform/http/json-body';
+import { PlainReply } from '../../platform/http/plain-reply';
+import { answerInFront } from '../../platform/http/plain-request';
+import '../../platform/http/request';
+import { IpAllowList } from '../../platform/security/ip-allow-list';
+import { ENV, type Env } from '../../platform/settings/env';
+import { httpDuration, httpRequests } from '../../platform/telemetry/metrics';
+import { traceContextOf } from '../../platform/telemetry/trace-context';
+import { runInTrace } from '../../platform/telemetry/trace-scope';
 import { AdminDoor } from '../auth/admin-door';
 
+const SERIES = { method: 'POST', route: ACTION_PATH };
+
 /**
- * Runs actions in front of Nest's router, whose guards, pipes and interceptors cost more than the pipeline. Everything
- * that decides is the same code as behind it.
+ * Runs actions in front of Nest's router, whose guards, pipes and interceptors cost more than the pipeline, and the
+ * usual ones in front of Fastify, too. Everything that decides is the same code as behind them; who is not let in goes
+ * on to them and is told why.
  */
 @Injectable()
 export class ActionFront implements OnModuleInit {
+  private readonly log = new Logger(ActionFront.name);
+  private readonly proxies: IpAllowList;
+  private headers: Readonly<Record<string, string>> = {};
+
   constructor(
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
     @Inject(AdminDoor) private readonly door: AdminDoor,
     @Inject(ActionEndpoint) private readonly endpoint: ActionEndpoint,
-  ) {}
+    @Inject(ENV) private readonly env: Env,
+  ) {
+    this.proxies = new IpAllowList(env.trustedProxies);
+  }
 
   onModuleInit(): void {
     const fastify = (
       this.host.httpAdapter as ReturnType<NestFastifyApplication['getHttpAdapter']>
     ).getInstance();
+    this.headers = { ...fastify.securityHeaders, ...CORS_HEADERS };
+    answerInFront(fastify, ACTION_PATH, (request, response, route) => this.take(request, response, route));
     fastify.addHook('preHandler', (request, reply, done) => {
       if (request.method === 'POST' && request.routeOptions.url === ACTION_PATH)
         this.handle(request, reply, done);
       else done();
     });
+  }
+
+  private take(request: IncomingMessage, response: ServerResponse, route: () => void): void {
+    const startedAt = performance.now();
+    const { headers } = request;
+    const trace = traceContextOf(headers);
+    const clientIp = clientOf(request, this.proxies);
+    const answer = async (): Promise<void> => {
+      const actor = await this.door.enter({ headers, clientIp });
+      if (!actor) return route();
+      response.once('finish', () => count(response.statusCode, startedAt));
+      const reply = new PlainReply(request, response, this.headers).header('x-trace-id', trace.traceId);
+      try {
+        const body = await readJson(request, this.env.httpTimeoutMs);
+        const { traceId } = trace;
+        await this.endpoint.run({ actor, traceId, clientIp, startedAt, headers, raw: request, body }, reply);
+      } catch (thrown) {
+        this.fail(thrown, reply, trace.traceId);
+      }
+    };
+    void runInTrace(trace, answer);
+  }
+
+  /** The rest of the body may still come, so the connection ends. */
+  private fail(thrown: unknown, reply: PlainReply, traceId: string): void {
+    const error = toAppError(thrown);
+    if (error.status >= 500) this.log.error(`An action could not be answered: ${String(thrown)}`);
+    sendError(reply.header('connection', 'close'), error, traceId);
   }
 
   private handle(request: FastifyRequest, reply: FastifyReply, next: (error?: Error) => void): void {
@@ -38,4 +91,9 @@ export class ActionFront implements OnModuleInit {
       })
       .catch(next);
   }
+}
+
+function count(status: number, startedAt: number): void {
+  httpRequests.inc({ ...SERIES, status: String(status) });
+  httpDuration.observe(SERIES, (performance.now() - startedAt) / 1000);
 }

@@ -23,7 +23,7 @@ export class AdminDoor {
   }
 
   /** Who sends the request, from an allowed network and with a token that is good; else undefined. */
-  async enter(request: FastifyRequest): Promise<Actor | undefined> {
+  async enter(request: Pick<FastifyRequest, 'headers' | 'clientIp'>): Promise<Actor | undefined> {
     const token = bearerToken(request);
     if (!token || !this.allowed.contains(request.clientIp)) return undefined;
     try {
