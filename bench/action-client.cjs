@@ -2,13 +2,13 @@
 
 /**
  * Posts `bodies` in turn over `connections` kept-alive connections for `seconds`, each request with an idempotency
- * key of its own, and prints what came of it. A bare socket client: it has to leave the machine to the servers.
+ * key of its own unless it is to be a replay, and prints what came of it. A bare socket client: it has to leave the machine to the servers.
  * Argument: {url, tokens, bodies, connections, seconds, keys} as JSON; each connection is one of the `tokens`,
- * `keys` is what the idempotency keys begin with.
+ * `keys` is what the idempotency keys begin with, and with `replay` all that they are.
  */
 const { connect } = require('node:net');
 
-const { url, tokens, bodies, connections, seconds, keys } = JSON.parse(process.argv[2]);
+const { url, tokens, bodies, connections, seconds, keys, replay } = JSON.parse(process.argv[2]);
 const { hostname, port, pathname } = new URL(url);
 const requests = bodies.map((body) => [
   `POST ${pathname} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nContent-Type: application/json\r\n` +
@@ -42,7 +42,7 @@ function lane(token) {
     text = '';
     wanted = -1;
     startedAt = performance.now();
-    socket.write(`${head}${number}${authorization}${tail}`);
+    socket.write(`${head}${replay ? 0 : number}${authorization}${tail}`);
   };
   socket.setEncoding('latin1');
   socket.on('connect', send);

@@ -31,7 +31,7 @@ let runs = 0;
 /** Posts `bodies` in turn for `seconds` from a process of its own, `connections` at a time. */
 export async function loadActions(
   server: ActionServer,
-  options: { bodies: readonly object[]; connections: number; seconds: number },
+  options: { bodies: readonly object[]; connections: number; seconds: number; replay?: boolean },
 ): Promise<ActionLoad> {
   const job = {
     url: server.url,
@@ -39,6 +39,7 @@ export async function loadActions(
     bodies: options.bodies.map((body) => JSON.stringify(body)),
     connections: options.connections,
     seconds: options.seconds,
+    replay: options.replay === true,
     keys: `bench-${process.pid}-${runs++}`,
   };
   const client = join(__dirname, 'action-client.cjs');
