@@ -20,6 +20,7 @@ const MAY: Record<string, Role[]> = {
   'job.bulk_cancel': ['admin', 'operator'],
   'job.bulk_retry': ['admin', 'operator'],
   'job.cancel': ['admin', 'operator', 'supervisor'],
+  'job.delete': ['admin'],
   'job.export': ['admin', 'operator', 'supervisor', 'readonly'],
   'job.priority': ['admin', 'operator', 'supervisor'],
   'job.retry': ['admin', 'operator', 'supervisor'],

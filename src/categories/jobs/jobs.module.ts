@@ -5,6 +5,7 @@ import { ExportsModule } from '../../pipeline/exports/exports.module';
 import { BulkCancelJobsHandler } from './actions/bulk-cancel-jobs.action';
 import { BulkRetryJobsHandler } from './actions/bulk-retry-jobs.action';
 import { CancelJobHandler } from './actions/cancel-job.action';
+import { DeleteJobHandler } from './actions/delete-job.action';
 import { ExportJobsHandler } from './actions/export-jobs.action';
 import { PrioritiseJobHandler } from './actions/prioritise-job.action';
 import { RestartFailedJobsHandler } from './actions/restart-failed-jobs.action';
@@ -20,6 +21,7 @@ const ACTIONS = [
   BulkCancelJobsHandler,
   BulkRetryJobsHandler,
   CancelJobHandler,
+  DeleteJobHandler,
   ExportJobsHandler,
   PrioritiseJobHandler,
   RestartFailedJobsHandler,

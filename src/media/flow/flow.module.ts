@@ -6,6 +6,7 @@ import { BulkCancellation } from '../jobs/bulk-cancellation';
 import { BulkEvents } from '../jobs/bulk-events';
 import { BulkRetry } from '../jobs/bulk-retry';
 import { JobCancellation } from '../jobs/job-cancellation';
+import { JobDeletion } from '../jobs/job-deletion';
 import { JobPriority } from '../jobs/job-priority';
 import { JobRetry } from '../jobs/job-retry';
 import { JobsService } from '../jobs/jobs.service';
@@ -52,6 +53,7 @@ import { StepSweep } from './step-sweep';
     FlowEvents,
     JobAdvance,
     JobCancellation,
+    JobDeletion,
     JobPriority,
     JobRetry,
     JobsService,
@@ -75,6 +77,7 @@ import { StepSweep } from './step-sweep';
     AgentRegistry,
     BulkCancellation,
     BulkRetry,
+    JobDeletion,
     JobPriority,
     JobsService,
     MediaToolset,

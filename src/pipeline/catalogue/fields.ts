@@ -3,6 +3,9 @@ import { TransformationType } from 'class-transformer';
 import { defaultMetadataStorage } from 'class-transformer/cjs/storage';
 import { getMetadataStorage, ValidateBy, ValidateIf, type ValidationOptions } from 'class-validator';
 
+/** The name of the rule in class-validator's metadata; its one constraint is the other field. */
+export const INSTEAD_OF = 'insteadOf';
+
 const RECORDED = Symbol('agentos:recorded');
 
 /** What was found out about classes, which do not change once they are there, and are asked about by every request. */
@@ -18,10 +21,10 @@ export function MayBeAbsent(options?: ValidationOptions): PropertyDecorator {
   return ValidateIf((_command, value) => value !== undefined, options);
 }
 
-/** Of this field and the other only one may be given. */
-export function Excludes(other: string): PropertyDecorator {
+/** The field is given instead of the other one, which the rules of that demand where this is absent: one of the two. */
+export function InsteadOf(other: string): PropertyDecorator {
   return ValidateBy({
-    name: 'excludes',
+    name: INSTEAD_OF,
     constraints: [other],
     validator: {
       validate: (_value, of) => (of?.object as Record<string, unknown> | undefined)?.[other] === undefined,

@@ -3,7 +3,7 @@ import { getMetadataStorage } from 'class-validator';
 import { type RecordRule, RECORD_OF } from '../../platform/settings/records';
 import { PATCH_OF } from '../catalogue/patch-of';
 import type { ValidationMetadata } from 'class-validator/types/metadata/ValidationMetadata';
-import { nestedType } from '../catalogue/fields';
+import { INSTEAD_OF, nestedType } from '../catalogue/fields';
 
 /** A JSON schema, as far as payloads need it. */
 export interface PayloadSchema {
@@ -25,6 +25,7 @@ export interface PayloadSchema {
   items?: PayloadSchema;
   properties?: Record<string, PayloadSchema>;
   required?: string[];
+  oneOf?: PayloadSchema[];
   additionalProperties?: boolean | PayloadSchema;
   nullable?: boolean;
 }
@@ -38,8 +39,7 @@ const RULES: Record<string, (c: unknown[]) => PayloadSchema> = {
   isBoolean: () => ({ type: 'boolean' }),
   isObject: () => ({ type: 'object' }),
   isArray: () => ({ type: 'array' }),
-  // What fields say of each other stands in their descriptions.
-  excludes: () => ({}),
+  [INSTEAD_OF]: () => ({}),
   hasAnyBesides: () => ({ minProperties: 1 }),
   isUuid: () => ({ type: 'string', format: 'uuid' }),
   isEmail: () => ({ type: 'string', format: 'email' }),
@@ -85,11 +85,14 @@ export function payloadSchema(
     };
     if (!own.some((rule) => rule.type === 'conditionalValidation')) required.push(name);
   }
+  const instead = rules.find((rule) => rule.name === INSTEAD_OF);
+  const [other] = (instead?.constraints ?? []) as string[];
   return {
     type: 'object',
     additionalProperties: false,
     properties,
     ...(required.length > 0 ? { required } : {}),
+    ...(instead && other ? { oneOf: [{ required: [other] }, { required: [instead.propertyName] }] } : {}),
   };
 }
 

@@ -9,7 +9,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { ActionCommand } from '../../../pipeline/catalogue/action-command';
-import { Excludes, HasAnyBesides, Recorded } from '../../../pipeline/catalogue/fields';
+import { HasAnyBesides, InsteadOf, Recorded } from '../../../pipeline/catalogue/fields';
 import { JobFilter } from '../job-filter.dto';
 
 /** Jobs that one run touches at most. */
@@ -29,7 +29,7 @@ export abstract class BulkJobs<R> extends ActionCommand<R> {
   /** The jobs that fit, the oldest first, at most 100,000. At least one condition besides limit. */
   @Recorded()
   @ValidateIf((of: BulkJobs<unknown>) => of.filter !== undefined)
-  @Excludes('job_ids')
+  @InsteadOf('job_ids')
   @HasAnyBesides('limit')
   @IsObject()
   @ValidateNested()
