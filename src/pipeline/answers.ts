@@ -23,7 +23,7 @@ export function errorAnswer(run: Run, error: AppError): ActionAnswer {
   run.refuse();
   if (error.retryAfterS !== undefined)
     headers['Retry-After'] = String(Math.max(1, Math.ceil(error.retryAfterS)));
-  const recorded = run.claim ? { execution_id: run.answeringId, ...proven(run) } : {};
+  const recorded = run.claim || run.endedId ? { execution_id: run.answeringId, ...proven(run) } : {};
   return answer(
     run,
     error.status,

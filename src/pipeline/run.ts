@@ -58,6 +58,8 @@ export class Run {
   result?: unknown;
   /** The code of the error that it was answered with. */
   errorCode?: string;
+  /** The execution that this request is answered from, which has ended without an answer. */
+  endedId?: string;
   /** The answer that has been recorded already, with its effect or its handover. */
   settled?: ActionAnswer;
   /** Set by `dispatch`: the handler has begun, and what it does is not in one transaction with the record. */
@@ -89,9 +91,9 @@ export class Run {
     return this.options.dry_run ? 'preview' : 'act';
   }
 
-  /** The execution that answers: another one's, if this request took that over. */
+  /** The execution that answers: another one, if this request took that over or is answered from it. */
   get answeringId(): string {
-    return this.claim?.executionId ?? this.executionId;
+    return this.claim?.executionId ?? this.endedId ?? this.executionId;
   }
 
   /** A stage is at work from now on. */

@@ -37,6 +37,19 @@ describe('a refresh token', () => {
     expect((await who(renewed.access_token)).status).toBe(200);
   });
 
+  it('begins a session whose client is on record without secrets, and at no great length', async () => {
+    const { id, email, password } = await makeUser(installation.database);
+    const agent = `curl/8 Bearer abcdefghijklmnopqrstuvwxyz0123456789 ${'x'.repeat(5_000)}`;
+    await installation.http().post('/api/auth/login', { email, password }, { 'user-agent': agent });
+    const [row] = await installation.database.query<{ user_agent: string }>(
+      'SELECT user_agent FROM sessions WHERE user_id = $1',
+      [id],
+    );
+    expect(row?.user_agent).toMatch(/^curl\/8 .*x{50}$/);
+    expect(row?.user_agent).not.toContain('abcdefghij');
+    expect(row?.user_agent.length).toBeLessThanOrEqual(500);
+  });
+
   it('gives the same successor to all who ask at once, and within the grace', async () => {
     const tokens = await signIn(installation.http(), await makeUser(installation.database));
     const answers = await Promise.all(

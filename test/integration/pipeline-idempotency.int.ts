@@ -190,6 +190,31 @@ describe('an execution whose process died', () => {
     expect(entries.map(({ outcome }) => outcome)).toEqual(['unknown', 'pending', 'succeeded']);
   });
 
+  it.each([
+    ['succeeded', { queue: 'inspector', changed: true }, null, 200],
+    ['failed', null, 'JOB_NOT_FOUND', 404],
+  ])(
+    'is what a retry is answered from, at any process, if it %s before it could answer',
+    async (status, result, code, expected) => {
+      const key = uuidv7();
+      const id = await abandoned('queue.resume', { queue: 'inspector' }, key);
+      await installation.database.query(
+        'UPDATE executions SET status = $2, result = $3, error_code = $4, finished_at = now() WHERE id = $1',
+        [id, status, JSON.stringify(result), code],
+      );
+      const headers = { 'x-idempotency-key': key };
+      const ask = (api: number) =>
+        installation.at(operator, api).action('queue.resume', { queue: 'inspector' }, { headers });
+      const first = await ask(0);
+      expect(first.status).toBe(expected);
+      expect(first.body).toMatchObject({
+        execution_id: id,
+        ...(code ? { error_code: code } : { data: result }),
+      });
+      expect((await ask(1)).bytes.equals(first.bytes)).toBe(true);
+    },
+  );
+
   it('cannot write an outcome any more once it was taken over', async () => {
     const id = await abandoned('queue.resume', { queue: 'inspector' }, uuidv7());
     await installation.database.query('UPDATE executions SET fence = 2 WHERE id = $1', [id]);

@@ -76,6 +76,7 @@ export class Outcomes {
 
   /** The answer of an execution that has ended without one, made now and kept. */
   async answerOnce(run: Run, earlier: EarlierExecution): Promise<ActionAnswer> {
+    run.endedId = earlier.id;
     const answer = answerOf(run, earlier);
     const kept = await this.store.keepAnswer(earlier.id, answer);
     return kept ? replayedAnswer(run, kept.status, kept.body) : answer;

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
+import { storableText } from '../../pipeline/audit/audit-entry';
 import { Db, type Tx } from '../../platform/postgres/db';
 import { SigningKeys } from '../../platform/security/signing-keys';
 import { RuntimeSettings } from '../../platform/settings/runtime-settings';
@@ -51,7 +52,7 @@ export class RefreshTokens {
       await tx.execute(
         `INSERT INTO sessions (id, user_id, expires_at, ip, user_agent)
          VALUES ($1, $2, now() + make_interval(secs => $3), $4, $5)`,
-        [sessionId, userId, session_max_s, client.ip, client.userAgent],
+        [sessionId, userId, session_max_s, client.ip, storableText(client.userAgent)],
       );
       await this.insert(tx, sessionId, refreshToken, null);
     });
