@@ -153,7 +153,7 @@ describe('logs.export_audit', () => {
     const { entries } = await search({ actor: adminId, action: 'queue.pause' });
     const period = { after: entries.at(-1)?.at, before: entries[0]?.at };
     const { data, text } = await download({ format: 'csv', ...period });
-    const lines = text.trimEnd().split('\n');
+    const lines = text.trimEnd().split('\r\n');
     expect(lines[0]).toMatch(/^seq,at,phase,.*,count,seal,leaf$/);
     expect(data.rows).toBe(lines.length - 1);
     expect(text).toContain(`,'=1+1 for packager,`);

@@ -1,38 +1,51 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ActionContext } from '../../pipeline/catalogue/action-command';
-import type { ExportFormat } from '../../pipeline/exports/export-format';
+import { CsvLineEnds } from '../../pipeline/exports/csv-line-ends';
 import { type ExportedFile, type ExportPart, ExportWriter } from '../../pipeline/exports/export-writer';
-import type { JobFilter } from './job-filter.dto';
-import { header, lines } from './job-lines';
-import { JobRows } from './job-rows';
+import { Db } from '../../platform/postgres/db';
+import { countSql, header, type JobExportOrder, rowsSql } from './job-export-sql';
 
-/** What to export. */
-export interface JobExportOrder {
-  filter: JobFilter;
-  format: ExportFormat;
-  includeSteps: boolean;
-}
+const LF = 0x0a;
 
-/** Writes jobs into an artifact, a page at a time. */
+/**
+ * Writes jobs into an artifact. Postgres makes the rows and COPY sends them: objects of a million jobs, made only
+ * to be written, took six times as long.
+ */
 @Injectable()
 export class JobExporter {
   constructor(
-    @Inject(JobRows) private readonly jobs: JobRows,
+    @Inject(Db) private readonly db: Db,
     @Inject(ExportWriter) private readonly writer: ExportWriter,
   ) {}
 
-  /** Exports; `rows` of the answer are jobs. */
+  /** Exports; `rows` of the answer are the rows of the file, its header not among them. */
   async export(order: JobExportOrder, context: ActionContext): Promise<ExportedFile> {
-    const total = await this.jobs.count(order.filter);
-    return this.writer.write(
-      { name: 'jobs', format: order.format, total, parts: this.parts(order) },
-      context,
-    );
+    const total = await this.count(order);
+    const { format } = order;
+    return this.writer.write({ name: 'jobs', format, total, parts: this.parts(order) }, context);
   }
 
-  private async *parts({ filter, format, includeSteps }: JobExportOrder): AsyncGenerator<ExportPart> {
-    yield { text: header(format, includeSteps), rows: 0 };
-    for await (const page of this.jobs.pages(filter, includeSteps))
-      yield { text: lines(format, page), rows: page.length };
+  private async count(order: JobExportOrder): Promise<number | undefined> {
+    const count = countSql(order);
+    if (!count) return undefined;
+    const [row] = await this.db.query<{ total: number }>(count.sql, count.params);
+    return row?.total;
   }
+
+  private async *parts(order: JobExportOrder): AsyncGenerator<ExportPart> {
+    yield { text: header(order), rows: 0 };
+    const { sql, params } = rowsSql(order);
+    if (order.format === 'ndjson')
+      for await (const text of this.db.copy(sql, params, 'lines')) yield { text, rows: lineEnds(text) };
+    else {
+      const ends = new CsvLineEnds();
+      for await (const piece of this.db.copy(sql, params, 'csv')) yield ends.convert(piece);
+    }
+  }
+}
+
+function lineEnds(text: Buffer): number {
+  let count = 0;
+  for (let end = text.indexOf(LF); end !== -1; end = text.indexOf(LF, end + 1)) count += 1;
+  return count;
 }

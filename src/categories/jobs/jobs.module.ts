@@ -14,7 +14,6 @@ import { BulkRun } from './bulk/bulk-run';
 import { BulkTargets } from './bulk/bulk-targets';
 import { JobsInBulk } from './bulk/jobs-in-bulk';
 import { JobExporter } from './job-exporter';
-import { JobRows } from './job-rows';
 
 /** The actions of this category, sorted by name; a new one is added here. */
 const ACTIONS = [
@@ -32,6 +31,6 @@ const ACTIONS = [
 @Category('jobs')
 @Module({
   imports: [FlowModule, ExportsModule],
-  providers: [JobRows, JobExporter, BulkRun, BulkTargets, JobsInBulk, ...ACTIONS],
+  providers: [JobExporter, BulkRun, BulkTargets, JobsInBulk, ...ACTIONS],
 })
 export class JobsCategory {}

@@ -32,7 +32,7 @@ describe('a cell', () => {
 describe('CSV', () => {
   it('is as RFC 4180 has it, with harmless cells', () => {
     expect(csvLines([['a "b", c', 'two\nlines', null, -1, '=1+1']])).toBe(
-      `"a ""b"", c","two\nlines",,-1,'=1+1\n`,
+      `"a ""b"", c","two\nlines",,-1,'=1+1\r\n`,
     );
   });
 });

@@ -1,22 +1,35 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { createHash } from 'node:crypto';
-import { open, rm } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { v7 as uuidv7 } from 'uuid';
 import { Db } from '../../platform/postgres/db';
 import { BlobStore, type StoredBlob } from '../../platform/storage/blob-store';
+import { storageError } from '../../platform/storage/folder-blob-store';
 import { DownloadLinks } from '../../platform/storage/download-links';
 import type { ActionContext } from '../catalogue/action-command';
 import { mayStop } from '../catalogue/stopped-early';
 import { ClaimLost } from '../executions/lease-keeper';
-import { CONTENT_TYPES, type ExportFormat } from './export-format';
 
 /** How long an export is kept, in days. */
 const KEEP_DAYS = 7;
 
+/** Content type of each format, by the extension of its files. */
+const CONTENT_TYPES = {
+  csv: 'text/csv; charset=utf-8',
+  json: 'application/json',
+  ndjson: 'application/x-ndjson',
+  pdf: 'application/pdf',
+} as const;
+export type FileFormat = keyof typeof CONTENT_TYPES;
+
+/** Bytes are written this many at a time. */
+const BLOCK_BYTES = 1 << 20;
+
 /** A piece of an export, and how many of its rows are in it. */
 export interface ExportPart {
-  text: string;
+  /** Of bytes, those that are there until the next part is asked for. */
+  text: string | Buffer;
   rows: number;
 }
 
@@ -24,9 +37,9 @@ export interface ExportPart {
 export interface ExportOrder {
   /** Of the file, without its extension. */
   name: string;
-  format: ExportFormat;
-  /** The rows to expect, for the progress; there may be more or fewer in the end. */
-  total: number;
+  format: FileFormat;
+  /** The rows to expect, for the progress, if that is known; there may be more or fewer in the end. */
+  total?: number;
   parts: AsyncIterable<ExportPart>;
 }
 
@@ -91,30 +104,30 @@ export class ExportWriter {
     { total, parts }: ExportOrder,
     context: ActionContext,
   ): Promise<StoredBlob & { rows: number }> {
-    const hash = createHash('sha256');
-    const file = await open(path, 'wx', 0o600);
-    let size = 0;
+    const file = new BlockFile(await open(path, 'wx', 0o600));
     let rows = 0;
     try {
       for await (const part of parts) {
-        mayStop(context.signal, () => ({ done: rows, not_done: Math.max(0, total - rows) }));
-        const bytes = Buffer.from(part.text);
-        hash.update(bytes);
-        size += bytes.length;
-        await file.appendFile(bytes);
+        mayStop(context.signal, () => ({
+          done: rows,
+          not_done: total === undefined ? null : Math.max(0, total - rows),
+        }));
+        await file.append(typeof part.text === 'string' ? Buffer.from(part.text) : part.text);
         rows += part.rows;
-        context.progress({ done: rows, total: Math.max(total, rows) });
+        context.progress({ done: rows, total: total === undefined ? undefined : Math.max(total, rows) });
       }
+      return { ...(await file.end()), rows };
+    } catch (error) {
+      throw storageError(error);
     } finally {
       await file.close();
     }
-    return { size, rows, sha256: hash.digest('hex') };
   }
 
   /** The artifact and the checkpoint together: a run that was taken for dead publishes nothing. */
   private async record(
     key: string,
-    format: ExportFormat,
+    format: FileFormat,
     published: PublishedExport,
     { executionId, actor, checkpoint }: ActionContext,
   ): Promise<void> {
@@ -127,5 +140,44 @@ export class ExportWriter {
       );
       await checkpoint.save(published, tx);
     });
+  }
+}
+
+/** A new file that is written in large blocks and hashed on the way. */
+class BlockFile {
+  private readonly hash = createHash('sha256');
+  private readonly block = Buffer.allocUnsafe(BLOCK_BYTES);
+  private used = 0;
+  private size = 0;
+
+  constructor(private readonly file: FileHandle) {}
+
+  /** Adds bytes, which may be changed afterwards. */
+  async append(bytes: Buffer): Promise<void> {
+    let taken = 0;
+    while (taken < bytes.length) {
+      const copied = bytes.copy(this.block, this.used, taken);
+      taken += copied;
+      this.used += copied;
+      if (this.used === BLOCK_BYTES) await this.flush();
+    }
+  }
+
+  /** Writes what is left. */
+  async end(): Promise<StoredBlob> {
+    await this.flush();
+    return { size: this.size, sha256: this.hash.digest('hex') };
+  }
+
+  close(): Promise<void> {
+    return this.file.close();
+  }
+
+  private async flush(): Promise<void> {
+    const bytes = this.block.subarray(0, this.used);
+    this.hash.update(bytes);
+    await this.file.appendFile(bytes);
+    this.size += this.used;
+    this.used = 0;
   }
 }

@@ -3,6 +3,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import type { Pool, PoolClient, QueryResult } from 'pg';
 import { DataSource } from 'typeorm';
 import { inSpan } from '../telemetry/spans';
+import { type CopyFormat, copyOut } from './copy-out';
 import type { Statement } from './statement';
 import { inStatement } from './statement-span';
 
@@ -56,6 +57,25 @@ export class Db implements Tx {
    */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     return inSpan('transaction', () => this.committed(work));
+  }
+
+  /**
+   * The rows of a query by COPY, for what is too large to hold: as bytes, in pieces that end anywhere, of one
+   * snapshot, with times in UTC. Holds a connection until its end; whoever takes no more is rid of it at once.
+   */
+  async *copy(sql: string, params: readonly unknown[], format: CopyFormat): AsyncGenerator<Buffer> {
+    const client = await this.pool.connect();
+    // A lost connection ends the stream with an error; without a listener it would end the process, too.
+    const lost = (): void => undefined;
+    client.on('error', lost);
+    let whole = false;
+    try {
+      yield* copyOut(client, sql, params, format);
+      whole = true;
+    } finally {
+      client.off('error', lost);
+      client.release(!whole);
+    }
   }
 
   /** Answers when Postgres does; throws when it does not. */

@@ -1,7 +1,8 @@
 import type { ActionContext } from '../../../pipeline/catalogue/action-command';
 import { validatePayload, payloadErrors } from '../../../pipeline/catalogue/payload-validator';
 import type { ExportedFile } from '../../../pipeline/exports/export-writer';
-import type { JobExportOrder, JobExporter } from '../job-exporter';
+import type { JobExportOrder } from '../job-export-sql';
+import type { JobExporter } from '../job-exporter';
 import { ExportJobs, ExportJobsHandler } from './export-jobs.action';
 
 describe('job.export', () => {

@@ -1,0 +1,85 @@
+import { csvLines, type ExportFormat, harmlessColumn, isoColumn } from '../../pipeline/exports/export-format';
+import { filterCondition, type JobFilter } from './job-filter.dto';
+
+/** What to export. */
+export interface JobExportOrder {
+  filter: JobFilter;
+  format: ExportFormat;
+  includeSteps: boolean;
+}
+
+/** Of a column of text: `free` may hold whatever people or tools wrote. */
+type ColumnKind = 'plain' | 'free' | 'time';
+type Columns = Readonly<Record<string, readonly [expression: string, kind: ColumnKind]>>;
+
+const JOB: Columns = {
+  job_id: ['j.id', 'plain'],
+  user_id: ['j.user_id', 'plain'],
+  title: ['j.title', 'free'],
+  status: ['j.status', 'plain'],
+  priority: ['j.priority', 'plain'],
+  attempt: ['j.attempt', 'plain'],
+  progress: ['j.progress', 'plain'],
+  error_code: ['j.error_code', 'free'],
+  error_message: ['j.error_message', 'free'],
+  created_at: ['j.created_at', 'time'],
+  started_at: ['j.started_at', 'time'],
+  finished_at: ['j.finished_at', 'time'],
+};
+const STEP: Columns = {
+  agent: ['s.agent', 'free'],
+  status: ['s.status', 'plain'],
+  attempt: ['s.attempt', 'plain'],
+  error_code: ['s.error_code', 'free'],
+  started_at: ['s.started_at', 'time'],
+  finished_at: ['s.finished_at', 'time'],
+};
+
+/** The first line of a file; empty for formats without one. */
+export function header({ format, includeSteps }: JobExportOrder): string {
+  if (format === 'ndjson') return '';
+  const steps = includeSteps ? Object.keys(STEP).map((name) => `step_${name}`) : [];
+  return csvLines([[...Object.keys(JOB), ...steps]]);
+}
+
+/** The jobs of an export as rows of its format, the oldest first. In CSV a job with steps has a row for each of them. */
+export function rowsSql(order: JobExportOrder): { sql: string; params: unknown[] } {
+  const { sql: condition, params } = filterCondition(order.filter);
+  const limit = order.filter.limit === undefined ? '' : `LIMIT ${order.filter.limit}`;
+  const jobs = `(SELECT * FROM jobs j WHERE ${condition} ORDER BY j.id ${limit}) j`;
+  return { sql: order.format === 'csv' ? csv(jobs, order) : ndjson(jobs, order), params };
+}
+
+/** How many rows that will be; undefined where it takes too long to say. */
+export function countSql({ filter, format, includeSteps }: JobExportOrder) {
+  if (format === 'csv' && includeSteps) return undefined;
+  const { sql, params } = filterCondition(filter);
+  const most = filter.limit === undefined ? 'count(*)' : `least(count(*), ${filter.limit})`;
+  return { sql: `SELECT ${most} AS total FROM jobs j WHERE ${sql}`, params };
+}
+
+function csv(jobs: string, { includeSteps }: JobExportOrder): string {
+  const cells = [JOB, ...(includeSteps ? [STEP] : [])].flatMap((columns) => Object.values(columns).map(cell));
+  const steps = includeSteps
+    ? 'LEFT JOIN LATERAL (SELECT * FROM steps WHERE job_id = j.id ORDER BY position) s ON true'
+    : '';
+  return `SELECT ${cells.join(', ')} FROM ${jobs} ${steps}`;
+}
+
+function cell([expression, kind]: Columns[string]): string {
+  if (kind === 'free') return harmlessColumn(expression);
+  return kind === 'time' ? isoColumn(expression) : expression;
+}
+
+function ndjson(jobs: string, { includeSteps }: JobExportOrder): string {
+  const steps = `(SELECT coalesce(json_agg((SELECT row_to_json(o) FROM (SELECT ${fields(STEP)}) o) ORDER BY s.position), '[]')
+    FROM steps s WHERE s.job_id = j.id) AS steps`;
+  return `SELECT row_to_json(o) FROM ${jobs}
+    CROSS JOIN LATERAL (SELECT ${fields(JOB)}${includeSteps ? `, ${steps}` : ''}) o`;
+}
+
+function fields(columns: Columns): string {
+  return Object.entries(columns)
+    .map(([name, [expression, kind]]) => `${kind === 'time' ? isoColumn(expression) : expression} AS ${name}`)
+    .join(', ');
+}
