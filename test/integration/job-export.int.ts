@@ -79,7 +79,7 @@ describe('the export of jobs', () => {
     }) as unknown as ActionContext;
 
   async function exported(order: Partial<JobExportOrder>): Promise<{ text: string; rows: number }> {
-    const whole = { filter: {}, format: 'csv', includeSteps: false, ...order } as JobExportOrder;
+    const whole: JobExportOrder = { filter: {}, format: 'csv', includeSteps: false, ...order };
     const file = await exporter.export(whole, context());
     const [artifact] = await test.database.query<{ storage_key: string; size_bytes: number; sha256: string }>(
       'SELECT storage_key, size_bytes, sha256 FROM artifacts WHERE id = $1',
@@ -87,7 +87,10 @@ describe('the export of jobs', () => {
     );
     const bytes = await readFile(join(test.env.storageDir, artifact?.storage_key ?? ''));
     const sha256 = createHash('sha256').update(bytes).digest('hex');
-    expect({ bytes: bytes.length, sha256 }).toEqual({ bytes: artifact?.size_bytes, sha256: artifact?.sha256 });
+    expect({ bytes: bytes.length, sha256 }).toEqual({
+      bytes: artifact?.size_bytes,
+      sha256: artifact?.sha256,
+    });
     expect(file).toMatchObject({ bytes: bytes.length, sha256 });
     return { text: bytes.toString('utf8'), rows: file.rows };
   }
