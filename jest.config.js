@@ -16,7 +16,7 @@ const swc = {
 };
 
 /** Packages that ship ES modules only; Jest's module system needs them as CommonJS. */
-const ESM_ONLY = ['jose'];
+const ESM_ONLY = ['jose', 'request-filtering-agent'];
 
 const base = {
   testEnvironment: 'node',

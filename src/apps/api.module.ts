@@ -5,6 +5,7 @@ import { JobsCategory } from '../categories/jobs/jobs.module';
 import { LogsCategory } from '../categories/logs/logs.module';
 import { QueueCategory } from '../categories/queue/queue.module';
 import { SystemCategory } from '../categories/system/system.module';
+import { WorkersCategory } from '../categories/workers/workers.module';
 import { GatewayModule } from '../gateway/gateway.module';
 import { PipelineHttpModule } from '../pipeline/http/pipeline-http.module';
 import { EnvelopeInterceptor } from '../platform/http/envelope';
@@ -17,7 +18,14 @@ import { SystemController } from '../user-api/system/system.controller';
 import { UserApiModule } from '../user-api/user-api.module';
 
 /** The categories of actions; every process that runs actions has all of them. */
-export const CATEGORIES = [ConfigCategory, JobsCategory, LogsCategory, QueueCategory, SystemCategory];
+export const CATEGORIES = [
+  ConfigCategory,
+  JobsCategory,
+  LogsCategory,
+  QueueCategory,
+  SystemCategory,
+  WorkersCategory,
+];
 
 /** What the api process is made of: HTTP and the gateway. It holds no state. */
 @Module({})

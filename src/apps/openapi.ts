@@ -21,6 +21,7 @@ const TAGS: readonly [name: string, description: string][] = [
   ['auth', 'Signing in, renewing a session, signing out.'],
   ['upload', 'Sending a video in, chunk by chunk.'],
   ['jobs', 'Work on a video: made, followed, cancelled, retried.'],
+  ['agents', 'What works on jobs: how it stands, does, and is set up.'],
   ['clips', 'What a job produced.'],
   ['queue', 'How much work waits, who does it, how fast it goes.'],
   ['analytics', 'What came of the jobs of a day, a week or a month.'],

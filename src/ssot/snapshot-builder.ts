@@ -1,9 +1,9 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { AGENTS } from '../media/agents';
+import { AgentRegistry } from '../media/flow/agent-registry';
 import { BoundedCollector, type Outcome } from './collector';
 import { SECTIONS, sectionHash, type SectionName } from './document';
 import { AnalyticsCollector } from './sections/analytics.collector';
-import { agentsAndWorkers, dashboard } from './sections/derived';
+import { type AgentFacts, agentsAndWorkers, dashboard } from './sections/derived';
 import { JobsCollector } from './sections/jobs.collector';
 import { LogsCollector } from './sections/logs.collector';
 import { ManagersCollector } from './sections/managers.collector';
@@ -46,6 +46,7 @@ export class SnapshotBuilder {
     managers: ManagersCollector,
     services: ServicesCollector,
     system: SystemCollector,
+    private readonly agents: AgentRegistry,
   ) {
     this.jobs = new BoundedCollector(jobs);
     this.workers = new BoundedCollector(workers);
@@ -84,7 +85,7 @@ export class SnapshotBuilder {
     const managing = fresh(managers) ?? kept('managers');
     const running = fresh(system) ?? kept('system');
     const agents =
-      derive(asOf, [fresh(workers), queue], (found, all) => agentsAndWorkers(AGENTS, found, all)) ??
+      derive(asOf, [fresh(workers), queue], (found, all) => agentsAndWorkers(this.facts(), found, all)) ??
       kept('agents_workers');
     const front =
       derive(asOf, [fresh(jobs), queue, agents, managing, running], dashboard) ?? kept('dashboard');
@@ -98,6 +99,10 @@ export class SnapshotBuilder {
       services: fresh(services) ?? kept('services'),
       system: running,
     });
+  }
+
+  private facts(): AgentFacts[] {
+    return this.agents.current().nodes.map(({ id, type: { title, version } }) => ({ id, title, version }));
   }
 
   private async read<T extends object>(collector: BoundedCollector<T>): Promise<Outcome<T>> {

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { FleetModule } from '../fleet/fleet.module';
+import { FlowModule } from '../media/flow/flow.module';
 import { WorkersModule } from '../fleet/workers/workers.module';
 import { CircuitsModule } from '../pipeline/breaker/circuits.module';
 import { CacheWarmer } from './cache-warmer.manager';
@@ -28,7 +29,7 @@ const COLLECTORS = [
 
 /** The read model and its warmer, without HTTP; the manager process imports it as it is. */
 @Module({
-  imports: [FleetModule, WorkersModule, CircuitsModule],
+  imports: [FleetModule, FlowModule, WorkersModule, CircuitsModule],
   providers: [...COLLECTORS, SnapshotBuilder, SnapshotStore, SnapshotBuilds, CacheWarmer],
   exports: [SnapshotStore, SnapshotBuilds],
 })

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { PipelineHttpModule } from '../pipeline/http/pipeline-http.module';
 import { ActionFront } from './actions/action-front';
 import { AnalyticsApiModule } from './analytics/analytics-api.module';
+import { AgentsApiModule } from './agents/agents-api.module';
 import { AuthModule } from './auth/auth.module';
 import { ClipsApiModule } from './clips/clips-api.module';
 import { DownloadsApiModule } from './downloads/downloads-api.module';
@@ -16,6 +17,7 @@ import { UploadsApiModule } from './uploads/uploads-api.module';
     AuthModule,
     UploadsApiModule,
     JobsApiModule,
+    AgentsApiModule,
     ClipsApiModule,
     DownloadsApiModule,
     QueueApiModule,

@@ -11,8 +11,11 @@ import { auditOf, failedJob, newKey, waitingJob } from '../support/pipeline';
  * decides about it; the declarations in the code are what is tested.
  */
 const MAY: Record<string, Role[]> = {
+  'config.add_agent': ['admin', 'operator'],
   'config.add_user': ['admin'],
+  'config.configure_agent': ['admin', 'operator'],
   'config.list_users': ['admin', 'operator', 'supervisor', 'readonly'],
+  'config.remove_agent': ['admin'],
   'config.save': ['admin'],
   'config.unlock_user': ['admin', 'operator'],
   'config.update_user': ['admin'],
@@ -34,6 +37,7 @@ const MAY: Record<string, Role[]> = {
   'system.abort_operation': ['admin', 'operator', 'supervisor', 'readonly', 'user'],
   'system.health_check': ['admin', 'operator', 'supervisor', 'readonly'],
   'system.maintenance_mode_toggle': ['admin'],
+  'worker.restart_all': ['admin', 'operator'],
 };
 
 /** And what each role gets for cancelling or retrying a job over the user API. */

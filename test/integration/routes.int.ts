@@ -42,6 +42,11 @@ describe('the routes of the api process', () => {
     expect(product.sort()).toEqual(described.sort());
   });
 
+  it('are at most fifty', () => {
+    const operations = Object.values(document.paths).flatMap((item) => Object.keys(item));
+    expect(operations.length).toBeLessThanOrEqual(50);
+  });
+
   it('each stand in one group that the documentation explains, and no group is empty', () => {
     const explained = document.tags.filter((tag) => tag.description.length > 0).map((tag) => tag.name);
     const used = Object.values(document.paths).flatMap((item) =>

@@ -10,7 +10,8 @@ const MAX_CONCURRENCY = 32;
 @Injectable()
 export class WorkerDuty {
   private concurrency: number;
-  private agents: readonly string[];
+  /** Null: all, also those that are added later. */
+  private chosen: readonly string[] | null = null;
   private told = false;
   private ending = false;
 
@@ -19,12 +20,11 @@ export class WorkerDuty {
     private readonly queues: StepQueues,
   ) {
     this.concurrency = env.workerConcurrency;
-    this.agents = queues.names;
   }
 
   /** What it does now. */
   state(): WorkerDutyState {
-    return { concurrency: this.concurrency, agents: this.agents, draining: this.told || this.ending };
+    return { concurrency: this.concurrency, agents: this.agents(), draining: this.told || this.ending };
   }
 
   /** Whether it may take another step when it runs so many. */
@@ -45,9 +45,13 @@ export class WorkerDuty {
         throw new WorkerRefusal('A worker serves at least one agent; drain it instead.');
     }
     if (concurrency !== undefined) this.concurrency = concurrency ?? this.env.workerConcurrency;
-    // In the order of the graph, each once.
-    if (agents !== undefined)
-      this.agents = this.queues.names.filter((name) => agents === null || agents.includes(name));
+    if (agents !== undefined) this.chosen = agents;
+  }
+
+  /** Those that it serves, in the order of the graph, each once. */
+  private agents(): readonly string[] {
+    const { chosen } = this;
+    return chosen ? this.queues.names.filter((name) => chosen.includes(name)) : this.queues.names;
   }
 
   /** Take nothing more, or go on. @throws WorkerRefusal if it is to go on but the process is ending */

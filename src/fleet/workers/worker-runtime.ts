@@ -6,6 +6,7 @@ import {
   Logger,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
+import { AgentRegistry } from '../../media/flow/agent-registry';
 import { MediaToolset } from '../../media/flow/media-toolset';
 import { StepQueues } from '../../media/flow/queues/step-queues';
 import { HEARTBEAT_MS, StepClaims } from '../../media/steps/step-claims';
@@ -43,10 +44,13 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
   private inTaking?: Promise<boolean>;
   private drained?: Promise<void>;
   private failing = false;
+  private readonly attached = new Set<string>();
+  private unfollow: () => void = () => undefined;
 
   constructor(
     @Inject(ENV) private readonly env: Env,
     @Inject(DRAIN_MS) private readonly drainMs: number,
+    private readonly agents: AgentRegistry,
     private readonly queues: StepQueues,
     private readonly claims: StepClaims,
     private readonly running: RunningSteps,
@@ -69,6 +73,10 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
       this.running.abort(message.step_id, message.reason === 'cancel' ? 'cancel' : 'lost');
     });
     this.attach();
+    this.unfollow = this.agents.onChange(() => {
+      this.attach();
+      this.wake();
+    });
     this.renewal = setInterval(() => void this.running.renew(), HEARTBEAT_MS);
     this.taking = this.takeSteps();
     await this.feed.publish('workers', { worker_id: this.env.workerId, event: 'started' });
@@ -83,6 +91,7 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
 
   private async drain(): Promise<void> {
     this.duty.end();
+    this.unfollow();
     this.stopping.abort();
     this.wake();
     await this.taking;
@@ -105,6 +114,8 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
   /** Bull tells when something comes to wait; the worker also looks by itself, in case it does not hear. */
   private attach(): void {
     for (const name of this.queues.names) {
+      if (this.attached.has(name)) continue;
+      this.attached.add(name);
       const queue = this.queues.get(name);
       // Moves delayed entries on when they are due, once Redis is there.
       queue

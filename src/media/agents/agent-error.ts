@@ -27,6 +27,15 @@ export const AGENT_ERRORS = {
     retryable: false,
     sentence: 'The result of an earlier step is missing, so this step cannot run.',
   },
+  HTTP_REFUSED: {
+    retryable: false,
+    sentence: 'The service of this step may not be called, or does not take what it is sent.',
+  },
+  HTTP_UNAVAILABLE: { retryable: true, sentence: 'The service of this step does not answer at the moment.' },
+  HTTP_BAD_ANSWER: {
+    retryable: false,
+    sentence: 'The service of this step answered with something that is no JSON object, or is too long.',
+  },
   TOOL_UNAVAILABLE: { retryable: true, sentence: 'The media tools cannot be started on this worker.' },
   TOOL_FAILED: { retryable: true, sentence: 'The media tool stopped with an error.' },
   TOOL_TIMEOUT: { retryable: true, sentence: 'The media tool took longer than its limit and was stopped.' },

@@ -18,9 +18,13 @@ export const AGENT_IDS = [
 ] as const;
 export type AgentId = (typeof AGENT_IDS)[number];
 
+/** What an agent of the graph can be: one that comes with the product, or of a type of which there is none until it is added. */
+export const AGENT_TYPES = [...AGENT_IDS, 'http'] as const;
+export type AgentType = (typeof AGENT_TYPES)[number];
+
 /** What an artifact is for; decides nothing about its content type. */
 export type ArtifactKind =
-  'proxy' | 'audio' | 'waveform' | 'clip' | 'poster' | 'hls' | 'storyboard' | 'manifest';
+  'proxy' | 'audio' | 'waveform' | 'clip' | 'poster' | 'hls' | 'storyboard' | 'manifest' | 'data';
 
 /** What `publish` answers: the stored file. `size` in bytes, `sha256` in lower-case hex. */
 export interface PublishedArtifact {
@@ -94,9 +98,9 @@ export type AgentResult =
   | { status: 'completed'; output: object; clips?: ClipDraft[] }
   | { status: 'skipped'; reason: string; output?: object };
 
-/** One node of the graph. Stateless: everything it needs comes with the run. */
-export interface Agent {
-  readonly id: AgentId;
+/** What runs the steps of an agent. Stateless: everything it needs comes with the run. */
+export interface Agent<Id extends AgentType = AgentId> {
+  readonly id: Id;
   /** Raised when the output for the same input changes. */
   readonly version: string;
   readonly title: string;
@@ -109,6 +113,15 @@ export interface Agent {
   readonly maxAttempts: number;
   /** Share of a job's progress, any unit; the flow normalises over the graph. */
   readonly weight: number;
+  /** No job comes to anything without it: it can be neither switched off nor taken out of the graph. */
+  readonly essential?: boolean;
+  /** Settings for the operator alone: those that create a job cannot change them. */
+  readonly reserved?: readonly string[];
+  /** Says before anything runs what is wrong with settings (all of them). @throws AgentError INVALID_SETTING */
+  check?(settings: Record<string, unknown>): void;
   /** Does the step. Throws `AgentError` for everything a person should read. */
   run(run: AgentRun): Promise<AgentResult>;
 }
+
+/** One of any type. */
+export type AnyAgent = Agent<AgentType>;

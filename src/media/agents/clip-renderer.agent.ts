@@ -140,6 +140,7 @@ export const clipRenderer: Agent = {
   timeoutS: 7200,
   maxAttempts: 3,
   weight: 40,
+  essential: true,
 
   async run(run: AgentRun): Promise<AgentResult> {
     const source = requireInput(run, 'inspector');

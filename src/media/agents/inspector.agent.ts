@@ -131,6 +131,7 @@ export const inspector: Agent = {
   timeoutS: 7200,
   maxAttempts: 3,
   weight: 10,
+  essential: true,
 
   async run(run: AgentRun): Promise<AgentResult> {
     const settings = withDefaults(DEFAULTS, run.settings);

@@ -67,6 +67,7 @@ export const momentSelector: Agent = {
   timeoutS: 300,
   maxAttempts: 3,
   weight: 2,
+  essential: true,
 
   async run(run: AgentRun): Promise<AgentResult> {
     return { status: 'completed', output: await select(run) };

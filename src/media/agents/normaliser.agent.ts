@@ -28,6 +28,7 @@ export const normaliser: Agent = {
   timeoutS: 7200,
   maxAttempts: 3,
   weight: 25,
+  essential: true,
 
   async run(run: AgentRun): Promise<AgentResult> {
     const { video, audio, duration_s } = requireInput(run, 'inspector');

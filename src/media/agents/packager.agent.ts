@@ -222,6 +222,7 @@ export const packager: Agent = {
   timeoutS: 1800,
   maxAttempts: 3,
   weight: 5,
+  essential: true,
 
   async run(run: AgentRun): Promise<AgentResult> {
     const source = requireInput(run, 'inspector');

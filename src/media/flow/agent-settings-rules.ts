@@ -2,9 +2,10 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import type { FieldError } from '../../platform/errors/app-error';
 import { RuntimeSettings } from '../../platform/settings/runtime-settings';
 import type { Settings } from '../../platform/settings/settings';
-import { AgentRegistry } from './agent-registry';
+import { AgentError } from '../agents/agent-error';
+import { type AgentGraph, AgentRegistry } from './agent-registry';
 
-/** Lets no settings of agents be saved that would only fail later, in the middle of a job. */
+/** Lets no graph and no settings of agents be saved that would only fail later, in the middle of a job. */
 @Injectable()
 export class AgentSettingsRules implements OnModuleInit {
   constructor(
@@ -13,30 +14,57 @@ export class AgentSettingsRules implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.settings.addCheck((settings) => agentFaults(settings.agents, this.agents));
+    this.settings.addCheck((settings) => {
+      const graph = this.agents.graphOf(settings);
+      return [...graphFaults(graph), ...agentFaults(settings.agents, graph)];
+    });
   }
+}
+
+function graphFaults(graph: AgentGraph): FieldError[] {
+  return graph.faults.map(({ agent, field, message }) => ({
+    path: `settings.pipeline.agents.${agent}.${field}`,
+    message,
+  }));
 }
 
 /** What is wrong with settings by agent id: agents and settings that do not exist, values of another type. */
 export function agentFaults(
   given: Settings['agents'],
-  agents: Pick<AgentRegistry, 'ids' | 'get'>,
+  agents: Pick<AgentGraph, 'ids' | 'get'>,
 ): FieldError[] {
-  return Object.entries(given).flatMap(([id, values]) => {
-    const path = `settings.agents.${id}`;
-    const defaults = agents.ids.includes(id) ? agents.get(id)?.defaults : undefined;
-    if (!defaults) return [{ path, message: `must be one of: ${agents.ids.join(', ')}` }];
-    if (kindOf(values) !== 'object') return [{ path, message: 'must be an object' }];
-    return Object.entries(values).flatMap(([name, value]) => {
-      if (!Object.hasOwn(defaults, name))
-        return [{ path: `${path}.${name}`, message: `is not a setting of ${id}` }];
-      const wanted = kindOf(defaults[name]);
-      // Where the default is null, the agent alone knows what else there may be.
-      return wanted === 'null' || kindOf(value) === wanted
-        ? []
-        : [{ path: `${path}.${name}`, message: `must be of the type ${wanted}` }];
-    });
+  const unknown = Object.keys(given).filter((id) => !agents.ids.includes(id));
+  return [
+    ...unknown.map((id) => ({
+      path: `settings.agents.${id}`,
+      message: `must be one of: ${agents.ids.join(', ')}`,
+    })),
+    ...agents.ids.flatMap((id) => faultsOf(id, Object.hasOwn(given, id) ? given[id] : {}, agents)),
+  ];
+}
+
+function faultsOf(id: string, values: unknown, agents: Pick<AgentGraph, 'get'>): FieldError[] {
+  const path = `settings.agents.${id}`;
+  const type = agents.get(id);
+  if (!type) return [];
+  if (kindOf(values) !== 'object') return [{ path, message: 'must be an object' }];
+  const faults = Object.entries(values as object).flatMap(([name, value]) => {
+    if (!Object.hasOwn(type.defaults, name))
+      return [{ path: `${path}.${name}`, message: `is not a setting of ${id}` }];
+    const wanted = kindOf(type.defaults[name]);
+    // Where the default is null, the agent alone knows what else there may be.
+    return wanted === 'null' || kindOf(value) === wanted
+      ? []
+      : [{ path: `${path}.${name}`, message: `must be of the type ${wanted}` }];
   });
+  if (faults.length > 0 || !type.check) return faults;
+  try {
+    type.check({ ...type.defaults, ...(values as object) });
+    return [];
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    return [{ path, message: error.message }];
+  }
 }
 
 function kindOf(value: unknown): string {

@@ -1,7 +1,12 @@
 import { BullModule } from '@nestjs/bull';
 import { Module } from '@nestjs/common';
+import { OutboundHttp } from '../../platform/outbound/outbound-http';
+import { OutboundModule } from '../../platform/outbound/outbound.module';
 import { RedisService } from '../../platform/redis/redis.service';
+import { ENV, type Env } from '../../platform/settings/env';
+import { DownloadLinks } from '../../platform/storage/download-links';
 import { AGENTS } from '../agents';
+import { httpAgent } from '../agents/http.agent';
 import { BulkCancellation } from '../jobs/bulk-cancellation';
 import { BulkEvents } from '../jobs/bulk-events';
 import { BulkRetry } from '../jobs/bulk-retry';
@@ -16,10 +21,11 @@ import { StepClaims } from '../steps/step-claims';
 import { StepProgress } from '../steps/step-progress';
 import { StepSettlement } from '../steps/step-settlement';
 import { JobAdvance } from './advance-job';
-import { AGENT_REGISTRY, AgentRegistry } from './agent-registry';
+import { AGENT_REGISTRY, AgentRegistry, FURTHER_TYPES } from './agent-registry';
 import { AgentSettingsRules } from './agent-settings-rules';
 import { DispatcherManager } from './dispatcher.manager';
 import { FlowEvents } from './flow-events';
+import { GraphVersions } from './graph-versions';
 import { MediaToolset } from './media-toolset';
 import { bullOptions } from './queues/bull-options';
 import { QueueAdmin } from './queues/queue-admin.service';
@@ -38,12 +44,20 @@ import { StepSweep } from './step-sweep';
  */
 @Module({
   imports: [
+    OutboundModule,
     BullModule.registerQueueAsync(
       ...AGENTS.map((agent) => ({ name: agent.id, inject: [RedisService], useFactory: bullOptions })),
     ),
   ],
   providers: [
     { provide: AGENT_REGISTRY, useValue: AGENTS },
+    {
+      provide: FURTHER_TYPES,
+      useFactory: (outbound: OutboundHttp, links: DownloadLinks, env: Env) => [
+        httpAgent({ outbound, links, tokens: env.httpAgentTokens }),
+      ],
+      inject: [OutboundHttp, DownloadLinks, ENV],
+    },
     AgentRegistry,
     AgentSettingsRules,
     BulkCancellation,
@@ -51,6 +65,7 @@ import { StepSweep } from './step-sweep';
     BulkRetry,
     DispatcherManager,
     FlowEvents,
+    GraphVersions,
     JobAdvance,
     JobCancellation,
     JobDeletion,
@@ -77,11 +92,13 @@ import { StepSweep } from './step-sweep';
     AgentRegistry,
     BulkCancellation,
     BulkRetry,
+    GraphVersions,
     JobDeletion,
     JobPriority,
     JobsService,
     MediaToolset,
     QueueAdmin,
+    QueueState,
     StepClaims,
     StepEntries,
     StepQueues,

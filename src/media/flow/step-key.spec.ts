@@ -1,9 +1,12 @@
-import type { Agent } from '../agents/agent';
+import type { AnyAgent } from '../agents/agent';
 import { keyOfStep } from './step-key';
 
 describe('the key of a step', () => {
-  const agents = (version: string) => ({ get: () => ({ version }) as Agent });
-  const step = { agent: 'render', needs: ['select'], settings: { b: 1, a: [2] } };
+  const ofVersion = (version: string) => ({ version }) as AnyAgent;
+  const agents = (version: string) => ({
+    types: new Map(['render', 'pack', 'http'].map((type) => [type, ofVersion(version)])),
+  });
+  const step = { agent: 'render', type: 'render', needs: ['select'], settings: { b: 1, a: [2] } };
   const siblings = [
     { agent: 'select', step_key: 'k1' },
     { agent: 'other', step_key: 'k2' },
@@ -11,7 +14,7 @@ describe('the key of a step', () => {
   const key = keyOfStep(step, siblings, 'source', agents('1'));
 
   it('is the same for the same work, in whatever order things are given', () => {
-    const again = { agent: 'render', needs: ['select'], settings: { a: [2], b: 1 } };
+    const again = { agent: 'render', type: 'render', needs: ['select'], settings: { a: [2], b: 1 } };
     expect(keyOfStep(again, [...siblings].reverse(), 'source', agents('1'))).toBe(key);
   });
 
@@ -26,6 +29,7 @@ describe('the key of a step', () => {
     ['the upload', keyOfStep(step, siblings, 'another', agents('1'))],
     ['what it needs', keyOfStep(step, [{ agent: 'select', step_key: 'k9' }], 'source', agents('1'))],
     ['the agent', keyOfStep({ ...step, agent: 'pack' }, siblings, 'source', agents('1'))],
+    ['what the agent is', keyOfStep({ ...step, type: 'http' }, siblings, 'source', agents('1'))],
   ])('changes with %s', (_part, changed) => {
     expect(changed).not.toBe(key);
   });

@@ -23,18 +23,27 @@ export function stepKey(parts: StepKeyParts): string {
 
 /** The key that the output of `step` has or will have, given its siblings' keys and the upload's checksum. */
 export function keyOfStep(
-  step: Pick<StepRow, 'agent' | 'needs' | 'settings'>,
+  step: Pick<StepRow, 'agent' | 'type' | 'needs' | 'settings'>,
   siblings: readonly Pick<StepRow, 'agent' | 'step_key'>[],
   sourceSha256: string | null,
-  agents: Pick<AgentRegistry, 'get'>,
+  agents: Pick<AgentRegistry, 'types'>,
 ): string {
   const needs: Record<string, string | null> = {};
   for (const other of siblings) if (step.needs.includes(other.agent)) needs[other.agent] = other.step_key;
   return stepKey({
     agent: step.agent,
-    version: agents.get(step.agent)?.version ?? 'unknown',
+    version: versionOf(step, agents),
     settings: step.settings,
     source: sourceSha256,
     needs,
   });
+}
+
+/** Of the code that makes the output; with its name where that is not the agent's own. */
+function versionOf(
+  { agent, type }: Pick<StepRow, 'agent' | 'type'>,
+  { types }: Pick<AgentRegistry, 'types'>,
+) {
+  const version = types.get(type)?.version ?? 'unknown';
+  return type === agent ? version : `${type} ${version}`;
 }

@@ -5,7 +5,7 @@ import { Db } from '../../platform/postgres/db';
 import { ENV, type Env } from '../../platform/settings/env';
 import { BlobStore } from '../../platform/storage/blob-store';
 import { failSpan } from '../../platform/telemetry/spans';
-import type { Agent, AgentResult, AgentRun } from '../agents/agent';
+import type { AgentResult, AgentRun, AnyAgent } from '../agents/agent';
 import { makeStepDir } from '../tools/leftovers';
 import { isRefused, persist } from '../steps/persist';
 import type { Claim } from '../steps/step-claims';
@@ -98,8 +98,8 @@ export class StepRunner {
     signal: AbortSignal,
   ): Promise<Ended> {
     const { step, source } = claim;
-    const agent = this.agents.get(step.agent);
-    if (!agent) return { error: new Error(`This worker has no agent ${step.agent}`) };
+    const agent = this.agents.types.get(step.type);
+    if (!agent) return { error: new Error(`This worker has no agents of the type ${step.type}`) };
     if (!source) return { error: flowFailure('SOURCE_MISSING', false) };
     const throttle = new ProgressThrottle((fraction) =>
       this.progress.report(
@@ -119,7 +119,7 @@ export class StepRunner {
 
   private async agentRun(
     { step, siblings, source }: Claim,
-    agent: Agent,
+    agent: AnyAgent,
     files: StepFiles,
     workDir: string,
     signal: AbortSignal,
@@ -145,7 +145,7 @@ export class StepRunner {
       progress,
       publish: (file) => files.publish(file),
       open: (artifactId) => files.open(artifactId),
-      log: new Logger(agent.id),
+      log: new Logger(step.agent),
       tools: await this.tools.get(),
     };
   }

@@ -2,11 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { AppError } from '../../platform/errors/app-error';
 import { Db, type Tx } from '../../platform/postgres/db';
-import { RuntimeSettings } from '../../platform/settings/runtime-settings';
 import { currentCarrier } from '../../platform/telemetry/spans';
-import { AgentRegistry } from '../flow/agent-registry';
+import { type AgentGraph, AgentRegistry } from '../flow/agent-registry';
 import { FlowChanges } from '../flow/flow-changes';
 import { FlowEvents } from '../flow/flow-events';
+import { GraphVersions } from '../flow/graph-versions';
 import { StepDispatch } from '../flow/step-dispatch';
 import { recordEvent } from '../flow/system-events';
 import type { JobStatus } from '../flow/transitions';
@@ -35,7 +35,7 @@ export class JobsService {
   constructor(
     private readonly db: Db,
     private readonly agents: AgentRegistry,
-    private readonly settings: RuntimeSettings,
+    private readonly graphs: GraphVersions,
     private readonly dispatch: StepDispatch,
     private readonly events: FlowEvents,
     private readonly cancellation: JobCancellation,
@@ -43,12 +43,13 @@ export class JobsService {
   ) {}
 
   /**
-   * Makes a job for a finalized upload of this user, with a step for each agent.
+   * Makes a job for a finalized upload of this user, with a step for each agent of the graph in force; it keeps that graph.
    *
    * @throws AppError UPLOAD_NOT_FOUND, UPLOAD_NOT_FINALIZED, VALIDATION_ERROR (settings of an unknown agent)
    */
   async create(input: NewJob): Promise<{ job_id: string; status: JobStatus }> {
-    const perStep = stepSettings(this.agents, this.settings.current(), input.settings ?? {});
+    const graph = this.agents.current();
+    const perStep = stepSettings(graph, graph.settings, input.settings ?? {});
     const jobId = uuidv7();
     const carrier = currentCarrier();
     await this.db.transaction(async (tx) => {
@@ -64,12 +65,12 @@ export class JobsService {
           title,
           input.priority ?? 5,
           JSON.stringify(input.settings ?? {}),
-          this.agents.graph.version,
+          await this.graphs.of(graph, tx),
           input.traceId ?? null,
           carrier,
         ],
       );
-      await this.insertSteps(tx, jobId, input.priority ?? 5, perStep);
+      await this.insertSteps(tx, jobId, input.priority ?? 5, graph, perStep);
       await recordEvent(tx, {
         level: 'info',
         event: 'job.created',
@@ -137,14 +138,16 @@ export class JobsService {
     tx: Tx,
     jobId: string,
     priority: number,
+    graph: AgentGraph,
     settings: ReadonlyMap<string, Record<string, unknown>>,
   ): Promise<void> {
-    const limits = this.settings.current().jobs;
-    for (const { agent: id, needs, position } of this.agents.graph.nodes) {
-      const agent = this.agents.get(id);
+    const limits = graph.settings.jobs;
+    for (const { agent: id, needs, position } of graph.steps) {
+      const node = graph.node(id);
       await tx.execute(
-        `INSERT INTO steps (id, job_id, agent, needs, position, status, priority, max_attempts, timeout_s, settings, queued_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, CASE WHEN $6 = 'queued' THEN now() END)`,
+        `INSERT INTO steps (id, job_id, agent, type, needs, position, status, priority, max_attempts, timeout_s, settings,
+           queued_at)
+         VALUES ($1, $2, $3, $11, $4, $5, $6, $7, $8, $9, $10, CASE WHEN $6 = 'queued' THEN now() END)`,
         [
           uuidv7(),
           jobId,
@@ -153,9 +156,10 @@ export class JobsService {
           position,
           needs.length === 0 ? 'queued' : 'blocked',
           priority,
-          Math.min(agent?.maxAttempts ?? 1, limits.max_attempts),
-          Math.min(agent?.timeoutS ?? limits.step_timeout_s, limits.step_timeout_s),
+          Math.min(node?.maxAttempts ?? 1, limits.max_attempts),
+          Math.min(node?.timeoutS ?? limits.step_timeout_s, limits.step_timeout_s),
           JSON.stringify(settings.get(id) ?? {}),
+          node && node.type.id !== id ? node.type.id : null,
         ],
       );
     }

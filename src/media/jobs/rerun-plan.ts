@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Tx } from '../../platform/postgres/db';
 import { BlobStore } from '../../platform/storage/blob-store';
 import { AgentRegistry } from '../flow/agent-registry';
-import { withDependents } from '../flow/graph';
+import { withDependents } from '../flow/dependents';
 import { groupBy } from '../flow/group-by';
 import { weightedProgress } from '../flow/progress';
 import { keyOfStep } from '../flow/step-key';

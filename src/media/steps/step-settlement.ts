@@ -7,7 +7,7 @@ import { FlowChanges } from '../flow/flow-changes';
 import { FlowEvents } from '../flow/flow-events';
 import { flowFailure, type StepFailure } from '../flow/step-failure';
 import { recordEvent } from '../flow/system-events';
-import { moveSteps } from '../flow/transitions';
+import { type MovedStep, moveSteps } from '../flow/transitions';
 import { insertArtifacts, insertClips, type ArtifactDraft } from './step-results';
 import { type JobRow, lockJob } from './step';
 
@@ -62,6 +62,7 @@ export class StepSettlement {
       // A commit whose answer got lost is tried again, and finds its own work done.
       if (moved.length === 0) return (await isDone(tx, of)) ? 'applied' : 'fenced';
       changes.addSteps(moved);
+      if (result.status === 'skipped') await this.recordSkip(tx, job, moved, result.skipReason);
       await insertArtifacts(tx, of, job.user_id, result.artifacts);
       if (result.clips) changes.clips.push(...(await insertClips(tx, job, result.clips)));
       return 'applied';
@@ -72,7 +73,7 @@ export class StepSettlement {
   fail(of: Attempt, failure: StepFailure): Promise<Verdict> {
     return this.settle(of, async (tx, job, changes) => {
       if (job.cancel_requested_at) return this.cancelIn(tx, of, changes);
-      return this.failIn(tx, of, failure, OF_ATTEMPT, changes);
+      return this.failIn(tx, job, of, failure, OF_ATTEMPT, changes);
     });
   }
 
@@ -98,7 +99,7 @@ export class StepSettlement {
     const expired = `${OF_ATTEMPT} AND lease_until < now()`;
     return this.settle(of, async (tx, job, changes) => {
       if (job.cancel_requested_at) return this.cancelIn(tx, of, changes, expired);
-      const verdict = await this.failIn(tx, of, flowFailure('WORKER_LOST', true), expired, changes);
+      const verdict = await this.failIn(tx, job, of, flowFailure('WORKER_LOST', true), expired, changes);
       if (verdict !== 'applied') return verdict;
       await recordEvent(tx, {
         level: 'warn',
@@ -138,15 +139,33 @@ export class StepSettlement {
     return moved.length > 0 ? 'cancelled' : 'fenced';
   }
 
+  private async recordSkip(
+    tx: Tx,
+    job: JobRow,
+    moved: readonly MovedStep[],
+    reason: string | null,
+  ): Promise<void> {
+    for (const { agent } of moved)
+      await recordEvent(tx, {
+        level: 'info',
+        event: 'step.skipped',
+        message: `${agent} had nothing to do: ${reason ?? 'no reason given'}`,
+        data: { agent, reason },
+        jobId: job.id,
+        traceId: job.trace_id,
+      });
+  }
+
   private async failIn(
     tx: Tx,
+    job: JobRow,
     of: Attempt,
     failure: StepFailure,
     where: string,
     changes: FlowChanges,
   ): Promise<Verdict> {
-    const [step] = await tx.query<{ failures: number; max_attempts: number }>(
-      `SELECT failures, max_attempts FROM steps WHERE status = 'processing' AND ${where} FOR UPDATE`,
+    const [step] = await tx.query<{ agent: string; failures: number; max_attempts: number }>(
+      `SELECT agent, failures, max_attempts FROM steps WHERE status = 'processing' AND ${where} FOR UPDATE`,
       [of.stepId, of.attempt],
     );
     if (!step) return 'fenced';
@@ -166,7 +185,16 @@ export class StepSettlement {
           set: `${set}, finished_at = now()`,
         });
     changes.addSteps(moved);
-    return moved.length > 0 ? 'applied' : 'fenced';
+    if (moved.length === 0) return 'fenced';
+    await recordEvent(tx, {
+      level: again ? 'warn' : 'error',
+      event: again ? 'step.retried' : 'step.failed',
+      message: `${step.agent} failed${again ? ' and is tried again' : ''}: ${failure.message}`,
+      data: { agent: step.agent, error_code: failure.code, failures, attempt: of.attempt },
+      jobId: job.id,
+      traceId: job.trace_id,
+    });
+    return 'applied';
   }
 }
 

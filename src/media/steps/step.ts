@@ -28,6 +28,8 @@ export interface StepRow {
   id: string;
   job_id: string;
   agent: string;
+  /** What the agent is; its own name for most. */
+  type: string;
   needs: string[];
   position: number;
   status: StepStatus;
@@ -45,8 +47,8 @@ export interface StepRow {
 
 const JOB_COLUMNS = `id, user_id, upload_id, title, status, priority, attempt, progress, error_code, error_message,
   cancel_requested_at, cancel_reason, created_at, started_at, trace_id, trace_context`;
-const STEP_COLUMNS = `id, job_id, agent, needs, position, status, attempt, failures, max_attempts, timeout_s, progress,
-  settings, output, step_key, error_code, error_message`;
+const STEP_COLUMNS = `id, job_id, agent, coalesce(type, agent) AS type, needs, position, status, attempt, failures,
+  max_attempts, timeout_s, progress, settings, output, step_key, error_code, error_message`;
 
 /**
  * Reads a job and locks it until the transaction ends. Whoever changes steps in a way that concerns their job

@@ -46,6 +46,7 @@ const RULES: Record<string, (c: unknown[]) => PayloadSchema> = {
   isTimestamp: () => ({ type: 'string', format: 'date-time' }),
   isDay: () => ({ type: 'string', pattern: '^\\d{4}-\\d{2}-\\d{2}$' }),
   isTimeZone: () => ({ type: 'string', pattern: '^[A-Za-z][A-Za-z0-9_+/-]{1,63}$' }),
+  isNetwork: () => ({ type: 'string' }),
   isIn: ([values]) => ({ enum: [...(values as unknown[])] }),
   min: ([minimum]) => ({ minimum: minimum as number }),
   max: ([maximum]) => ({ maximum: maximum as number }),

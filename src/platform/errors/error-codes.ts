@@ -15,6 +15,21 @@ export const ERROR_CODES = {
     'Too many wrong passwords for this account from this address.',
     'Wait as long as Retry-After says, then try again.',
   ),
+  AGENT_EXISTS: info(
+    409,
+    'There is an agent of this name in the graph.',
+    'Choose another name, or use config.configure_agent.',
+  ),
+  AGENT_IN_USE: info(
+    409,
+    'Jobs under way or other agents need this agent.',
+    'Wait for those jobs, or switch the agent off for new ones with config.configure_agent.',
+  ),
+  AGENT_NOT_FOUND: info(
+    404,
+    'There is no such agent in the graph.',
+    'GET /api/agents/status names all of them.',
+  ),
   AUDIT_UNAVAILABLE: info(
     503,
     'The audit could not be written, so nothing was done.',
@@ -109,6 +124,12 @@ export const ERROR_CODES = {
     'Read with GET /api/admin/action/status what was done and what was not.',
   ),
   PAYLOAD_TOO_LARGE: info(413, 'The body is larger than this endpoint takes.', 'Send less, or in chunks.'),
+  PIPELINE_CYCLE: info(
+    400,
+    'Agents would wait for each other in a circle.',
+    'Name other agents in after or before.',
+  ),
+  POOL_NOT_FOUND: info(404, 'There is no such pool of workers.', 'Use the pool of a worker that is alive.'),
   PREVIEW_INVALID: info(
     400,
     'The preview token is forged, expired, or belongs to another action, payload or person.',
@@ -123,6 +144,11 @@ export const ERROR_CODES = {
   ),
   RATE_LIMITED: info(429, 'Too many requests.', 'Wait as long as Retry-After says.'),
   REQUEST_TIMEOUT: info(408, 'The request did not arrive in time.', 'Send it again.'),
+  RUNTIME_UNAVAILABLE: info(
+    503,
+    'What starts and stops the processes of this installation does not answer, or there is nothing that does.',
+    'See to it that npm start or the Swarm runs, or restart the processes by hand.',
+  ),
   SERVICE_UNAVAILABLE: info(
     503,
     'Something that this needs is not available at the moment.',

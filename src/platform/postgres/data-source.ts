@@ -7,6 +7,7 @@ import { TraceParents1764070300000 } from './migrations/1764070300000-trace-pare
 import { SettingsChanges1764080000000 } from './migrations/1764080000000-settings-changes';
 import { Operations1764086400000 } from './migrations/1764086400000-operations';
 import { ListIndexes1764095000000 } from './migrations/1764095000000-list-indexes';
+import { AgentGraph1764100000000 } from './migrations/1764100000000-agent-graph';
 
 // Every bigint of the schema (sizes, sequence numbers) stays far below 2^53, and a number is what callers want.
 types.setTypeParser(types.builtins.INT8, Number);
@@ -19,6 +20,7 @@ export const MIGRATIONS = [
   SettingsChanges1764080000000,
   Operations1764086400000,
   ListIndexes1764095000000,
+  AgentGraph1764100000000,
 ];
 
 /** How to connect to Postgres at `url`, with at most `poolSize` connections. */

@@ -48,6 +48,18 @@ const fraction = makeValidator<number>((input) => {
   return value;
 });
 
+/** Names with what is kept secret about each. */
+const tokens = makeValidator<Readonly<Record<string, string>>>((input) => {
+  const found: Record<string, string> = {};
+  for (const part of input.split(',').map((text) => text.trim())) {
+    const [, name, token] = /^([a-z0-9-]{1,64})=([\x21-\x7e]+)$/.exec(part) ?? [];
+    if (name === undefined || token === undefined)
+      throw new Error('must be a list like name=token,other=token');
+    found[name] = token;
+  }
+  return found;
+});
+
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 const SAMPLERS = [
@@ -129,6 +141,10 @@ export const ENV_SPEC = {
   WORKER_POOL: str({ default: 'default', desc: 'the pool that a worker belongs to' }),
   WORKER_CONCURRENCY: wholeNumber(1, 32)({ default: 1, desc: 'steps that a worker runs at a time' }),
   WORKER_ID: str({ default: '', desc: 'the name of a worker; empty = a new one' }),
+  HTTP_AGENT_TOKENS: tokens({
+    default: {},
+    desc: 'workers: bearer tokens of the services that agents of the type http call, as name=token,other=token',
+  }),
   INSTANCE_ID: str({ default: '', desc: 'the name of this process in logs and leases; empty = a new one' }),
   FFMPEG_PATH: str({ default: '', desc: 'ffmpeg to use; empty = found' }),
   FFPROBE_PATH: str({ default: '', desc: 'ffprobe to use; empty = found' }),
@@ -253,6 +269,7 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env) {
     workerPool: env.WORKER_POOL,
     workerConcurrency: env.WORKER_CONCURRENCY,
     workerId: env.WORKER_ID || `worker-${randomUUID().slice(0, 8)}`,
+    httpAgentTokens: env.HTTP_AGENT_TOKENS,
     instanceId: env.INSTANCE_ID || randomUUID(),
     ffmpegPath: env.FFMPEG_PATH || undefined,
     ffprobePath: env.FFPROBE_PATH || undefined,

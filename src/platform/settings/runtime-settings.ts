@@ -16,6 +16,9 @@ export interface SettingsAuthor {
   readonly expectedVersion?: number;
 }
 
+/** What to change, or how to find that out from the newest version: nobody saves another one meanwhile. */
+export type SettingsChange = Patch<Settings> | ((newest: Settings) => Patch<Settings>);
+
 /** A version of the settings, and what it changes. */
 export interface SavedSettings {
   readonly version: number;
@@ -79,17 +82,17 @@ export class RuntimeSettings implements OnModuleInit, OnApplicationShutdown {
   }
 
   /**
-   * Saves a new version: the newest one with `patch` applied, validated as a whole.
+   * Saves a new version: the newest one with `change` applied, validated as a whole.
    * Within a transaction of the caller (`tx`), the caller calls {@link announce} after its commit.
    *
    * @throws AppError VALIDATION_ERROR naming each field that is wrong
    * @throws AppError CONFIG_VERSION_CONFLICT if the author has not read the newest version
    */
-  async update(patch: Patch<Settings>, author: SettingsAuthor, tx?: Tx): Promise<SavedSettings> {
+  async update(change: SettingsChange, author: SettingsAuthor, tx?: Tx): Promise<SavedSettings> {
     const save = async (inner: Tx) => {
       // Writers take turns, so that none builds on a version that is not the newest.
       await inner.query('LOCK TABLE settings_versions IN SHARE ROW EXCLUSIVE MODE');
-      const planned = await this.plan(patch, author, inner);
+      const planned = await this.plan(change, author, inner);
       await inner.execute(
         'INSERT INTO settings_versions (version, settings, comment, author_id, changes) VALUES ($1, $2, $3, $4, $5)',
         [
@@ -109,8 +112,10 @@ export class RuntimeSettings implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** What {@link update} would save now. @throws what that throws */
-  async plan(patch: Patch<Settings>, author: SettingsAuthor, tx: Tx = this.db): Promise<SavedSettings> {
+  async plan(change: SettingsChange, author: SettingsAuthor, tx: Tx = this.db): Promise<SavedSettings> {
     const newest = await latest(tx);
+    const before = readable(newest.settings);
+    const patch = typeof change === 'function' ? change(before) : change;
     // First, so that what can be saved on no version at all is not answered with a newer version to try.
     const settings = validated(applyPatch(newest.settings, patch));
     if (author.expectedVersion !== undefined && author.expectedVersion !== newest.version)
@@ -119,7 +124,6 @@ export class RuntimeSettings implements OnModuleInit, OnApplicationShutdown {
         `The newest version of the settings is ${newest.version}.`,
       );
     refuse(this.checks.flatMap((check) => check(settings)));
-    const before = readable(newest.settings);
     return { version: newest.version + 1, settings, changes: changesBetween(before, settings) };
   }
 

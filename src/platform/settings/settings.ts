@@ -15,6 +15,8 @@ import { IsTimestamp } from '../validation/timestamp';
 import { AccessSettings } from './access.settings';
 import { CircuitBreakerSettings } from './circuit-breaker.settings';
 import { ActionLimit, LimitKindSettings } from './limit.settings';
+import { OutboundSettings } from './outbound.settings';
+import { PipelineSettings } from './pipeline.settings';
 import { IsRecordOf } from './records';
 
 const ACTION_NAME = /^[a-z]+\.[a-z]+(?:_[a-z]+)*$/;
@@ -162,6 +164,18 @@ export class Settings {
   @ValidateNested()
   @Type(() => AccessSettings)
   access = new AccessSettings();
+
+  @IsDefined()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => OutboundSettings)
+  outbound = new OutboundSettings();
+
+  @IsDefined()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => PipelineSettings)
+  pipeline = new PipelineSettings();
 
   /** Settings of agents by their id; what is not given here keeps the agent's default. */
   @IsDefined()

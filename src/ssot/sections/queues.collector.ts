@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { AGENTS } from '../../media/agents';
+import { AgentRegistry } from '../../media/flow/agent-registry';
 import { Db } from '../../platform/postgres/db';
 import type { Collector } from '../collector';
 import type { QueueDto, QueuesDto } from '../snapshot.dto';
@@ -45,10 +45,13 @@ interface FinishedRow {
 export class QueuesCollector implements Collector<QueuesDto> {
   readonly name = 'queue';
 
-  constructor(private readonly db: Db) {}
+  constructor(
+    private readonly db: Db,
+    private readonly agents: AgentRegistry,
+  ) {}
 
   async collect(): Promise<QueuesDto> {
-    const names = AGENTS.map((agent) => agent.id);
+    const names = this.agents.current().ids;
     const [open, finished, states] = await Promise.all([
       this.db.query<OpenRow>(OPEN),
       this.db.query<FinishedRow>(FINISHED, [names]),

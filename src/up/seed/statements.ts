@@ -1,6 +1,6 @@
 import { AGENT_ERRORS, type AgentErrorCode } from '../../media/agents/agent-error';
 import { AGENTS } from '../../media/agents';
-import { buildGraph, GRAPH_VERSION } from '../../media/flow/graph';
+import { composeGraph, graphNodes } from '../../media/flow/agent-graph';
 
 /** The addresses of the users that a seed makes; all that it makes belongs to them. */
 export const SEED_USERS = { count: 12, domain: 'seed.agentos.local' } as const;
@@ -99,7 +99,7 @@ export const FILL: readonly (readonly [table: string, sql: string])[] = [
     `INSERT INTO jobs (id, user_id, upload_id, title, status, priority, progress, graph_version, error_code, error_message,
        cancel_requested_at, cancel_reason, created_at, started_at, finished_at, updated_at)
      SELECT id, user_id, upload_id, title, status, 1 + floor(pg_temp.pick('priority', i, $1) * 10)::int,
-       coalesce((SELECT begins FROM seed_agents WHERE position = stop), 1), ${GRAPH_VERSION},
+       coalesce((SELECT begins FROM seed_agents WHERE position = stop), 1), 1,
        CASE status WHEN 'failed' THEN code END, CASE status WHEN 'failed' THEN message END,
        CASE status WHEN 'cancelled' THEN ended_at END, CASE status WHEN 'cancelled' THEN 'no longer needed' END,
        created_at, CASE WHEN status <> 'queued' THEN started_at END, CASE WHEN status IN ('completed', 'failed', 'cancelled') THEN ended_at END,
@@ -193,10 +193,14 @@ function clips(): string {
     WHERE status = 'completed' AND age < ${JOBS_WITH_CLIPS}`;
 }
 
+function builtInGraph() {
+  return graphNodes(composeGraph(AGENTS, new Map(), { agents: {} }).nodes);
+}
+
 function agentRows(): string {
   const total = AGENTS.reduce((sum, agent) => sum + agent.weight, 0);
   let begins = 0;
-  const rows = buildGraph(AGENTS).nodes.map((node) => {
+  const rows = builtInGraph().map((node) => {
     const agent = AGENTS.find(({ id }) => id === node.agent);
     const ends = begins + (agent?.weight ?? 0) / total;
     const needs = `'{${node.needs.join(',')}}'`;
@@ -217,7 +221,7 @@ function failureRows(): string {
     ['clip-renderer', 'TOOL_TIMEOUT'],
     ['clip-renderer', 'OUT_OF_DISK'],
   ];
-  const { nodes } = buildGraph(AGENTS);
+  const nodes = builtInGraph();
   const rows = failures.map(([agent, code], nr) => {
     const position = nodes.find((node) => node.agent === agent)?.position ?? 0;
     return `(${nr}, ${position}, '${code}', '${AGENT_ERRORS[code].sentence.replaceAll("'", "''")}')`;

@@ -52,7 +52,7 @@ export class QueueNumbers {
       const { next, oldest } = heads?.get(queue) ?? headOf(steps?.filter((step) => step.agent === queue));
       return {
         ...line,
-        title: this.agents.get(queue)?.title ?? queue,
+        title: this.agents.current().node(queue)?.type.title ?? queue,
         workers: workers.filter((worker) => worker.queues.includes(queue)).length,
         oldest_waiting_at: oldest?.toISOString() ?? null,
         next: next.map(waitingStep),

@@ -1,10 +1,12 @@
 import { getQueueToken } from '@nestjs/bull';
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import type { Job } from 'bull';
+import Bull, { type Job } from 'bull';
 import { Batcher } from '../../../platform/batching/batcher';
 import { RedisService } from '../../../platform/redis/redis.service';
+import { AGENTS } from '../../agents';
 import { AgentRegistry } from '../agent-registry';
+import { bullOptions } from './bull-options';
 import type { StepQueue, StepTicket } from './bull-queue';
 
 /** How many wait, run, are put off, and whether the queue is paused, as Bull has it. */
@@ -17,33 +19,48 @@ export interface QueueCounts {
 
 /** The Bull queues of the agents, one each: transport only, every decision is Postgres'. */
 @Injectable()
-export class StepQueues {
-  /** Their names, which are the agents' ids, in the order of the graph. */
-  readonly names: readonly string[];
-  private resolved?: ReadonlyMap<string, StepQueue>;
+export class StepQueues implements OnApplicationShutdown {
+  private readonly opened = new Map<string, StepQueue>();
+  private readonly own: StepQueue[] = [];
   private readonly pauses = new Batcher<string, boolean>((names) => this.readPauses(names));
 
   constructor(
-    agents: AgentRegistry,
+    private readonly agents: AgentRegistry,
     private readonly modules: ModuleRef,
     private readonly redis: RedisService,
-  ) {
-    this.names = agents.ids;
+  ) {}
+
+  /** Their names, which are the agents' ids, in the order of the graph; those of agents that are gone at the end. */
+  get names(): readonly string[] {
+    return this.agents.current().queues;
   }
 
   /** The queue of an agent. @throws Error if there is no such agent */
   get(name: string): StepQueue {
-    const queue = this.queues.get(name);
-    if (!queue) throw new Error(`There is no queue ${name}`);
+    const known = this.opened.get(name);
+    if (known) return known;
+    if (!this.names.includes(name)) throw new Error(`There is no queue ${name}`);
+    const queue = this.ofModule(name) ?? this.open(name);
+    this.opened.set(name, queue);
     return queue;
   }
 
+  /** Ends those that no module has made, and will end. */
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.all(this.own.map((queue) => queue.close()));
+  }
+
   /** Found when first used: while the modules are put together, Bull's may not be made yet. */
-  private get queues(): ReadonlyMap<string, StepQueue> {
-    this.resolved ??= new Map(
-      this.names.map((name) => [name, this.modules.get<StepQueue>(getQueueToken(name), { strict: false })]),
-    );
-    return this.resolved;
+  private ofModule(name: string): StepQueue | undefined {
+    if (!AGENTS.some((agent) => agent.id === name)) return undefined;
+    return this.modules.get<StepQueue>(getQueueToken(name), { strict: false });
+  }
+
+  /** Of an agent that was added while the process ran, or before it began. */
+  private open(name: string): StepQueue {
+    const queue = new Bull<StepTicket>(name, bullOptions(this.redis)) as StepQueue;
+    this.own.push(queue);
+    return queue;
   }
 
   /**
@@ -74,7 +91,8 @@ export class StepQueues {
   /** All counts in one round trip. */
   async counts(): Promise<Record<string, QueueCounts>> {
     const pipeline = this.redis.client.pipeline();
-    for (const queue of this.names.map((name) => this.get(name)))
+    const names = this.names;
+    for (const queue of names.map((name) => this.get(name)))
       pipeline
         .llen(queue.toKey('wait'))
         .llen(queue.toKey('paused'))
@@ -83,7 +101,7 @@ export class StepQueues {
         .exists(queue.toKey('meta-paused'));
     const replies = replied(await pipeline.exec()) as number[];
     return Object.fromEntries(
-      this.names.map((name, index) => {
+      names.map((name, index) => {
         const [wait = 0, held = 0, active = 0, delayed = 0, paused = 0] = replies.slice(
           5 * index,
           5 * index + 5,

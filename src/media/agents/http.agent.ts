@@ -1,0 +1,185 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { OutboundHttp } from '../../platform/outbound/outbound-http';
+import { OutboundError, type OutboundErrorKind } from '../../platform/outbound/outbound-error';
+import type { DownloadLinks } from '../../platform/storage/download-links';
+import type { Agent, AgentResult, AgentRun, PublishedArtifact } from './agent';
+import { AgentError, type AgentErrorCode } from './agent-error';
+import { finishAndPublish, partName } from './support/files';
+import { SCHEMA_VERSION, type OutputHeader } from './support/outputs';
+import { numberSetting, withDefaults } from './support/settings';
+
+const VERSION = '1.0.0';
+const ANSWER = 'answer.json';
+/** The deepest that an answer may be nested. */
+const MAX_DEPTH = 32;
+
+const DEFAULTS = {
+  /** Where it is asked; its host must be among outbound.hosts. */
+  url: '',
+  /** Under which name HTTP_AGENT_TOKENS has what it is asked with; empty = nothing. */
+  account: '',
+  /** How long an answer may take, in seconds. */
+  timeout_s: 60,
+  /** Handed on as they are; a job may bring its own. */
+  parameters: {},
+};
+
+const FAILURES: Record<OutboundErrorKind, AgentErrorCode> = {
+  refused: 'HTTP_REFUSED',
+  unavailable: 'HTTP_UNAVAILABLE',
+  resting: 'HTTP_UNAVAILABLE',
+  answer: 'HTTP_BAD_ANSWER',
+};
+
+/** What another system left behind. */
+export interface HttpOutput extends OutputHeader {
+  /** What it answered, as it is. */
+  answer: Record<string, unknown>;
+  /** The same as a file. */
+  file: PublishedArtifact;
+}
+
+/** What the agent needs besides what comes with each run. */
+export interface HttpAgentDeps {
+  outbound: Pick<OutboundHttp, 'postJson'>;
+  links: Pick<DownloadLinks, 'to'>;
+  /** By account. */
+  tokens: Readonly<Record<string, string>>;
+}
+
+/**
+ * A step that another system does: it is sent what earlier steps found out, with links to the files that they made,
+ * and what it answers is the output. An answer `{"skipped": "<reason>"}` skips the step.
+ */
+export function httpAgent({ outbound, links, tokens }: HttpAgentDeps): Agent<'http'> {
+  return {
+    id: 'http',
+    version: VERSION,
+    title: 'HTTP service',
+    needs: [],
+    defaults: DEFAULTS,
+    reserved: ['url', 'account', 'timeout_s'],
+    timeoutS: 3600,
+    maxAttempts: 3,
+    weight: 3,
+    check: (settings) => void checked(settings),
+
+    async run(run: AgentRun): Promise<AgentResult> {
+      const { url, account, timeoutS, parameters } = checked(withDefaults(DEFAULTS, run.settings));
+      // As it is, whatever keys it has: only the defaults' own would be let through otherwise.
+      const given = objectOf(run.settings['parameters']) ?? parameters;
+      const token = account === '' ? undefined : tokenOf(tokens, account);
+      const answer = await ask(outbound, {
+        url,
+        body: requestOf(run, given, links),
+        headers: {
+          'idempotency-key': `${run.stepId}-${run.attempt}`,
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        },
+        timeoutMs: timeoutS * 1_000,
+        signal: run.signal,
+      });
+      if (typeof answer['skipped'] === 'string')
+        return { status: 'skipped', reason: answer['skipped'].slice(0, 200) };
+      await writeFile(join(run.workDir, partName(ANSWER, run.attempt)), JSON.stringify(answer));
+      const file = await finishAndPublish(run, ANSWER, 'data', 'application/json');
+      const output: HttpOutput = {
+        schema_version: SCHEMA_VERSION,
+        engine: `http ${VERSION}`,
+        params: { parameters: given },
+        answer,
+        file,
+      };
+      return { status: 'completed', output };
+    },
+  };
+}
+
+interface Checked {
+  url: string;
+  account: string;
+  timeoutS: number;
+  parameters: Record<string, unknown>;
+}
+
+function checked(settings: Record<string, unknown>): Checked {
+  const { url, account } = settings;
+  const parameters = objectOf(settings['parameters']);
+  if (typeof url !== 'string' || !/^https?:\/\//.test(url) || !URL.canParse(url))
+    throw invalid('The setting url must be a URL that begins with https://.');
+  if (typeof account !== 'string' || !/^[a-z0-9-]{0,64}$/.test(account))
+    throw invalid('The setting account must be the name of an entry of HTTP_AGENT_TOKENS.');
+  if (!parameters) throw invalid('The setting parameters must be an object.');
+  return { url, account, parameters, timeoutS: numberSetting(settings, 'timeout_s', 1, 3600) };
+}
+
+function invalid(message: string): AgentError {
+  return new AgentError('INVALID_SETTING', message, { retryable: false });
+}
+
+function tokenOf(tokens: HttpAgentDeps['tokens'], account: string): string {
+  const token = Object.hasOwn(tokens, account) ? tokens[account] : undefined;
+  if (token === undefined) throw invalid(`HTTP_AGENT_TOKENS of this worker has no entry ${account}.`);
+  return token;
+}
+
+async function ask(
+  outbound: HttpAgentDeps['outbound'],
+  post: Parameters<OutboundHttp['postJson']>[0],
+): Promise<Record<string, unknown>> {
+  let answer: unknown;
+  try {
+    answer = await outbound.postJson(post);
+  } catch (error) {
+    if (!(error instanceof OutboundError)) throw error;
+    const retryable = FAILURES[error.kind] === 'HTTP_UNAVAILABLE';
+    const cause = error.cause instanceof Error ? error.cause.message : undefined;
+    throw new AgentError(FAILURES[error.kind], `The service of this step: ${error.message}`, {
+      retryable,
+      detail: cause,
+    });
+  }
+  const object = objectOf(answer);
+  if (object && depthOf(object) <= MAX_DEPTH) return object;
+  throw new AgentError('HTTP_BAD_ANSWER');
+}
+
+/** What the service is sent. */
+function requestOf(run: AgentRun, parameters: object, links: HttpAgentDeps['links']): object {
+  const { filename, size, sha256 } = run.source;
+  return {
+    schema_version: SCHEMA_VERSION,
+    job: { job_id: run.jobId },
+    step: { step_id: run.stepId, attempt: run.attempt },
+    source: { filename, size, sha256 },
+    parameters,
+    inputs: run.inputs,
+    artifacts: filesIn(run.inputs).map((file) => {
+      const { url, expiresAt } = links.to(file.artifact_id);
+      return { ...file, url, expires_at: expiresAt.toISOString() };
+    }),
+  };
+}
+
+/** The files that outputs tell of, each once. */
+function filesIn(value: unknown, found = new Map<string, PublishedArtifact>()): PublishedArtifact[] {
+  if (typeof value === 'object' && value !== null) {
+    const { artifact_id, name, size, sha256 } = value as Partial<PublishedArtifact>;
+    if (artifact_id && name !== undefined && size !== undefined && sha256 !== undefined)
+      found.set(artifact_id, { artifact_id, name, size, sha256 });
+    for (const part of Object.values(value)) filesIn(part, found);
+  }
+  return [...found.values()];
+}
+
+function objectOf(value: unknown): Record<string, unknown> | undefined {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject ? (value as Record<string, unknown>) : undefined;
+}
+
+/** How deep a value is nested, as far as it matters. */
+function depthOf(value: unknown, depth = 0): number {
+  if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return depth;
+  return Math.max(depth, ...Object.values(value).map((part) => depthOf(part, depth + 1)));
+}

@@ -1,0 +1,20 @@
+/**
+ * - `refused`: it is not allowed to be called, or answers that the request is wrong; again it would answer the same
+ * - `unavailable`: it cannot be reached, is overloaded or broken, or takes too long
+ * - `resting`: it has failed so often that it is not called for a while
+ * - `answer`: what it answers is too long, or no JSON
+ */
+export type OutboundErrorKind = 'refused' | 'unavailable' | 'resting' | 'answer';
+
+/** Why another system could not be asked; the message is a sentence for people, and names no address. */
+export class OutboundError extends Error {
+  override name = 'OutboundError';
+
+  constructor(
+    readonly kind: OutboundErrorKind,
+    message: string,
+    cause?: unknown,
+  ) {
+    super(message, { cause });
+  }
+}

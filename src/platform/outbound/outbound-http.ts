@@ -1,0 +1,143 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import CircuitBreaker from 'opossum';
+import { RuntimeSettings } from '../settings/runtime-settings';
+import { type GuardedAnswer, type GuardedRequest, guardedPost } from './guarded-request';
+import { hostRuleOf } from './host-rules';
+import { OutboundError } from './outbound-error';
+
+/** After so many calls of a host, half of them failures, it is given a rest ... */
+const FAILURES_PERCENT = 50;
+const LEAST_CALLS = 5;
+/** ... of this length, in milliseconds; then one call shows whether it is back. */
+const REST_MS = 30_000;
+/** Over which time its calls are counted, in milliseconds. */
+const WINDOW_MS = 60_000;
+/** The most hosts that are remembered; settings allow fewer. */
+const MAX_CIRCUITS = 200;
+
+/** A question to another system. */
+export interface JsonPost {
+  url: string;
+  body: unknown;
+  headers?: Readonly<Record<string, string>>;
+  /** Until the whole answer is there. */
+  timeoutMs: number;
+  signal: AbortSignal;
+}
+
+type Circuit = CircuitBreaker<[GuardedRequest], GuardedAnswer>;
+
+/** Asks other systems, where settings allow it: see outbound.hosts. */
+@Injectable()
+export class OutboundHttp {
+  private readonly log = new Logger(OutboundHttp.name);
+  private readonly circuits = new Map<string, Circuit>();
+
+  constructor(@Inject(RuntimeSettings) private readonly settings: RuntimeSettings) {}
+
+  /**
+   * Posts JSON and reads the JSON that is answered.
+   *
+   * @throws OutboundError saying why there is no answer that could be used; what `signal` was aborted with
+   */
+  async postJson({ url, body, headers, timeoutMs, signal }: JsonPost): Promise<unknown> {
+    const { outbound } = this.settings.current();
+    const allowed = hostRuleOf(outbound, url);
+    if ('refusal' in allowed) throw new OutboundError('refused', allowed.refusal);
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const answer = await this.send(allowed.url, {
+      url: allowed.url,
+      networks: allowed.rule.networks,
+      headers: { ...headers, 'content-type': 'application/json', accept: 'application/json' },
+      body: JSON.stringify(body),
+      maxBytes: outbound.max_response_bytes,
+      signal: AbortSignal.any([signal, timeout]),
+    }).catch((error: unknown) => {
+      signal.throwIfAborted();
+      throw timeout.aborted ? late(timeoutMs, error) : reasonOf(error);
+    });
+    return jsonOf(answer);
+  }
+
+  private async send(url: URL, request: GuardedRequest): Promise<GuardedAnswer> {
+    const answer = await this.circuitOf(url.origin).fire(request);
+    if (answer.status >= 300 && answer.status < 400)
+      throw new OutboundError(
+        'refused',
+        `It answers with a redirect (${answer.status}), which is not followed.`,
+      );
+    if (answer.status >= 400)
+      throw new OutboundError('refused', `It answers that the request is wrong (${answer.status}).`);
+    return answer;
+  }
+
+  /** Each host has a circuit of its own, in each process: a worker that cannot reach it says nothing of the others. */
+  private circuitOf(origin: string): Circuit {
+    const known = this.circuits.get(origin);
+    if (known) return known;
+    const circuit: Circuit = new CircuitBreaker(postOrFail, {
+      timeout: false,
+      errorThresholdPercentage: FAILURES_PERCENT,
+      volumeThreshold: LEAST_CALLS,
+      resetTimeout: REST_MS,
+      rollingCountTimeout: WINDOW_MS,
+      // What it answered to one request, or who stopped waiting, says nothing of how it fares.
+      errorFilter: (error: unknown) => error instanceof OutboundError && error.kind === 'answer',
+    });
+    circuit.on('open', () => this.log.warn(`${origin} has failed too often and is not called for a while`));
+    circuit.on('close', () => this.log.log(`${origin} answers again`));
+    if (this.circuits.size >= MAX_CIRCUITS) this.forget();
+    this.circuits.set(origin, circuit);
+    return circuit;
+  }
+
+  private forget(): void {
+    const [oldest] = this.circuits.keys();
+    if (oldest === undefined) return;
+    this.circuits.get(oldest)?.shutdown();
+    this.circuits.delete(oldest);
+  }
+
+  /** Ends the circuits' timers. */
+  onApplicationShutdown(): void {
+    for (const circuit of this.circuits.values()) circuit.shutdown();
+  }
+}
+
+/** Answers that say "later" are failures; all others show that it is there. */
+async function postOrFail(request: GuardedRequest): Promise<GuardedAnswer> {
+  const answer = await guardedPost(request);
+  if (answer.status >= 500 || answer.status === 429 || answer.status === 408)
+    throw new OutboundError('unavailable', `It answers that it cannot do it now (${answer.status}).`);
+  return answer;
+}
+
+function jsonOf({ headers, body }: GuardedAnswer): unknown {
+  const encoding = headers['content-encoding'] ?? 'identity';
+  // A few bytes could become gigabytes; and nobody has asked for it.
+  if (encoding !== 'identity') throw new OutboundError('answer', 'The answer is compressed.');
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as unknown;
+  } catch (cause) {
+    throw new OutboundError('answer', 'The answer is no JSON.', cause);
+  }
+}
+
+function late(timeoutMs: number, cause: unknown): OutboundError {
+  return new OutboundError('unavailable', `It did not answer within ${timeoutMs / 1_000} s.`, cause);
+}
+
+function reasonOf(error: unknown): OutboundError {
+  if (error instanceof OutboundError) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'EOPENBREAKER')
+    return new OutboundError('resting', 'It has failed too often and is not called for a while.', error);
+  // The library has no code for it.
+  if (/is not allowed\. Because/.test(message))
+    return new OutboundError(
+      'refused',
+      'Its name stands for an address that may not be connected to.',
+      error,
+    );
+  return new OutboundError('unavailable', `It cannot be reached${code ? ` (${code})` : ''}.`, error);
+}

@@ -1,0 +1,171 @@
+import { Body, Controller, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
+import { ApiBearerAuth, ApiHeader, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { actionCall, sendAnswer } from '../../pipeline/http/action-call';
+import type { ActionOptions } from '../../pipeline/options.dto';
+import { ActionRunner } from '../../pipeline/pipeline';
+import type { ErrorCode } from '../../platform/errors/error-codes';
+import { AdminNetworks } from '../../platform/http/access';
+import { ApiData } from '../../platform/http/api-data';
+import { ApiErrors } from '../../platform/http/api-errors';
+import { NoEnvelope } from '../../platform/http/envelope';
+import {
+  AgentActionBody,
+  AgentConfigured,
+  AgentOperation,
+  AgentPaused,
+  ClearAgentQueueBody,
+  ConfigureAgentBody,
+  RestartAgentsBody,
+} from './agent-bodies.dto';
+import { AgentIdParam } from './agents.dto';
+import { AgentsNow } from './agents-now';
+
+const ERRORS: ErrorCode[] = [
+  'VALIDATION_ERROR',
+  'FORBIDDEN',
+  'IP_NOT_ALLOWED',
+  'IDEMPOTENCY_KEY_INVALID',
+  'IDEMPOTENCY_IN_PROGRESS',
+  'IDEMPOTENCY_MISMATCH',
+  'PREVIEW_INVALID',
+  'CIRCUIT_OPEN',
+  'AUDIT_UNAVAILABLE',
+  'SERVICE_UNAVAILABLE',
+  'TIMEOUT',
+  'MAINTENANCE',
+];
+
+const IDEMPOTENCY_KEY = {
+  name: 'X-Idempotency-Key',
+  required: false,
+  description: 'With the same key, a request that is sent again takes effect once and gets the same answer.',
+};
+
+/**
+ * What operators do to agents. Each is an action, run by name through the same pipeline: its permission, limits and
+ * audit hold here as they do there, and the networks of the admin side do, too.
+ */
+@ApiTags('agents')
+@ApiBearerAuth()
+@AdminNetworks()
+@Controller('api/agents')
+export class AgentActionsController {
+  constructor(
+    @Inject(ActionRunner) private readonly runner: ActionRunner,
+    @Inject(AgentsNow) private readonly agents: AgentsNow,
+  ) {}
+
+  /**
+   * Lets workers take steps of an agent again.
+   *
+   * @remarks The action queue.resume on its queue. Starting an agent that was not stopped succeeds and changes nothing.
+   */
+  @Post(':agent_id/start')
+  @HttpCode(200)
+  @NoEnvelope()
+  @ApiHeader(IDEMPOTENCY_KEY)
+  @ApiData(AgentPaused, { action: true })
+  @ApiErrors(...ERRORS, 'AGENT_NOT_FOUND')
+  async start(
+    @Param() { agent_id }: AgentIdParam,
+    @Body() { options }: AgentActionBody,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    this.agents.find(agent_id);
+    await this.run('queue.resume', { queue: agent_id }, options, request, reply);
+  }
+
+  /**
+   * Lets workers take no more steps of an agent; those that run go on to their end.
+   *
+   * @remarks The action queue.pause on its queue.
+   */
+  @Post(':agent_id/stop')
+  @HttpCode(200)
+  @NoEnvelope()
+  @ApiHeader(IDEMPOTENCY_KEY)
+  @ApiData(AgentPaused, { action: true })
+  @ApiErrors(...ERRORS, 'AGENT_NOT_FOUND')
+  async stop(
+    @Param() { agent_id }: AgentIdParam,
+    @Body() { options }: AgentActionBody,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    this.agents.find(agent_id);
+    await this.run('queue.pause', { queue: agent_id }, options, request, reply);
+  }
+
+  /**
+   * Restarts all workers one after the other, and with them all agents.
+   *
+   * @remarks The operation worker.restart_all: at no moment are all of them down. With `options.dry_run` it says, with
+   * status 200, which would be restarted.
+   */
+  @Post('restart')
+  @HttpCode(202)
+  @NoEnvelope()
+  @ApiHeader(IDEMPOTENCY_KEY)
+  @ApiData(AgentOperation, { status: 202, action: true, description: 'It goes on in the background.' })
+  @ApiErrors(...ERRORS, 'POOL_NOT_FOUND', 'RUNTIME_UNAVAILABLE', 'OPERATION_ABORTED')
+  async restart(
+    @Body() { options, ...payload }: RestartAgentsBody,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await this.run('worker.restart_all', payload, options, request, reply);
+  }
+
+  /**
+   * Changes settings and limits of an agent for new jobs, or switches it on or off for them.
+   *
+   * @remarks The action config.configure_agent. Jobs that exist keep what they were made with.
+   */
+  @Post('config')
+  @HttpCode(200)
+  @NoEnvelope()
+  @ApiHeader(IDEMPOTENCY_KEY)
+  @ApiData(AgentConfigured, { action: true })
+  @ApiErrors(...ERRORS, 'AGENT_NOT_FOUND', 'CONFLICT')
+  async configure(
+    @Body() { options, ...payload }: ConfigureAgentBody,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await this.run('config.configure_agent', payload, options, request, reply);
+  }
+
+  /**
+   * Takes out all that waits for an agent; the jobs concerned become cancelled.
+   *
+   * @remarks The operation queue.clear on its queue. With `options.dry_run` it says, with status 200, which jobs these
+   * are; with the token of that preview it touches only those.
+   */
+  @Post('clear-queue')
+  @HttpCode(202)
+  @NoEnvelope()
+  @ApiHeader(IDEMPOTENCY_KEY)
+  @ApiData(AgentOperation, { status: 202, action: true, description: 'It goes on in the background.' })
+  @ApiErrors(...ERRORS, 'AGENT_NOT_FOUND', 'OPERATION_ABORTED')
+  async clearQueue(
+    @Body() { options, agent_id }: ClearAgentQueueBody,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    this.agents.find(agent_id);
+    await this.run('queue.clear', { queue: agent_id }, options, request, reply);
+  }
+
+  private async run(
+    action: string,
+    given: object,
+    options: ActionOptions | undefined,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<void> {
+    const payload = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+    sendAnswer(reply, await this.runner.run(action, payload, actionCall(request, { options })));
+  }
+}

@@ -1,0 +1,201 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { INestApplicationContext } from '@nestjs/common';
+import { RuntimeSettings } from '../../src/platform/settings/runtime-settings';
+import { DownloadLinks } from '../../src/platform/storage/download-links';
+import { WorkerModule } from '../../src/fleet/workers/worker.module';
+import { FlowTest } from './flow-support';
+
+type Answerer = (response: ServerResponse, body: Record<string, unknown>, request: IncomingMessage) => void;
+
+const json =
+  (answer: unknown, status = 200): Answerer =>
+  (response) =>
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
+
+describe('a step that another system does', () => {
+  let flow: FlowTest;
+  let api: INestApplicationContext;
+  let server: Server;
+  let host: string;
+  let answer: Answerer;
+  const requests: { body: Record<string, unknown>; headers: IncomingMessage['headers'] }[] = [];
+
+  beforeAll(async () => {
+    server = createServer((request, response) => {
+      const parts: Buffer[] = [];
+      request.on('data', (part: Buffer) => parts.push(part));
+      request.on('end', () => {
+        const body = JSON.parse(Buffer.concat(parts).toString()) as Record<string, unknown>;
+        requests.push({ body, headers: request.headers });
+        answer(response, body, request);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    flow = await FlowTest.start();
+    api = await flow.api();
+    await flow.boot([WorkerModule], { HTTP_AGENT_TOKENS: 'scorer=s3cr3t' });
+    await flow.manager();
+    await save({
+      outbound: {
+        hosts: { [host]: { networks: ['127.0.0.0/8'], plain_http: true } },
+        max_response_bytes: 2_048,
+      },
+      pipeline: {
+        agents: {
+          model: { type: 'http', after: ['inspector'], max_attempts: 2 },
+          packager: { after: ['model'] },
+        },
+      },
+      agents: {
+        model: { url: `http://${host}/score`, account: 'scorer', timeout_s: 2, parameters: { top: 3 } },
+      },
+    });
+  }, 60_000);
+
+  beforeEach(() => (requests.length = 0));
+
+  afterAll(async () => {
+    server?.closeAllConnections();
+    server?.close();
+    await flow?.close();
+  }, 60_000);
+
+  const save = (patch: Parameters<RuntimeSettings['update']>[0]) =>
+    api.get(RuntimeSettings, { strict: false }).update(patch, { authorId: null });
+  const modelOf = async (jobId: string) => {
+    const [step] = await flow.database.query<{
+      status: string;
+      output: Record<string, unknown> | null;
+      skip_reason: string | null;
+      failures: number;
+      error_code: string | null;
+    }>(
+      `SELECT status, output, skip_reason, failures, error_code FROM steps WHERE job_id = $1 AND agent = 'model'`,
+      [jobId],
+    );
+    return step;
+  };
+
+  it('is sent what earlier steps found out, and its answer is the output and a file of the job', async () => {
+    flow.scripts.set('inspector', async (run) => {
+      const { writeFile } = await import('node:fs/promises');
+      await writeFile(`${run.workDir}/facts.json`, '{}');
+      const file = await run.publish({
+        path: `${run.workDir}/facts.json`,
+        name: 'facts.json',
+        kind: 'manifest',
+        contentType: 'application/json',
+      });
+      return { status: 'completed', output: { width: 640, file } };
+    });
+    answer = json({ highlights: [{ start_s: 1, end_s: 4, score: 0.9 }] });
+    const jobId = await flow.createJob(api);
+    await flow.reaches(jobId, 'completed');
+    flow.scripts.clear();
+
+    expect(requests).toHaveLength(1);
+    const [{ body, headers } = { body: {}, headers: {} as IncomingMessage['headers'] }] = requests;
+    expect(body).toMatchObject({
+      job: { job_id: jobId },
+      step: { attempt: 1 },
+      parameters: { top: 3 },
+      inputs: { inspector: { width: 640 } },
+      artifacts: [{ name: 'facts.json', url: expect.stringContaining('/api/downloads/') }],
+    });
+    const [file] = body['artifacts'] as { artifact_id: string; url: string }[];
+    const token = file?.url.split('/').at(-1) ?? '';
+    expect(api.get(DownloadLinks, { strict: false }).artifactOf(token)).toBe(file?.artifact_id);
+    expect(headers).toMatchObject({ authorization: 'Bearer s3cr3t', 'content-type': 'application/json' });
+    expect(await modelOf(jobId)).toMatchObject({
+      status: 'completed',
+      output: {
+        answer: { highlights: [{ start_s: 1, end_s: 4, score: 0.9 }] },
+        file: { name: 'answer.json' },
+      },
+    });
+    const files = await flow.database.query(
+      `SELECT a.kind FROM artifacts a JOIN steps s ON s.id = a.step_id WHERE a.job_id = $1 AND s.agent = 'model'`,
+      [jobId],
+    );
+    expect(files).toEqual([{ kind: 'data' }]);
+    const stored = await flow.database.query(`SELECT 1 FROM steps WHERE settings::text LIKE '%s3cr3t%'`);
+    expect(stored).toEqual([]);
+  }, 30_000);
+
+  it('is tried again when the service says that it cannot do it now', async () => {
+    let calls = 0;
+    answer = (...args) => json({ ok: true }, (calls += 1) === 1 ? 503 : 200)(...args);
+    const jobId = await flow.createJob(api);
+    await flow.reaches(jobId, 'completed');
+    expect(requests.map(({ body }) => (body['step'] as { attempt: number }).attempt)).toEqual([1, 2]);
+    expect(await modelOf(jobId)).toMatchObject({ status: 'completed', failures: 1 });
+  }, 30_000);
+
+  it('is skipped when the service says so', async () => {
+    answer = json({ skipped: 'no_faces' });
+    const jobId = await flow.createJob(api);
+    await flow.reaches(jobId, 'completed');
+    expect(await modelOf(jobId)).toMatchObject({ status: 'skipped', skip_reason: 'no_faces' });
+  }, 30_000);
+
+  it.each<[string, Answerer, string]>([
+    [
+      'a redirect',
+      (response) => response.writeHead(307, { location: 'http://10.0.0.1/' }).end(),
+      'HTTP_REFUSED',
+    ],
+    ['a refusal', json({ error: 'no' }, 422), 'HTTP_REFUSED'],
+    ['no JSON', (response) => response.end('<html>'), 'HTTP_BAD_ANSWER'],
+    ['a list', json([1, 2]), 'HTTP_BAD_ANSWER'],
+    ['more than is read', json({ much: 'x'.repeat(4_000) }), 'HTTP_BAD_ANSWER'],
+    [
+      'what only becomes large when it is unpacked',
+      (response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end('x'),
+      'HTTP_BAD_ANSWER',
+    ],
+  ])(
+    'fails at once over %s',
+    async (_what, given, code) => {
+      answer = given;
+      const jobId = await flow.createJob(api);
+      await flow.reaches(jobId, 'failed');
+      expect(await modelOf(jobId)).toMatchObject({ status: 'failed', error_code: code, failures: 1 });
+      expect(requests).toHaveLength(1);
+    },
+    30_000,
+  );
+
+  it('is not sent to a host that was taken off the list meanwhile', async () => {
+    await save({ outbound: { hosts: null } });
+    const jobId = await flow.createJob(api);
+    await flow.reaches(jobId, 'failed');
+    expect(await modelOf(jobId)).toMatchObject({ error_code: 'HTTP_REFUSED' });
+    expect(requests).toEqual([]);
+    await save({ outbound: { hosts: { [host]: { plain_http: true } } } });
+    const privately = await flow.createJob(api);
+    await flow.reaches(privately, 'failed');
+    expect(await modelOf(privately)).toMatchObject({ error_code: 'HTTP_REFUSED' });
+    expect(requests).toEqual([]);
+    await save({ outbound: { hosts: { [host]: { networks: ['127.0.0.0/8'], plain_http: true } } } });
+  }, 30_000);
+
+  it('gives up when there is no answer in time, and lets a service rest that fails again and again', async () => {
+    answer = () => undefined;
+    const slow = await flow.createJob(api);
+    await flow.reaches(slow, 'failed', 30_000);
+    expect(await modelOf(slow)).toMatchObject({ error_code: 'HTTP_UNAVAILABLE', failures: 2 });
+    answer = json({}, 500);
+    for (let round = 0; round < 8 && requests.length < 30; round += 1) {
+      const before = requests.length;
+      await flow.reaches(await flow.createJob(api), 'failed', 30_000);
+      if (requests.length === before) break;
+    }
+    requests.length = 0;
+    const resting = await flow.createJob(api);
+    await flow.reaches(resting, 'failed', 30_000);
+    expect(requests).toEqual([]);
+    expect(await modelOf(resting)).toMatchObject({ error_code: 'HTTP_UNAVAILABLE' });
+  }, 120_000);
+});
