@@ -26,6 +26,8 @@ export class Arbitraries {
   private plain(schema: Schema, name: string): fc.Arbitrary<unknown> {
     if (schema.enum) return fc.constantFrom(...schema.enum);
     const choices = schema.oneOf ?? schema.anyOf;
+    if (choices && schema.type === 'object')
+      return fc.oneof(...choices.map((choice) => this.object(chosen(schema, choice))));
     if (choices) return fc.oneof(...choices.map((choice) => this.of(choice, name)));
     switch (schema.type) {
       case 'string':
@@ -114,4 +116,18 @@ function cleanText(minLength: number, maxLength: number): fc.Arbitrary<string> {
   return fc
     .string({ unit: 'binary', minLength, maxLength })
     .filter((text) => !/\0|\uFE0E|\uFE0F/.test(text) && text.trim().length >= minLength);
+}
+
+/** An object's schema for one of its choices between fields: `oneOf` leaves out what the others ask for. */
+function chosen(schema: Schema, choice: Schema): Schema {
+  const wanted = [...(schema.required ?? []), ...(choice.required ?? [])];
+  const others = (schema.oneOf ?? []).flatMap((other) => other.required ?? []);
+  const fields = Object.entries(schema.properties ?? {});
+  return {
+    ...schema,
+    required: wanted,
+    properties: Object.fromEntries(
+      fields.filter(([name]) => wanted.includes(name) || !others.includes(name)),
+    ),
+  };
 }

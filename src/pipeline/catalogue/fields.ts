@@ -5,6 +5,8 @@ import { getMetadataStorage, ValidateBy, ValidateIf, type ValidationOptions } fr
 
 /** The name of the rule in class-validator's metadata; its one constraint is the other field. */
 export const INSTEAD_OF = 'insteadOf';
+/** The name of the rule of HasAnyBesides. */
+export const HAS_ANY_BESIDES = 'hasAnyBesides';
 
 const RECORDED = Symbol('agentos:recorded');
 
@@ -36,7 +38,7 @@ export function InsteadOf(other: string): PropertyDecorator {
 /** The object must say something else besides this, so that an empty one does not mean everything. */
 export function HasAnyBesides(field: string): PropertyDecorator {
   return ValidateBy({
-    name: 'hasAnyBesides',
+    name: HAS_ANY_BESIDES,
     constraints: [field],
     validator: {
       validate: (value: unknown) =>

@@ -3,7 +3,7 @@ import { getMetadataStorage } from 'class-validator';
 import { type RecordRule, RECORD_OF } from '../../platform/settings/records';
 import { PATCH_OF } from '../catalogue/patch-of';
 import type { ValidationMetadata } from 'class-validator/types/metadata/ValidationMetadata';
-import { INSTEAD_OF, nestedType } from '../catalogue/fields';
+import { HAS_ANY_BESIDES, INSTEAD_OF, nestedType } from '../catalogue/fields';
 
 /** A JSON schema, as far as payloads need it. */
 export interface PayloadSchema {
@@ -19,13 +19,13 @@ export interface PayloadSchema {
   minLength?: number;
   maxLength?: number;
   minItems?: number;
-  minProperties?: number;
   maxItems?: number;
   uniqueItems?: boolean;
   items?: PayloadSchema;
   properties?: Record<string, PayloadSchema>;
   required?: string[];
   oneOf?: PayloadSchema[];
+  anyOf?: PayloadSchema[];
   additionalProperties?: boolean | PayloadSchema;
   nullable?: boolean;
 }
@@ -40,7 +40,7 @@ const RULES: Record<string, (c: unknown[]) => PayloadSchema> = {
   isObject: () => ({ type: 'object' }),
   isArray: () => ({ type: 'array' }),
   [INSTEAD_OF]: () => ({}),
-  hasAnyBesides: () => ({ minProperties: 1 }),
+  [HAS_ANY_BESIDES]: () => ({}),
   isUuid: () => ({ type: 'string', format: 'uuid' }),
   isEmail: () => ({ type: 'string', format: 'email' }),
   isTimestamp: () => ({ type: 'string', format: 'date-time' }),
@@ -125,7 +125,16 @@ function fieldSchema(
   }
   if (schema.enum && !schema.type) schema.type = typeof schema.enum[0];
   if (items.enum && !items.type) items.type = typeof items.enum[0];
+  const besides = rules.find((rule) => rule.name === HAS_ANY_BESIDES);
+  if (besides) schema.anyOf = oneNeeded(schema, (besides.constraints as [string])[0]);
   return Object.keys(items).length > 0 ? { ...schema, type: 'array', items } : schema;
+}
+
+/** At least one of the fields must be there, not counting this one. */
+function oneNeeded(schema: PayloadSchema, besides: string): PayloadSchema[] {
+  return Object.keys(schema.properties ?? {})
+    .filter((name) => name !== besides)
+    .map((name) => ({ required: [name] }));
 }
 
 /** What rules that name a class say; undefined for all others. */
