@@ -90,7 +90,7 @@ describe('a video whose contents are known', () => {
   it('becomes clips that are exact to the frame, H.264 and AAC, and play while being downloaded', async () => {
     expect(clips.length).toBeGreaterThanOrEqual(2);
     for (const clip of clips) {
-      expect(clip.variants.map(({ format }) => format)).toEqual(['original', 'vertical']);
+      expect(clip.variants.map(({ format }) => format)).toEqual(['16x9', '9x16']);
       for (const variant of clip.variants) {
         const { path = '' } = chain.published.get(variant.artifact_id) ?? {};
         const { probe } = await tools.probe(path, { cwd: dir, signal: AbortSignal.timeout(20_000) });
@@ -131,9 +131,10 @@ describe('a video whose contents are known', () => {
     expect(names).toEqual(
       expect.arrayContaining([
         'clip-1-poster.jpg',
-        'clip-1-hls-index.m3u8',
-        'clip-1-hls-init.mp4',
-        'clip-1-hls-001.m4s',
+        'clip-1-16x9-hls.m3u8',
+        'clip-1-16x9-hls-init.mp4',
+        'clip-1-16x9-hls-001.m4s',
+        'clip-1-9x16-hls.m3u8',
         'storyboard-1.jpg',
         'storyboard.vtt',
       ]),
@@ -143,6 +144,8 @@ describe('a video whose contents are known', () => {
 
   it('reports progress that only rises and ends at 1', () => {
     for (const { id } of AGENTS) {
+      // Nobody speaks in it, and nothing was uploaded: it may be left out.
+      if (chain.results[id]?.status === 'skipped') continue;
       const fractions = chain.progress[id] ?? [];
       expect(fractions.at(-1)).toBe(1);
       expect(fractions).toEqual([...fractions].sort((a, b) => a - b));
@@ -163,7 +166,8 @@ describe('a video whose contents are known', () => {
 });
 
 describe('an odd but good video', () => {
-  const render = async (path: string, settings = {}) => runChain(path, { tools, dir, settings });
+  const render = async (path: string, settings = {}) =>
+    runChain(path, { tools, dir, settings, until: 'clip-renderer' });
   const first = (chain: Chain) => {
     const [clip] = outputOf(chain, 'clip-renderer').clips;
     if (!clip) throw new Error('There is no clip.');
@@ -192,7 +196,7 @@ describe('an odd but good video', () => {
     const chain = await render(await specimens.rotated());
 
     expect(outputOf(chain, 'inspector').video).toMatchObject({ coded_width: 160, width: 90, height: 160 });
-    expect(sizes(chain)).toEqual(['90x160', '90x160']);
+    expect(sizes(chain)).toEqual(['160x90', '90x160']);
   });
 
   it('of odd size and other colour format gets even sizes', async () => {
@@ -200,7 +204,7 @@ describe('an odd but good video', () => {
   });
 
   it('whose pixels are not square gets square ones', async () => {
-    expect(sizes(await render(await specimens.anamorphic()))).toEqual(['320x90', '90x160']);
+    expect(sizes(await render(await specimens.anamorphic()))).toEqual(['160x90', '90x160']);
   });
 
   it('in HDR is converted for every screen', async () => {
@@ -243,7 +247,7 @@ describe('an odd but good video', () => {
   });
 
   it('is brought to the wished loudness in two passes', async () => {
-    const chain = await render(await specimens.good(), { 'clip-renderer': { loudness: 'two_pass' } });
+    const chain = await render(await specimens.good());
     const again = await runChain(
       chain.published.get(first(chain).variants[0]?.file.artifact_id ?? '')?.path ?? '',
       {

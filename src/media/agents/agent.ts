@@ -13,7 +13,9 @@ export const AGENT_IDS = [
   'scene-detector',
   'visual-scorer',
   'moment-selector',
+  'captioner',
   'clip-renderer',
+  'quality-gate',
   'packager',
 ] as const;
 export type AgentId = (typeof AGENT_IDS)[number];
@@ -24,7 +26,16 @@ export type AgentType = (typeof AGENT_TYPES)[number];
 
 /** What an artifact is for; decides nothing about its content type. */
 export type ArtifactKind =
-  'proxy' | 'audio' | 'waveform' | 'clip' | 'poster' | 'hls' | 'storyboard' | 'manifest' | 'data';
+  | 'proxy'
+  | 'audio'
+  | 'waveform'
+  | 'clip'
+  | 'captions'
+  | 'poster'
+  | 'hls'
+  | 'storyboard'
+  | 'manifest'
+  | 'data';
 
 /** What `publish` answers: the stored file. `size` in bytes, `sha256` in lower-case hex. */
 export interface PublishedArtifact {
@@ -51,6 +62,8 @@ export interface AgentRun {
   /** The agent's `defaults` overlaid with the operator's and the job's settings; every agent checks its own. */
   readonly settings: Record<string, unknown>;
   readonly source: { path: string; filename: string; size: number; sha256: string | null };
+  /** The subtitles that were uploaded with the job; null if there were none. */
+  readonly captions: { path: string; filename: string; size: number; sha256: string | null } | null;
   /** Outputs of all finished steps of the job, by agent id. Skipped steps appear with their output if they gave one. */
   readonly inputs: Record<string, unknown>;
   /** Private, empty, absolute; removed by the caller afterwards. */
@@ -73,6 +86,26 @@ export interface ClipVariantDraft {
   height: number;
   duration_s: number;
   artifact_id: string;
+  /** The HLS playlist; null when none was made. */
+  hls_artifact_id: string | null;
+}
+
+/** Subtitles of a clip. */
+export interface ClipCaptionsDraft {
+  origin: 'uploaded' | 'command' | 'pocketsphinx';
+  /** Recognised so poorly that a person must go over them. */
+  draft: boolean;
+  language: string | null;
+  srt_artifact_id: string;
+  vtt_artifact_id: string;
+}
+
+/** One thing that was checked on a finished clip; `value` is null when it could not be measured. */
+export interface ClipCheck {
+  name: string;
+  value: number | null;
+  limit: number;
+  passed: boolean;
 }
 
 /** Why a moment was chosen: one measured quantity, its weight in the score, and a sentence for the user. */
@@ -91,6 +124,13 @@ export interface ClipDraft {
   score: number;
   reasons: ClipReason[];
   poster_artifact_id: string | null;
+  /** A WebVTT file with small pictures of the whole video; null when none was made. */
+  storyboard_artifact_id: string | null;
+  /** null: nothing is known to be said in it, or nobody wrote it down. */
+  captions: ClipCaptionsDraft | null;
+  /** A check failed, and encoding it again did not help. */
+  needs_review: boolean;
+  checks: ClipCheck[];
   variants: ClipVariantDraft[];
 }
 

@@ -1,10 +1,12 @@
 import type { Agent } from './agent';
 import { audioAnalyst } from './audio-analyst.agent';
+import { captioner } from './captioner.agent';
 import { clipRenderer } from './clip-renderer.agent';
 import { inspector } from './inspector.agent';
 import { momentSelector } from './moment-selector.agent';
 import { normaliser } from './normaliser.agent';
 import { packager } from './packager.agent';
+import { qualityGate } from './quality-gate.agent';
 import { sceneDetector } from './scene-detector.agent';
 import { speechDetector } from './speech-detector.agent';
 import { visualScorer } from './visual-scorer.agent';
@@ -18,6 +20,8 @@ export const AGENTS: readonly Agent[] = [
   sceneDetector,
   visualScorer,
   momentSelector,
+  captioner,
   clipRenderer,
+  qualityGate,
   packager,
 ];

@@ -21,6 +21,7 @@ export class MediaToolset {
       ffprobePath: this.env.ffprobePath,
       allowBundled: this.env.allowBundledFfmpeg,
       searchPath: this.env.searchPath,
+      asrCommand: this.env.asrCommand,
       pidDir: this.pidDir,
       log: this.log,
     });
@@ -32,9 +33,16 @@ export class MediaToolset {
 
   /** What the tools of this host can do, for those who look at its worker. */
   async capabilities(): Promise<object> {
-    const { ffmpeg, ffprobe, filters } = (await this.get()).capabilities;
+    const { ffmpeg, ffprobe, filters, speechToText } = (await this.get()).capabilities;
     const tool = ({ version, source }: { version: string; source: string }) => ({ version, source });
-    return { ffmpeg: tool(ffmpeg), ffprobe: tool(ffprobe), filters, speech: hasSpeechEngine(), faces: false };
+    return {
+      ffmpeg: tool(ffmpeg),
+      ffprobe: tool(ffprobe),
+      filters,
+      speech_detection: hasSpeechEngine(),
+      speech_to_text: speechToText.command ? 'command' : speechToText.pocketsphinx ? 'pocketsphinx' : null,
+      face_detection: false,
+    };
   }
 
   /** Ends the tools and removes the work dirs of processes on this host that died. */

@@ -118,7 +118,7 @@ export class StepRunner {
   }
 
   private async agentRun(
-    { step, siblings, source }: Claim,
+    { step, siblings, source, captions }: Claim,
     agent: AnyAgent,
     files: StepFiles,
     workDir: string,
@@ -139,6 +139,14 @@ export class StepRunner {
         size: source?.size_bytes ?? 0,
         sha256: source?.sha256 ?? null,
       },
+      captions: captions
+        ? {
+            path: await this.blobs.localPath(captions.storage_key),
+            filename: captions.filename,
+            size: captions.size_bytes,
+            sha256: captions.sha256,
+          }
+        : null,
       inputs,
       workDir,
       signal,

@@ -14,12 +14,15 @@ import { readJob } from '../steps/step';
 import { type CancelResult, JobCancellation } from './job-cancellation';
 import { JobRetry, type Retryability, type RetryResult } from './job-retry';
 import type { RetryFrom } from './rerun-plan';
+import { checkCaptions } from './captions-upload';
 import { stepSettings } from './step-settings';
 
 /** What a job is made from. */
 export interface NewJob {
   userId: string;
   uploadId: string;
+  /** A finalized upload with subtitles for it. */
+  captionsUploadId?: string;
   /** The file's name without its extension unless given. */
   title?: string;
   /** 1 (most urgent) to 10; 5 unless given. */
@@ -45,7 +48,8 @@ export class JobsService {
   /**
    * Makes a job for a finalized upload of this user, with a step for each agent of the graph in force; it keeps that graph.
    *
-   * @throws AppError UPLOAD_NOT_FOUND, UPLOAD_NOT_FINALIZED, VALIDATION_ERROR (settings of an unknown agent)
+   * @throws AppError UPLOAD_NOT_FOUND, UPLOAD_NOT_FINALIZED, VALIDATION_ERROR (settings of an unknown agent, subtitles
+   * of another kind)
    */
   async create(input: NewJob): Promise<{ job_id: string; status: JobStatus }> {
     const graph = this.agents.current();
@@ -54,10 +58,11 @@ export class JobsService {
     const carrier = currentCarrier();
     await this.db.transaction(async (tx) => {
       const title = await this.titleOf(tx, input);
+      if (input.captionsUploadId !== undefined) await checkCaptions(tx, input.captionsUploadId, input.userId);
       await tx.execute(
         `INSERT INTO jobs (id, user_id, upload_id, title, status, priority, settings, graph_version, trace_id,
-           trace_context)
-         VALUES ($1, $2, $3, $4, 'queued', $5, $6, $7, $8, $9)`,
+           trace_context, captions_upload_id)
+         VALUES ($1, $2, $3, $4, 'queued', $5, $6, $7, $8, $9, $10)`,
         [
           jobId,
           input.userId,
@@ -68,6 +73,7 @@ export class JobsService {
           await this.graphs.of(graph, tx),
           input.traceId ?? null,
           carrier,
+          input.captionsUploadId ?? null,
         ],
       );
       await this.insertSteps(tx, jobId, input.priority ?? 5, graph, perStep);

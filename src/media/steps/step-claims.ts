@@ -11,7 +11,7 @@ export const HEARTBEAT_MS = 3_000;
 /** How long a worker owns a step without one, in seconds: who misses three is lost. */
 export const LEASE_S = (3 * HEARTBEAT_MS) / 1_000;
 
-/** The uploaded video of a job. */
+/** An uploaded file of a job. */
 export interface SourceRow {
   storage_key: string;
   filename: string;
@@ -26,6 +26,8 @@ export interface Claim {
   /** All steps of the job at the time of the claim. */
   siblings: StepRow[];
   source: SourceRow | undefined;
+  /** The subtitles that came with the job. */
+  captions: SourceRow | undefined;
   workerId: string;
   /** How long the step was ready before it was taken, in milliseconds; by the clocks of Postgres and this host. */
   waitedMs: number;
@@ -82,7 +84,9 @@ export class StepClaims {
     const step = siblings.find((row) => row.id === ticket.step_id);
     if (!step) return undefined;
     const waitedMs = Math.max(0, Date.now() - taken.not_before.getTime());
-    return { job, step, siblings, source: await readSource(tx, job.upload_id), workerId, waitedMs };
+    const source = await readUpload(tx, job.upload_id);
+    const captions = await readUpload(tx, job.captions_upload_id);
+    return { job, step, siblings, source, captions, workerId, waitedMs };
   }
 
   /** Gives a sign of life for one attempt and learns whether it still counts. */
@@ -99,7 +103,8 @@ export class StepClaims {
   }
 }
 
-async function readSource(tx: Tx, uploadId: string | null): Promise<SourceRow | undefined> {
+async function readUpload(tx: Tx, uploadId: string | null): Promise<SourceRow | undefined> {
+  if (uploadId === null) return undefined;
   const [source] = await tx.query<SourceRow>(
     `SELECT storage_key, filename, size_bytes, sha256 FROM uploads WHERE id = $1 AND storage_key IS NOT NULL`,
     [uploadId],

@@ -52,8 +52,9 @@ export async function insertClips(
   for (const clip of clips) {
     const id = uuidv7();
     await tx.execute(
-      `INSERT INTO clips (id, job_id, user_id, position, start_s, end_s, score, reasons, poster_artifact_id)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+      `INSERT INTO clips (id, job_id, user_id, position, start_s, end_s, score, reasons, poster_artifact_id,
+         storyboard_artifact_id, captions, needs_review, checks)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
       [
         id,
         job.id,
@@ -64,13 +65,25 @@ export async function insertClips(
         clip.score,
         JSON.stringify(clip.reasons),
         clip.poster_artifact_id,
+        clip.storyboard_artifact_id,
+        clip.captions && JSON.stringify(clip.captions),
+        clip.needs_review,
+        JSON.stringify(clip.checks),
       ],
     );
     for (const variant of clip.variants) {
       await tx.execute(
-        `INSERT INTO clip_variants (clip_id, format, width, height, duration_s, artifact_id)
-         VALUES ($1, $2, $3, $4, $5, $6)`,
-        [id, variant.format, variant.width, variant.height, variant.duration_s, variant.artifact_id],
+        `INSERT INTO clip_variants (clip_id, format, width, height, duration_s, artifact_id, hls_artifact_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+        [
+          id,
+          variant.format,
+          variant.width,
+          variant.height,
+          variant.duration_s,
+          variant.artifact_id,
+          variant.hls_artifact_id,
+        ],
       );
     }
     const { position, start_s, end_s, score } = clip;

@@ -7,6 +7,7 @@ export interface JobRow {
   id: string;
   user_id: string;
   upload_id: string | null;
+  captions_upload_id: string | null;
   title: string;
   status: JobStatus;
   priority: number;
@@ -45,7 +46,7 @@ export interface StepRow {
   error_message: string | null;
 }
 
-const JOB_COLUMNS = `id, user_id, upload_id, title, status, priority, attempt, progress, error_code, error_message,
+const JOB_COLUMNS = `id, user_id, upload_id, captions_upload_id, title, status, priority, attempt, progress, error_code, error_message,
   cancel_requested_at, cancel_reason, created_at, started_at, trace_id, trace_context`;
 const STEP_COLUMNS = `id, job_id, agent, coalesce(type, agent) AS type, needs, position, status, attempt, failures,
   max_attempts, timeout_s, progress, settings, output, step_key, error_code, error_message`;

@@ -30,11 +30,20 @@ export interface ToolInfo {
   major: number;
 }
 
+/** What turns speech into text on this host; nothing of it need be there. */
+export interface SpeechToText {
+  /** The operator's command, as an argument vector. */
+  command?: string[];
+  /** Path of `pocketsphinx_continuous`. */
+  pocketsphinx?: string;
+}
+
 /** What this host's media tools can do; goes into the worker's heartbeat. */
 export interface MediaCapabilities {
   ffmpeg: ToolInfo;
   ffprobe: ToolInfo;
   filters: KnownFilter[];
+  speechToText: SpeechToText;
   sandbox: { limits: boolean; noNetwork: boolean; parentDeath: boolean };
 }
 

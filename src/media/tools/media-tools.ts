@@ -1,5 +1,5 @@
 import { AgentError } from '../agents/agent-error';
-import type { KnownFilter, MediaCapabilities, ToolInfo } from './capabilities';
+import type { KnownFilter, MediaCapabilities, SpeechToText, ToolInfo } from './capabilities';
 import { ffmpegArgs, ffprobeArgs, type FfmpegCommand } from './guards';
 import { PidFiles } from './leftovers';
 import type { LoggerLike } from './logger-like';
@@ -8,6 +8,7 @@ import { hasGrown, ProgressParser, type ProgressBlock } from './progress';
 import { resolveTools, type ResolveOptions } from './resolve';
 import { runProcess, type ProcessExit } from './run-process';
 import { detectSandbox } from './sandbox';
+import { findSpeechToText } from './speech-to-text';
 
 const GIB = 1024 ** 3;
 
@@ -46,6 +47,20 @@ export interface FfmpegCall extends FfmpegCommand {
   onStderrLine?: (line: string) => void;
 }
 
+/** A call of another tool than ffmpeg. */
+export interface OtherCall {
+  /** The program, then its arguments; no shell reads it. */
+  command: readonly string[];
+  /** The step's private folder. */
+  cwd: string;
+  signal: AbortSignal;
+  /** Upper limit in milliseconds of real time. */
+  wallMs: number;
+  /** Bytes of address space; 2 GiB unless told. */
+  memoryBytes?: number;
+  onStdoutLine: (line: string) => void;
+}
+
 /** How an ffmpeg call ended, with its last progress report. */
 export interface FfmpegExit extends ProcessExit {
   last: ProgressBlock | undefined;
@@ -59,6 +74,8 @@ export interface ProbeResult {
 
 /** What {@link createMediaTools} needs. */
 export interface MediaToolOptions extends ResolveOptions {
+  /** The operator's command for speech to text; see docs/agents.md. */
+  asrCommand?: string | undefined;
   /** Where the pids of running tools are recorded; private to this host. */
   pidDir: string;
   log: LoggerLike;
@@ -73,6 +90,11 @@ export class MediaTools {
     pidDir: string,
   ) {
     this.pids = new PidFiles(pidDir);
+  }
+
+  /** What turns speech into text here. */
+  get speechToText(): SpeechToText {
+    return this.capabilities.speechToText;
   }
 
   /** Whether the ffmpeg in use has this filter. */
@@ -135,6 +157,19 @@ export class MediaTools {
     const exit = await this.tryFfmpeg(call);
     if (exit.code !== 0)
       throw new AgentError('TOOL_FAILED', undefined, { retryable: true, detail: describe(exit) });
+    return exit;
+  }
+
+  /**
+   * Runs another tool in the same sandbox: no network, own process group, limits. An exit code other than 0 is
+   * answered, not thrown.
+   *
+   * @throws AgentError ABORTED, TOOL_TIMEOUT, TOOL_UNAVAILABLE, OUT_OF_DISK, TOOL_FAILED (crashes)
+   */
+  async other({ wallMs, memoryBytes, ...call }: OtherCall): Promise<ProcessExit> {
+    const limits = { cpuS: (wallMs / 1000) * 4, fileBytes: GIB, memoryBytes: memoryBytes ?? 2 * GIB };
+    const exit = await runProcess({ ...call, wallMs, limits }, this.capabilities.sandbox, this.pids);
+    refuseForeignEnds(exit);
     return exit;
   }
 
@@ -213,5 +248,6 @@ export async function createMediaTools(options: MediaToolOptions): Promise<Media
   const sandbox = detectSandbox(options.log);
   if (ffmpeg.source === 'bundled')
     options.log.warn('Using the bundled ffmpeg of 2018: fit for trying out, not for files from strangers.');
-  return new MediaTools({ ffmpeg, ffprobe, filters, sandbox }, options.pidDir);
+  const speechToText = await findSpeechToText(options.asrCommand, options.searchPath);
+  return new MediaTools({ ffmpeg, ffprobe, filters, sandbox, speechToText }, options.pidDir);
 }

@@ -153,6 +153,10 @@ export const ENV_SPEC = {
     devDefault: true,
     desc: 'allow the old bundled ffmpeg, which is for trying out only; default true except in production',
   }),
+  ASR_COMMAND: str({
+    default: '',
+    desc: 'a command that turns speech into text for captions, without a shell: see docs/agents.md; empty = none',
+  }),
   OTEL_EXPORTER_OTLP_ENDPOINT: connectionUrl(['http', 'https'])({
     default: '',
     desc:
@@ -274,6 +278,7 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env) {
     ffmpegPath: env.FFMPEG_PATH || undefined,
     ffprobePath: env.FFPROBE_PATH || undefined,
     allowBundledFfmpeg: env.ALLOW_BUNDLED_FFMPEG ?? !production,
+    asrCommand: env.ASR_COMMAND || undefined,
     /** PATH, to look for tools in. */
     searchPath: source.PATH,
     /** Undefined: spans are neither recorded nor exported. */

@@ -37,6 +37,15 @@ export class DownloadLinks {
     return { url: `${this.env.publicUrl.replace(/(?<!\/)\/+$/, '')}/api/downloads/${token}`, expiresAt };
   }
 
+  /**
+   * A link to a file that names others beside it, such as a playlist: what it names is found under the same token.
+   *
+   * @param name what the link's path ends with, for players that go by it
+   */
+  toSet(artifactId: string, name: string, now = new Date()): string {
+    return `${this.to(artifactId, now).url}/${name}`;
+  }
+
   /** The artifact that a token of a link names; undefined if it is forged or expired. */
   artifactOf(token: string): string | undefined {
     return verifyToken<LinkPayload>(this.secret(), token)?.a;

@@ -4,7 +4,8 @@ import { Db } from '../../platform/postgres/db';
 import { Conditions } from '../conditions';
 import { countUpTo } from '../counting';
 import type { Slice, Total } from '../paging.dto';
-import type { ClipReasonView, ClipVariantView, ClipView } from './clips.dto';
+import type { ClipCaptionsDraft } from '../../media/agents/agent';
+import type { ClipCaptionsView, ClipCheckView, ClipReasonView, ClipVariantView, ClipView } from './clips.dto';
 
 interface VariantRow {
   format: string;
@@ -12,6 +13,7 @@ interface VariantRow {
   height: number;
   duration_s: number;
   artifact_id: string;
+  hls_artifact_id: string | null;
   content_type: string;
   size_bytes: number;
   sha256: string;
@@ -26,15 +28,20 @@ interface ClipRow {
   score: number;
   reasons: ClipReasonView[];
   poster_artifact_id: string | null;
+  storyboard_artifact_id: string | null;
+  captions: ClipCaptionsDraft | null;
+  needs_review: boolean;
+  checks: ClipCheckView[];
   created_at: Date;
   variants: VariantRow[];
 }
 
 /** Clips out of `from`, which is called `c`. */
 const select = (from: string): string => `
-  SELECT c.id, c.job_id, c.position, c.start_s, c.end_s, c.score, c.reasons, c.poster_artifact_id, c.created_at,
+  SELECT c.id, c.job_id, c.position, c.start_s, c.end_s, c.score, c.reasons, c.poster_artifact_id,
+    c.storyboard_artifact_id, c.captions, c.needs_review, c.checks, c.created_at,
     coalesce((SELECT jsonb_agg(jsonb_build_object('format', v.format, 'width', v.width, 'height', v.height,
-        'duration_s', v.duration_s, 'artifact_id', a.id, 'content_type', a.content_type, 'size_bytes', a.size_bytes,
+        'duration_s', v.duration_s, 'artifact_id', a.id, 'hls_artifact_id', v.hls_artifact_id, 'content_type', a.content_type, 'size_bytes', a.size_bytes,
         'sha256', a.sha256) ORDER BY v.width DESC, v.format)
       FROM clip_variants v JOIN artifacts a ON a.id = v.artifact_id WHERE v.clip_id = c.id), '[]') AS variants
   FROM ${from} c`;
@@ -93,8 +100,23 @@ export class ClipQueries {
       score: row.score,
       reasons: row.reasons,
       poster_url: row.poster_artifact_id && `${this.links.to(row.poster_artifact_id).url}?inline=1`,
+      storyboard_url:
+        row.storyboard_artifact_id && this.links.toSet(row.storyboard_artifact_id, 'storyboard.vtt'),
+      captions: row.captions && this.captions(row.captions),
+      needs_review: row.needs_review,
+      checks: row.checks,
       variants: row.variants.map((variant) => this.variant(variant)),
       created_at: row.created_at.toISOString(),
+    };
+  }
+
+  private captions(row: ClipCaptionsDraft): ClipCaptionsView {
+    return {
+      origin: row.origin,
+      draft: row.draft,
+      language: row.language,
+      vtt_url: `${this.links.to(row.vtt_artifact_id).url}?inline=1`,
+      srt_url: this.links.to(row.srt_artifact_id).url,
     };
   }
 
@@ -109,6 +131,7 @@ export class ClipQueries {
       size: row.size_bytes,
       sha256: row.sha256,
       download_url: link.url,
+      hls_url: row.hls_artifact_id && this.links.toSet(row.hls_artifact_id, 'playlist.m3u8'),
       download_expires_at: link.expiresAt.toISOString(),
     };
   }

@@ -21,6 +21,24 @@ export class DownloadFiles {
     @Inject(BlobStore) private readonly blobs: BlobStore,
   ) {}
 
+  /**
+   * A file that another one names: a segment beside its playlist, a sheet beside its storyboard. Such files were made
+   * in the same step and their names begin with that of the file that names them.
+   *
+   * @param entryId the file that a link names; it is answered itself when asked for by the link's own last part
+   */
+  async findBeside(entryId: string, name: string): Promise<ServedFile | undefined> {
+    const [row] = await this.db.query<{ id: string }>(
+      `SELECT b.id FROM artifacts a JOIN artifacts b ON b.step_id = a.step_id AND b.kind = a.kind
+       WHERE a.id = $1 AND (
+         (a.kind = 'hls' AND $2 = 'playlist.m3u8' OR a.kind = 'storyboard' AND $2 = 'storyboard.vtt') AND b.id = a.id
+         OR a.kind IN ('hls', 'storyboard') AND b.name = $2
+           AND starts_with(b.name, regexp_replace(a.name, '\\.[a-z0-9]+$', '') || '-'))`,
+      [entryId, name],
+    );
+    return row && this.find(row.id);
+  }
+
   /** The file, unless it, or what it stands for, was deleted or its time is over. */
   async find(artifactId: string): Promise<ServedFile | undefined> {
     const [row] = await this.db.query<ArtifactRow>(

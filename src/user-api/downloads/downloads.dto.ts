@@ -1,5 +1,5 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsString, MaxLength } from 'class-validator';
+import { IsIn, IsString, Matches, MaxLength } from 'class-validator';
 import { MayBeAbsent } from '../../pipeline/catalogue/fields';
 
 /** Which file. */
@@ -8,6 +8,13 @@ export class DownloadParam {
   @IsString()
   @MaxLength(1_000)
   token!: string;
+}
+
+/** Which file beside another. */
+export class DownloadBesideParam extends DownloadParam {
+  /** As the playlist or the storyboard names it. @example clip-1-16x9-hls-000.m4s */
+  @Matches(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/)
+  name!: string;
 }
 
 /** How it is wanted. */

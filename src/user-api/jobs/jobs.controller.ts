@@ -43,6 +43,7 @@ export class JobsController {
     const { job_id, status } = await this.jobs.create({
       userId: actor.userId,
       uploadId: body.upload_id,
+      captionsUploadId: body.captions_upload_id,
       title: body.title,
       priority: body.priority,
       settings: body.settings,

@@ -13,6 +13,14 @@ export class CreateJobBody {
   @IsUUID()
   upload_id!: string;
 
+  /**
+   * A finalized upload of yours with subtitles for the whole video, as .srt or .vtt; the clips get their parts of it.
+   * @example 019aa3f1-7d00-7cc3-8e8b-2a3b4c5d6e7f
+   */
+  @MayBeAbsent()
+  @IsUUID()
+  captions_upload_id?: string;
+
   /** What it is called; the name of the file if not given. @example Holiday 2026 */
   @MayBeAbsent()
   @IsString()

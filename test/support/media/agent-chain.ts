@@ -37,6 +37,11 @@ export interface ChainOptions {
   settings?: Partial<Record<AgentId, Record<string, unknown>>>;
   /** Stop after this agent; all of them unless told. */
   until?: AgentId;
+  /** Take the results of the agents before `since` from an earlier run on the same file, instead of running them. */
+  base?: Chain;
+  since?: AgentId;
+  /** A file with subtitles that comes with the job. */
+  captions?: string;
   signal?: AbortSignal;
   onProgress?: (agent: AgentId, fraction: number) => void;
 }
@@ -53,7 +58,15 @@ export async function runChain(source: string, options: ChainOptions): Promise<C
     sha256: createHash('sha256').update(content).digest('hex'),
   };
   const jobId = uuidv7();
-  for (const agent of AGENTS) {
+  for (const [id, file] of options.base?.published ?? []) chain.published.set(id, file);
+  const first = options.since ? AGENTS.findIndex(({ id }) => id === options.since) : 0;
+  for (const { id } of AGENTS.slice(0, first)) {
+    const result = options.base?.results[id];
+    if (!result) continue;
+    chain.results[id] = result;
+    if (result.output) inputs[id] = JSON.parse(JSON.stringify(result.output));
+  }
+  for (const agent of AGENTS.slice(first)) {
     const workDir = await mkdtemp(join(options.dir, `${agent.id}-`));
     const run: AgentRun = {
       jobId,
@@ -61,6 +74,9 @@ export async function runChain(source: string, options: ChainOptions): Promise<C
       attempt: 1,
       settings: { ...agent.defaults, ...options.settings?.[agent.id] },
       source: sourceFacts,
+      captions: options.captions
+        ? { path: options.captions, filename: 'subtitles.srt', size: 1, sha256: null }
+        : null,
       inputs: { ...inputs },
       workDir,
       signal: options.signal ?? new AbortController().signal,

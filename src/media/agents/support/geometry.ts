@@ -36,6 +36,49 @@ export function verticalSize({ width, height }: Size): Size {
   return { width: target, height: even((target * 16) / 9) };
 }
 
+/** A 16:9 picture no higher than the source's shorter side. */
+export function landscapeSize({ width, height }: Size, maxShortSide: number): Size {
+  const target = Math.min(evenDown(maxShortSide), evenDown(Math.min(width, height)));
+  return { width: even((target * 16) / 9), height: target };
+}
+
+/** Whether a picture has a shape but for 2 %, which nobody sees. */
+export function hasShape({ width, height }: Size, across: number, down: number): boolean {
+  return Math.abs((width * down) / (height * across) - 1) <= 0.02;
+}
+
+/** Scale so that all of `source` lies within `target`. Even numbers. */
+export function fitWithin(source: Size, target: Size): Size {
+  const factor = Math.min(target.width / source.width, target.height / source.height);
+  return {
+    width: Math.min(target.width, even(source.width * factor)),
+    height: Math.min(target.height, even(source.height * factor)),
+  };
+}
+
+/**
+ * All of `source` within `target`, before a blurred, filled copy of itself. The copy is blurred while it is small:
+ * it costs a sixteenth, and nobody sees the difference.
+ *
+ * @param id makes the names of the filter's pads unique in its graph
+ */
+export function blurPadFilter(source: Size, target: Size, id: string): string {
+  const small = {
+    width: Math.max(16, even(target.width / 4)),
+    height: Math.max(16, even(target.height / 4)),
+  };
+  const radius = Math.max(1, Math.min(6, Math.floor(Math.min(small.width, small.height) / 4) - 1));
+  const inner = fitWithin(source, target);
+  const x = Math.round((target.width - inner.width) / 2);
+  const y = Math.round((target.height - inner.height) / 2);
+  return [
+    `split=2[${id}a][${id}b]`,
+    `[${id}a]${fillFilter(source, small, 0.5)},boxblur=${radius},scale=${target.width}:${target.height},setsar=1[${id}c]`,
+    `[${id}b]scale=${inner.width}:${inner.height},setsar=1[${id}d]`,
+    `[${id}c][${id}d]overlay=${x}:${y}`,
+  ].join(';');
+}
+
 /** Scale and crop so that `source` fills `target`. `cropX` 0..1 says which part of the width stays. */
 export function fillFilter(source: Size, target: Size, cropX: number): string {
   const factor = Math.max(target.width / source.width, target.height / source.height);

@@ -1,4 +1,5 @@
 import { AgentError } from '../agent-error';
+import type { Word } from '../captions/words';
 import type { ContentArea } from './picture-stats';
 import type { AgentId, AgentRun, ClipReason, PublishedArtifact } from '../agent';
 
@@ -119,6 +120,28 @@ export interface MomentSelectorOutput extends OutputHeader {
   note: string | null;
 }
 
+/** The subtitles of one clip, in times of the clip. */
+export interface CaptionedClip {
+  position: number;
+  /** How many subtitles there are. */
+  cues: number;
+  /** Each recognised word; empty when the subtitles were uploaded. */
+  words: Word[];
+  srt: PublishedArtifact;
+  vtt: PublishedArtifact;
+}
+
+export interface CaptionerOutput extends OutputHeader {
+  /** Where they are from: the file that came with the job, the operator's command, or pocketsphinx. */
+  origin: 'uploaded' | 'command' | 'pocketsphinx';
+  /** Recognised so poorly that a person must go over them. */
+  draft: boolean;
+  language: string | null;
+  /** Recognised words that were too uncertain to keep. */
+  dropped_words: number;
+  clips: CaptionedClip[];
+}
+
 export interface RenderedVariant {
   format: string;
   width: number;
@@ -139,6 +162,26 @@ export interface ClipRendererOutput extends OutputHeader {
   clips: RenderedClip[];
 }
 
+/** One thing that was checked on a clip. */
+export interface QualityCheck {
+  name: 'ssim' | 'true_peak_dbtp' | 'still_share' | 'kbps';
+  /** null: it could not be measured. */
+  value: number | null;
+  limit: number;
+  passed: boolean;
+}
+
+export interface ClipQuality {
+  /** Something is not as it should be, and encoding it again did not help. */
+  needs_review: boolean;
+  rerendered: boolean;
+  checks: QualityCheck[];
+}
+
+export interface QualityGateOutput extends OutputHeader {
+  clips: (RenderedClip & { quality: ClipQuality })[];
+}
+
 /** What each agent leaves behind. */
 export interface AgentOutputs {
   inspector: InspectorOutput;
@@ -148,7 +191,9 @@ export interface AgentOutputs {
   'scene-detector': SceneDetectorOutput;
   'visual-scorer': VisualScorerOutput;
   'moment-selector': MomentSelectorOutput;
+  captioner: CaptionerOutput;
   'clip-renderer': ClipRendererOutput;
+  'quality-gate': QualityGateOutput;
 }
 type Producer = keyof AgentOutputs & AgentId;
 
@@ -161,7 +206,9 @@ const MARK: Record<Producer, string> = {
   'scene-detector': 'cuts',
   'visual-scorer': 'motion',
   'moment-selector': 'clips',
+  captioner: 'origin',
   'clip-renderer': 'clips',
+  'quality-gate': 'clips',
 };
 
 /** The output of an earlier step, or undefined if it was skipped. */

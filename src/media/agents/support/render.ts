@@ -3,18 +3,38 @@ import { AgentError } from '../agent-error';
 import { formatSeconds, type FfmpegInput } from '../../tools/guards';
 import { describe } from '../../tools/media-tools';
 import { isFaststart, partName } from './files';
-import { fillFilter, fitShortSide, TONE_MAP, verticalSize, type FrameRate, type Size } from './geometry';
+import {
+  blurPadFilter,
+  fillFilter,
+  fitShortSide,
+  hasShape,
+  landscapeSize,
+  TONE_MAP,
+  verticalSize,
+  type FrameRate,
+  type Size,
+} from './geometry';
 import type { InspectorOutput } from './outputs';
+import type { ContentArea } from './picture-stats';
 
-/** The shapes that a clip comes in: as the source, and 9:16 for phones. */
-export const FORMATS = ['original', 'vertical'] as const;
+/** The shapes that a clip comes in: for screens, for phones, and that of the source. */
+export const FORMATS = ['16x9', '9x16', 'original'] as const;
 export type ClipFormat = (typeof FORMATS)[number];
+
+/** How a picture fills another shape: what lies beside is cut off, or all of it stands before a blurred background. */
+export const FILLS = ['crop', 'blur_pad'] as const;
+export type Fill = (typeof FILLS)[number];
 
 /** One shape of one clip, as it will be written. */
 export interface VariantPlan {
   format: ClipFormat;
   name: string;
   size: Size;
+  fill: Fill;
+  /** The whole picture of the source, nothing cut off or added. */
+  whole: boolean;
+  /** Without the black bars that the source was given. */
+  withoutBars: boolean;
 }
 
 /** One clip, as it will be rendered. */
@@ -25,17 +45,54 @@ export interface RenderPlan {
   frames: number;
   rate: FrameRate;
   variants: readonly VariantPlan[];
-  /** Where the 9:16 cut-out lies, 0 left, 1 right. */
+  /** What lies between the source's black bars; null when there are none, or they are to stay. */
+  content: ContentArea | null;
+  /** Where the cut-out of `crop` lies, 0 left, 1 right. */
   cropX: number;
   crf: number;
   toneMap: boolean;
   /** Measured values for the second pass of loudness normalisation; null leaves the sound as it is. */
   loudnorm: string | null;
+  /** Bring the sound to the target loudness; needs a measurement first. */
+  twoPass: boolean;
+  /** The artifact with the subtitles to draw into the picture; null draws none. */
+  captions: string | null;
 }
 
-/** Output size of each format for a source. */
-export function variantSize(format: ClipFormat, source: Size, maxShortSide: number): Size {
-  return format === 'original' ? fitShortSide(source, maxShortSide) : verticalSize(source);
+/** The part of a picture between its bars, in pixels. */
+function contentRect(picture: Size, { x, y, width, height }: ContentArea): Size & { x: number; y: number } {
+  const even = (value: number) => Math.round(value / 2) * 2;
+  const size = { width: even(picture.width * width), height: even(picture.height * height) };
+  return { ...size, x: Math.round(picture.width * x), y: Math.round(picture.height * y) };
+}
+
+/** How one shape of a clip will be made of a source. */
+export function planVariant(
+  name: string,
+  format: ClipFormat,
+  fill: Fill,
+  source: Size,
+  bars: ContentArea | null | undefined,
+  maxShortSide: number,
+): VariantPlan {
+  const withoutBars = Boolean(bars) && format !== 'original';
+  const area = bars && withoutBars ? contentRect(source, bars) : source;
+  const plan = { name, format, fill, withoutBars };
+  if (format === 'original') return { ...plan, whole: true, size: fitShortSide(source, maxShortSide) };
+  if (format === '16x9' && hasShape(area, 16, 9))
+    return { ...plan, whole: !withoutBars, size: fitShortSide(area, maxShortSide) };
+  if (format === '16x9') return { ...plan, whole: false, size: landscapeSize(area, maxShortSide) };
+  return { ...plan, whole: hasShape(area, 9, 16) && !withoutBars, size: verticalSize(area) };
+}
+
+/** The filters of one shape. */
+function shapeFilter(plan: RenderPlan, variant: VariantPlan, picture: Size, id: string): string {
+  const { size, fill, whole, withoutBars } = variant;
+  if (whole) return `scale=${size.width}:${size.height},setsar=1`;
+  const rect = plan.content && withoutBars ? contentRect(picture, plan.content) : undefined;
+  const cut = rect ? `crop=${rect.width}:${rect.height}:${rect.x}:${rect.y},` : '';
+  const area = rect ?? picture;
+  return cut + (fill === 'crop' ? fillFilter(area, size, plan.cropX) : blurPadFilter(area, size, id));
 }
 
 /** The filters of all variants of a clip: one decode, one tone mapping, then a branch for each. */
@@ -46,13 +103,12 @@ export function renderGraph(source: InspectorOutput, plan: RenderPlan): string {
   const largest = fitShortSide(video, 1080);
   const tone = plan.toneMap ? `scale=${largest.width}:${largest.height},${TONE_MAP},` : '';
   const base: Size = plan.toneMap ? largest : video;
-  const branches = plan.variants.map(({ format, size }, index) => {
-    const shape =
-      format === 'original'
-        ? `scale=${size.width}:${size.height},setsar=1`
-        : fillFilter(base, size, plan.cropX);
-    return `[s${index}]${shape},format=yuv420p[v${index}]`;
-  });
+  const words =
+    plan.captions === null ? '' : `,subtitles=captions-${plan.position}.srt:force_style='FontSize=18'`;
+  const branches = plan.variants.map(
+    (variant, index) =>
+      `[s${index}]${shapeFilter(plan, variant, base, `p${index}`)}${words},format=yuv420p[v${index}]`,
+  );
   const sound = audio
     ? // Fills gaps, and what is missing at either end, with silence, so that sound and picture are equally long.
       `[0:${audio.index}]${plan.loudnorm ? `${plan.loudnorm},` : ''}aresample=48000:async=1:first_pts=0,apad,`
