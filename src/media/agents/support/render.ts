@@ -111,12 +111,14 @@ export function renderGraph(source: InspectorOutput, plan: RenderPlan): string {
   );
   const sound = audio
     ? // Fills gaps, and what is missing at either end, with silence, so that sound and picture are equally long.
-      `[0:${audio.index}]${plan.loudnorm ? `${plan.loudnorm},` : ''}aresample=48000:async=1:first_pts=0,apad,`
+      `[0:${audio.index}]aresample=48000:async=1:first_pts=0,apad,`
     : 'anullsrc=r=48000:cl=stereo,';
+  // After the trim: padded afterwards, loudnorm's output ends early for MPEG-TS.
+  const level = plan.loudnorm ? `${plan.loudnorm},aresample=48000,` : '';
   return [
     `[0:${video.index}]fps=${plan.rate.text}:start_time=0,${tone}split=${plan.variants.length}${each('s')}`,
     ...branches,
-    `${sound}atrim=end=${lengthS},asplit=${plan.variants.length}${each('a')}`,
+    `${sound}atrim=end=${lengthS},${level}asplit=${plan.variants.length}${each('a')}`,
   ].join(';');
 }
 
