@@ -135,7 +135,7 @@ export const FILL: readonly (readonly [table: string, sql: string])[] = [
      SELECT pg_temp.id('file' || c || f, i, $1, at), id, pg_temp.id('step' || a.position, i, $1, created_at), user_id, 'clip',
        'clip-' || c || '-' || f || '.mp4', 'video/mp4', 'jobs/' || id || '/clip-renderer/1/clip-' || c || '-' || f || '.mp4',
        (1500000 + pg_temp.pick('size' || c || f, i, $1) * 4000000)::bigint, encode(sha256((id::text || c || f)::bytea), 'hex'), at
-     FROM (${clips()}) clips CROSS JOIN (VALUES ('original'), ('vertical')) formats (f)
+     FROM (${clips()}) clips CROSS JOIN (VALUES ('16x9'), ('9x16')) formats (f)
      JOIN seed_agents a ON a.agent = 'clip-renderer'`,
   ],
   [
@@ -150,7 +150,7 @@ export const FILL: readonly (readonly [table: string, sql: string])[] = [
     'clip_variants',
     `INSERT INTO clip_variants (clip_id, format, width, height, duration_s, artifact_id)
      SELECT pg_temp.id('clip' || c, i, $1, at), f, w, h, clip_s, pg_temp.id('file' || c || f, i, $1, at)
-     FROM (${clips()}) clips CROSS JOIN (VALUES ('original', 1280, 720), ('vertical', 720, 1280)) formats (f, w, h)`,
+     FROM (${clips()}) clips CROSS JOIN (VALUES ('16x9', 1280, 720), ('9x16', 720, 1280)) formats (f, w, h)`,
   ],
 ];
 
