@@ -22,7 +22,7 @@ describe('config.add_agent', () => {
   it('lets others wait for it, beside what they wait for already', async () => {
     const { run, after } = setUp();
     await run({ before: ['clip-renderer'] });
-    expect(after().node('clip-renderer')?.needs).toEqual(['moment-selector', 'second']);
+    expect(after().node('clip-renderer')?.needs).toEqual(['captioner', 'second']);
   });
 
   it('brings its settings along', async () => {
