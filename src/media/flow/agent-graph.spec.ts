@@ -70,6 +70,7 @@ describe('the graph', () => {
 
   it.each([
     ['a type that does not exist', { model: { type: 'magic' } }, 'model', 'type'],
+    ['a name that is a path of the API', { status: { type: 'http' } }, 'status', 'type'],
     ['no type', { model: {} }, 'model', 'type'],
     ['another type of an agent of the product', { b: { type: 'http' } }, 'b', 'type'],
     ['a need that does not exist', { b: { after: ['nobody'] } }, 'b', 'after'],

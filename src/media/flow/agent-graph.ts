@@ -1,4 +1,8 @@
-import type { PipelineAgent, PipelineSettings } from '../../platform/settings/pipeline.settings';
+import {
+  type PipelineAgent,
+  type PipelineSettings,
+  TAKEN_IDS,
+} from '../../platform/settings/pipeline.settings';
 import type { AnyAgent } from '../agents/agent';
 
 /** An agent as an installation has it. */
@@ -54,6 +58,7 @@ export function composeGraph(
   }
   for (const [id, change] of Object.entries(given)) {
     if (drafts.has(id)) continue;
+    if (TAKEN_IDS.includes(id)) faults.push(fault(id, 'type', 'no agent may have this name'));
     const type = change.type === null ? undefined : types.get(change.type);
     if (type) drafts.set(id, nodeOf(id, type, change));
     else faults.push(fault(id, 'type', `must be one of: ${[...types.keys()].join(', ')}`));

@@ -12,9 +12,20 @@ import {
 } from 'class-validator';
 import { IsRecordOf } from './records';
 
-/** How an agent may be called: it becomes a part of keys and paths, of which some mean something else already. */
-export const AGENT_ID =
-  /^(?!(?:all|clear-queue|config|health|logs|performance|queue|restart|status)$)[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
+/** How an agent may be called: it becomes a part of keys and paths. */
+export const AGENT_ID = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
+/** What no agent may be called: in the paths below /api/agents, and for queues, these mean something else. */
+export const TAKEN_IDS: readonly string[] = [
+  'all',
+  'clear-queue',
+  'config',
+  'health',
+  'logs',
+  'performance',
+  'queue',
+  'restart',
+  'status',
+];
 /** The longest name of an agent, in characters. */
 export const MAX_AGENT_ID = 40;
 /** The most agents that an installation can have beside, or in place of, those that it comes with. */

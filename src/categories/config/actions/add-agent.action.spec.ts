@@ -33,6 +33,7 @@ describe('config.add_agent', () => {
 
   it.each<[string, Partial<AddAgent>, string]>([
     ['a name that is taken', { agent_id: 'packager' }, 'AGENT_EXISTS'],
+    ['a name that is a path of the API', { agent_id: 'status' }, 'VALIDATION_ERROR'],
     ['a circle', { after: ['packager'], before: ['inspector'] }, 'PIPELINE_CYCLE'],
     ['a follower that does not exist', { before: ['nobody'] }, 'VALIDATION_ERROR'],
   ])('refuses %s', async (_case, more, code) => {

@@ -6,7 +6,7 @@ import { AppError } from '../../../platform/errors/app-error';
 import { bodyField } from '../../../platform/errors/field-errors';
 import { fingerprint } from '../../../platform/security/canonical-json';
 import { applyPatch, type Patch } from '../../../platform/settings/patch';
-import type { PipelineAgent } from '../../../platform/settings/pipeline.settings';
+import { type PipelineAgent, TAKEN_IDS } from '../../../platform/settings/pipeline.settings';
 import type { SettingsChange } from '../../../platform/settings/runtime-settings';
 import type { Settings } from '../../../platform/settings/settings';
 
@@ -44,6 +44,10 @@ export function addition(graphs: Graphs, agent: NewAgent): SettingsChange {
     const graph = graphs.graphOf(settings);
     const { agent_id, type, after, before, enabled } = agent;
     if (graph.ids.includes(agent_id)) throw new AppError('AGENT_EXISTS');
+    if (TAKEN_IDS.includes(agent_id))
+      throw new AppError('VALIDATION_ERROR', 'No agent may have this name.', {
+        details: [bodyField(['payload', 'agent_id'], `must be none of: ${TAKEN_IDS.join(', ')}`)],
+      });
     const place = {
       type,
       after: after ?? null,
