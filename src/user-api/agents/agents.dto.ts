@@ -188,7 +188,7 @@ export class AgentsHealth {
 }
 
 /** A step that waits. */
-export class WaitingStep {
+export class AgentWaitingStep {
   /** @example 019aa3f1-8b01-7d22-8e3f-4a5b6c7d8e9f */
   step_id!: string;
   /** @example 019aa3f1-8b00-7a11-9c2d-3e4f5a6b7c8d */
@@ -220,5 +220,5 @@ export class AgentQueue {
   /** Since when the step that has waited longest could have begun. @example 2026-01-01T12:00:05.000Z */
   oldest_waiting_at!: string | null;
   /** Up to 20 of those that wait, in the order in which they are taken. */
-  next!: WaitingStep[];
+  next!: AgentWaitingStep[];
 }
