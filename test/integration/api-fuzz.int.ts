@@ -22,6 +22,8 @@ const VALID = 12 * FACTOR;
 const BEYOND_SCHEMAS: readonly [path: RegExp, why: string][] = [
   [/^page$/, 'page and per_page together reach at most 10,000 entries deep'],
   [/^settings\./, 'the settings of a job go by the ids of agents'],
+  [/^payload\.settings\b/, 'the settings of an agent go by its type'],
+  [/^payload\.(after|before|type)$/, 'an agent waits for agents that there are'],
   [/^body$/, 'a chunk has exactly the bytes that its place says'],
   [/^(upload_id|index)$/, 'a chunk is named in the query or in the form'],
   [/^date$/, 'a day has to be one of the calendar'],
