@@ -172,7 +172,7 @@ describe('a dependency that fails', () => {
     behave(() => after(100).then(broken));
     await restIsOver();
     const asked = await Promise.all(
-      Array.from({ length: 100 }, (_, i) => (i % 2 ? one : other).get(Circuits).admit(['storage'])),
+      Array.from({ length: 100 }, async (_, i) => (i % 2 ? one : other).get(Circuits).admit(['storage'])),
     );
     const admitted = asked.flatMap((verdict) => ('permits' in verdict ? verdict.permits : []));
     expect(admitted).toMatchObject([{ shared: { probe: true } }]);
