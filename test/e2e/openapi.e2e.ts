@@ -168,6 +168,7 @@ describe('the running API', () => {
       'POST /api/auth/login',
       'POST /api/auth/refresh',
       'GET /api/downloads/{token}',
+      'GET /api/downloads/{token}/{name}',
     ];
     const statuses = await Promise.all(
       operations.map(async ({ name, path, method }) => {

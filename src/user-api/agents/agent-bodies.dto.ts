@@ -6,7 +6,10 @@ import { MAX_STEP_S } from '../../platform/settings/pipeline.settings';
 
 /** How an action is wanted. */
 export class AgentActionBody {
-  /** What every action takes besides what it is about: a preview, a reason, how long to wait. */
+  /**
+   * What every action takes besides what it is about: a preview, a reason, how long to wait.
+   * @example { "reason": "The model is being replaced" }
+   */
   @MayBeAbsent()
   @IsObject()
   @ValidateNested()
