@@ -8,6 +8,8 @@ class ScriptedFeed {
   history: FeedEvent[] = [];
   offset = 0;
   reads = 0;
+  /** Reads that have not been answered yet. */
+  reading = 0;
   /** Runs while the history is being read. */
   meanwhile: () => void = () => undefined;
 
@@ -30,12 +32,14 @@ class ScriptedFeed {
 
   async read(_topic: string, after: number, limit: number) {
     this.reads++;
+    this.reading++;
     const answer = {
       events: this.history.filter((event) => event.offset > after).slice(0, limit),
       position: { offset: this.offset, epoch: this.epoch },
     };
     this.meanwhile();
     await new Promise(setImmediate);
+    this.reading--;
     return answer;
   }
 }
@@ -51,7 +55,11 @@ describe('TopicChannel', () => {
     channel = new TopicChannel('t', feed, (error) => errors.push(error));
   });
 
-  const settle = () => new Promise((resolve) => setTimeout(resolve, 5));
+  // An answered read may lead to the next: all is settled when none was begun in a whole turn.
+  const settle = async (): Promise<void> => {
+    do await new Promise(setImmediate);
+    while (feed.reading > 0);
+  };
   const announce = () => channel.receive(feed.append());
 
   async function follow(since?: FeedPosition) {
