@@ -75,7 +75,8 @@ describe('the control channel of the workers', () => {
     await runs(1);
     expect(await tell(worker, 'worker.configure', { concurrency: 3 })).toMatchObject({ concurrency: 3 });
     await runs(3);
-    expect(flow.runs.filter((run) => run.agent === 'inspector')).toHaveLength(3);
+    // A step is claimed a moment before its agent begins.
+    await eventually(() => expect(flow.runs.filter((run) => run.agent === 'inspector')).toHaveLength(3));
 
     // Fewer: what runs goes on, and nothing more is taken until there is room again.
     await tell(worker, 'worker.configure', { concurrency: 1 });
