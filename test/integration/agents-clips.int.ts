@@ -1,12 +1,12 @@
 import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SpeechToText } from '../../src/media/tools/capabilities';
 import { readFrameFields } from '../../src/media/tools/detectors';
-import { createMediaTools, MediaTools } from '../../src/media/tools/media-tools';
-import { KeptLog, outputOf, runChain, type Chain, type ChainOptions } from '../support/media/agent-chain';
+import { MediaTools } from '../../src/media/tools/media-tools';
+import { outputOf, runChain, type Chain, type ChainOptions } from '../support/media/agent-chain';
 import { eventually } from '../support/eventually';
-import { Specimens } from '../support/media/specimens';
+import type { Specimens } from '../support/media/specimens';
+import { openStudio } from '../support/media/studio';
 
 jest.setTimeout(60_000);
 
@@ -17,15 +17,7 @@ let specimens: Specimens;
 let base: Chain;
 
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'clips-int-'));
-  tools = await createMediaTools({
-    ffmpegPath: process.env.FFMPEG_PATH,
-    ffprobePath: process.env.FFPROBE_PATH,
-    allowBundled: true,
-    pidDir: join(dir, 'pids'),
-    log: new KeptLog(),
-  });
-  specimens = new Specimens(tools.capabilities.ffmpeg.path, dir);
+  ({ dir, tools, specimens } = await openStudio('clips'));
   const settings = { 'moment-selector': { count: 1, min_s: 60, max_s: 60 } };
   base = await runChain(await specimens.spoken(), { tools, dir, settings, until: 'moment-selector' });
 });

@@ -1,9 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createMediaTools, type MediaTools } from '../../src/media/tools/media-tools';
-import { KeptLog, outputOf, runChain, type Chain } from '../support/media/agent-chain';
-import { Specimens } from '../support/media/specimens';
+import { rm } from 'node:fs/promises';
+import type { MediaTools } from '../../src/media/tools/media-tools';
+import { outputOf, runChain, type Chain } from '../support/media/agent-chain';
+import type { Specimens } from '../support/media/specimens';
+import { openStudio } from '../support/media/studio';
 
 jest.setTimeout(60_000);
 
@@ -12,15 +11,7 @@ let tools: MediaTools;
 let specimens: Specimens;
 
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'findings-int-'));
-  tools = await createMediaTools({
-    ffmpegPath: process.env.FFMPEG_PATH,
-    ffprobePath: process.env.FFPROBE_PATH,
-    allowBundled: true,
-    pidDir: join(dir, 'pids'),
-    log: new KeptLog(),
-  });
-  specimens = new Specimens(tools.capabilities.ffmpeg.path, dir);
+  ({ dir, tools, specimens } = await openStudio('findings'));
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 

@@ -1,13 +1,12 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { ClipDraft } from '../../src/media/agents/agent';
 import { AGENTS } from '../../src/media/agents';
 import { isFaststart } from '../../src/media/agents/support/files';
-import { createMediaTools, type MediaTools } from '../../src/media/tools/media-tools';
-import { KeptLog, outputOf, runChain, type Chain } from '../support/media/agent-chain';
-import { Specimens } from '../support/media/specimens';
+import type { MediaTools } from '../../src/media/tools/media-tools';
+import { outputOf, runChain, type Chain } from '../support/media/agent-chain';
+import type { Specimens } from '../support/media/specimens';
+import { openStudio } from '../support/media/studio';
 
 jest.setTimeout(60_000);
 
@@ -21,15 +20,7 @@ let tools: MediaTools;
 let specimens: Specimens;
 
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'agents-int-'));
-  tools = await createMediaTools({
-    ffmpegPath: process.env.FFMPEG_PATH,
-    ffprobePath: process.env.FFPROBE_PATH,
-    allowBundled: true,
-    pidDir: join(dir, 'pids'),
-    log: new KeptLog(),
-  });
-  specimens = new Specimens(tools.capabilities.ffmpeg.path, dir);
+  ({ dir, tools, specimens } = await openStudio('agents'));
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 

@@ -26,8 +26,9 @@ import { ApiErrors } from '../../platform/http/api-errors';
 import { CurrentActor } from '../../platform/http/current-actor';
 import type { Paginated } from '../../platform/http/envelope';
 import { Db } from '../../platform/postgres/db';
-import { type Actor, mayReadAll } from '../../platform/security/roles';
+import type { Actor } from '../../platform/security/roles';
 import { countUpTo } from '../counting';
+import { ownerScope } from '../owner-scope';
 import { pageOf, sliceOf } from '../paging.dto';
 import { ChunkBodies } from './chunk-body';
 import { uploadStatusView, uploadView } from './upload-views';
@@ -205,11 +206,6 @@ export class UploadsController {
     ]);
     return pageOf(query, uploads, total, (upload) => upload.id, uploadView);
   }
-}
-
-/** Whose objects the actor may read: undefined = everybody's. */
-function ownerScope(actor: Actor): string | undefined {
-  return mayReadAll(actor.role) ? undefined : actor.userId;
 }
 
 function given(query: ChunkQuery): Partial<ChunkQuery> {
