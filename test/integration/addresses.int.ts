@@ -1,4 +1,6 @@
 import { request, type RequestOptions } from 'node:http';
+import { LiveFeed } from '../../src/platform/feed/live-feed';
+import { eventually } from '../support/eventually';
 import type { HttpClient } from '../support/http-client';
 import { startInstallation, type TestInstallation } from '../support/installation';
 import { auditOf, newKey } from '../support/pipeline';
@@ -70,6 +72,25 @@ describe('an address that is claimed by a direct connection', () => {
     expect(await auditOf(installation.database, answer.body.trace_id, 1)).toMatchObject([
       { phase: 'security', error_code: 'ip_denied', ip: '127.0.0.1' },
     ]);
+  });
+
+  it('raises one alarm however often it tries, and fills neither feed nor audit', async () => {
+    const { user, client } = await installation.user('admin');
+    const feed = installation.get(LiveFeed);
+    const { offset } = await feed.position('alerts');
+    const answers = await Promise.all(Array.from({ length: 200 }, () => client.get(STATUS)));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([403]));
+    const { events } = await feed.read('alerts', offset, 1_000);
+    const alarms = events.map(({ data }) => data as { kind: string; user_id: string });
+    expect(alarms.filter(({ user_id }) => user_id === user.id)).toMatchObject([{ kind: 'ip_denied' }]);
+    const entries = await eventually(async () => {
+      const rows = await installation.database.query('SELECT FROM audit_entries WHERE actor_id = $1', [
+        user.id,
+      ]);
+      expect(rows.length).toBeGreaterThan(1);
+      return rows;
+    });
+    expect(entries.length).toBeLessThan(10);
   });
 });
 

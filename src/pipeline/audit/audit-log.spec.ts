@@ -54,6 +54,15 @@ describe('denials', () => {
     expect(total()).toBe(50_000);
   });
 
+  it('are alike from a whole /64 of IPv6, which one machine has', async () => {
+    for (let i = 0; i < 1_000; i++)
+      log.denied({ ...denial('job.cancel', `t${i}`), ip: `2001:db8:1:2::${i.toString(16)}` });
+    log.denied({ ...denial('job.cancel', 'other'), ip: '2001:db8:1:3::1' });
+    await jest.advanceTimersByTimeAsync(11_000);
+    expect(written).toHaveLength(7);
+    expect(total()).toBe(1_001);
+  });
+
   it('wait for Postgres to come back', async () => {
     failing = true;
     log.denied(denial('job.cancel', 'a'));

@@ -1,5 +1,6 @@
 import { type BeforeApplicationShutdown, Inject, Injectable, Logger } from '@nestjs/common';
 import { Db, type Tx } from '../../platform/postgres/db';
+import { addressGroup } from '../limits/address-group';
 import { AUDIT_COLUMNS, AUDIT_RECORD, type AuditEntry } from './audit-entry';
 
 /** How often denials are written, in milliseconds. */
@@ -93,7 +94,8 @@ export class AuditLog implements BeforeApplicationShutdown {
   }
 
   private keyOf(entry: AuditEntry): string {
-    const key = [entry.actor_id, entry.ip, entry.action, entry.error_code].join('\n');
+    const client = entry.ip === null ? '' : addressGroup(entry.ip);
+    const key = [entry.actor_id, client, entry.action, entry.error_code].join('\n');
     return this.floods.has(key) || this.floods.size < MAX_KEYS ? key : `other\n${entry.error_code}`;
   }
 }

@@ -1,5 +1,7 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Inject, Injectable, Logger } from '@nestjs/common';
 import { LiveFeed } from '../../platform/feed/live-feed';
+import { addressGroup } from '../limits/address-group';
+import { AlertThrottle } from './alert-throttle';
 import { auditEntry, type RequestOrigin, storableText } from './audit-entry';
 import { AuditLog } from './audit-log';
 
@@ -32,15 +34,24 @@ export interface SecurityEvent {
   readonly origin: RequestOrigin;
 }
 
-/** Puts security events on record: in the audit, on the gateway's topic `alerts`, and in the log. */
+/**
+ * Puts security events on record: in the audit, on the gateway's topic `alerts`, and in the log. Who attacks decides
+ * how often, so the same threat is told once at once, and after that with its number, every ten seconds.
+ */
 @Injectable()
-export class SecurityEvents {
+export class SecurityEvents implements BeforeApplicationShutdown {
   private readonly log = new Logger(SecurityEvents.name);
+  private readonly threats = new AlertThrottle<SecurityEvent>((event, count) => void this.tell(event, count));
 
   constructor(
     @Inject(AuditLog) private readonly audit: AuditLog,
     @Inject(LiveFeed) private readonly feed: LiveFeed,
   ) {}
+
+  /** Tells what is still held back. */
+  beforeApplicationShutdown(): void {
+    this.threats.flush();
+  }
 
   /** Records an event. Never throws: what it tells of has been dealt with already. */
   async record(event: SecurityEvent): Promise<void> {
@@ -61,19 +72,33 @@ export class SecurityEvents {
     );
   }
 
-  /** Tells of an event that is in the audit already. Never throws. */
+  /** Tells of an event that is in the audit already, unless it is one of many alike. Never throws. */
   async alert(event: SecurityEvent): Promise<void> {
-    this.log.warn(`${event.kind}: ${event.message} (trace ${event.origin.traceId})`);
+    if (isChange(event.kind) || this.threats.admit(event.kind, sameness(event), event))
+      await this.tell(event);
+  }
+
+  /** @param more if it stands for so many that were held back, and is the last of them */
+  private async tell(event: SecurityEvent, more?: number): Promise<void> {
+    const { kind, message, userId, actorId, origin } = event;
+    const times = more === undefined ? '' : `${more} more in 10 s, the last of them: `;
+    this.log.warn(`${kind}: ${times}${message} (trace ${origin.traceId})`);
     await this.feed.publish('alerts', {
-      kind: event.kind,
-      severity: isChange(event.kind) ? 'info' : 'warning',
-      message: event.message,
-      user_id: event.userId,
-      ...(event.actorId === undefined ? {} : { actor_id: event.actorId }),
-      trace_id: event.origin.traceId,
+      kind,
+      severity: isChange(kind) ? 'info' : 'warning',
+      message,
+      user_id: userId,
+      ...(actorId === undefined ? {} : { actor_id: actorId }),
+      ...(more === undefined ? {} : { count: more }),
+      trace_id: origin.traceId,
       at: new Date().toISOString(),
     });
   }
+}
+
+/** What makes two events of a kind the same threat. */
+function sameness({ message, userId, origin }: SecurityEvent): string {
+  return [message, userId, origin.ip === null ? '' : addressGroup(origin.ip)].join('\n');
 }
 
 function isChange(kind: SecurityEventKind): boolean {
