@@ -374,7 +374,9 @@ describe('a call that takes too long', () => {
 });
 
 describe('an operator', () => {
-  it('holds it open over all processes, until that is taken away', async () => {
+  it('holds it open over all processes, until that is taken away, and is told of it once', async () => {
+    const begun = new Date();
+    const { offset } = await one.get(LiveFeed).position('alerts');
     await force('open');
     const answers = await Promise.all([
       run(one),
@@ -396,6 +398,16 @@ describe('an operator', () => {
     await eventually(async () => expect((await shared()).forced).toBe('open'));
     await force(null);
     await eventually(async () => expect((await run(other)).status).toBe(200));
+    const events = () =>
+      processes.database.query<{ event: string }>(
+        'SELECT event FROM system_events WHERE at >= $1 ORDER BY at',
+        [begun],
+      );
+    await eventually(async () => expect((await events()).at(-1)?.event).toBe('circuit.released'));
+    expect((await events()).filter(({ event }) => event === 'circuit.forced_open')).toHaveLength(1);
+    const alerts = (await one.get(LiveFeed).read('alerts', offset, 100)).events;
+    const kinds = alerts.map(({ data }) => (data as { kind: string }).kind);
+    expect(kinds.filter((kind) => kind === 'circuit_forced_open')).toHaveLength(1);
   });
 
   it('holds it closed, whatever calls come to', async () => {

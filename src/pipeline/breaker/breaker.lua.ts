@@ -26,7 +26,7 @@ local function read(key, results)
   local v = redis.call('HMGET', key, 'state', 'epoch', 'opened_at', 'open_ms', 'trips', 'probe', 'probe_until',
     'forced', 'forced_version')
   return {
-    key = key, results = results, state = v[1] or 'closed', epoch = tonumber(v[2] or '0'),
+    key = key, results = results, known = v[1] ~= false, state = v[1] or 'closed', epoch = tonumber(v[2] or '0'),
     opened_at = tonumber(v[3] or '0'), open_ms = tonumber(v[4] or '0'), trips = tonumber(v[5] or '0'),
     probe = v[6] or '', probe_until = tonumber(v[7] or '0'),
     forced = v[8] or '', forced_version = tonumber(v[9] or '0'), change = '',
@@ -163,9 +163,10 @@ return answer
 `;
 
 /**
- * Makes the circuits what the settings force them to be; any change of that begins anew. KEYS: circuit and
- * results of each dependency. ARGV: the version of the settings, then `open`, `closed` or nothing for each. A
- * version older than what is there changes nothing. Answers the description of each circuit.
+ * Makes the circuits what the settings force them to be; any change of that begins anew. What Redis has lost is put
+ * back, which is no change. KEYS: circuit and results of each dependency. ARGV: the version of the settings, then
+ * `open`, `closed` or nothing for each. A version older than what is there changes nothing. Answers the description
+ * of each circuit.
  */
 export const SYNC_LUA = `${COMMON}
 local version, answer = tonumber(ARGV[1]), {}
@@ -173,8 +174,8 @@ for i = 1, #KEYS / 2 do
   local c, forced = read(KEYS[i * 2 - 1], KEYS[i * 2]), ARGV[i + 1]
   if version >= c.forced_version and forced ~= c.forced then
     c.forced, c.forced_version = forced, version
-    close(c, forced == '' and 'released' or 'forced_' .. forced)
-  elseif c.forced ~= '' then
+    close(c, not c.known and '' or forced == '' and 'released' or 'forced_' .. forced)
+  elseif c.forced ~= '' or not c.known then
     c.forced_version = math.max(version, c.forced_version)
     write(c)
   end
