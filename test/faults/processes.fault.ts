@@ -113,7 +113,6 @@ describe('when a process is killed', () => {
       try {
         expect(await health()).toMatchObject({ state: 'unhealthy', vitals: null });
         const silent = { worker_id: step.worker_id, answered: false, error: 'It did not answer within 2 s.' };
-        expect(await fleet.ask('worker.configure', { concurrency: 7 }, [step.worker_id])).toEqual([silent]);
         expect(await fleet.ask('worker.drain', {}, [step.worker_id])).toEqual([silent]);
         await eventually(async () => expect(await health()).toMatchObject({ state: 'lost', vitals: null }), {
           timeoutMs: 20_000,

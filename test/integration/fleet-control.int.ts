@@ -1,11 +1,16 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { FleetControl } from '../../src/fleet/workers/fleet-control';
 import type { WorkerCommand, WorkerCommands } from '../../src/fleet/workers/worker-commands';
+import { WorkerDuty } from '../../src/fleet/workers/worker-duty';
 import { WorkerRegistry } from '../../src/fleet/workers/worker-registry';
+import { WorkerModule } from '../../src/fleet/workers/worker.module';
 import { WorkersModule } from '../../src/fleet/workers/workers.module';
 import { FlowModule } from '../../src/media/flow/flow.module';
-import { ENV, type Env } from '../../src/platform/settings/env';
 import { MessageBus } from '../../src/platform/messages/message-bus';
+import { ENV, type Env } from '../../src/platform/settings/env';
+import type { FleetSettings } from '../../src/platform/settings/fleet.settings';
+import type { Patch } from '../../src/platform/settings/patch';
+import { RuntimeSettings } from '../../src/platform/settings/runtime-settings';
 import { eventually } from '../support/eventually';
 import { FlowTest, Gate, instant } from './flow-support';
 
@@ -34,6 +39,7 @@ describe('the control channel of the workers', () => {
     gate.open();
     await Promise.all(flow.apps.splice(1).map((app) => app.close()));
     await flow.database.query('TRUNCATE jobs CASCADE');
+    await api.get(RuntimeSettings, { strict: false }).update({ fleet: null }, { authorId: null });
     await flow.flush();
   });
 
@@ -58,6 +64,13 @@ describe('the control channel of the workers', () => {
     return answer.result;
   }
 
+  /** Saves pools, and waits until the worker goes by them; what it does then. */
+  async function configure(worker: INestApplicationContext, pools: Patch<FleetSettings['pools']>) {
+    const settings = api.get(RuntimeSettings, { strict: false });
+    const { version } = await settings.update({ fleet: { pools } }, { authorId: null });
+    return tell(worker, 'worker.configure', { settings_version: version });
+  }
+
   /** How many steps of an agent run, as Postgres has it. */
   const running = async (agent = 'inspector') => {
     const [row] = await flow.database.query<{ n: number }>(
@@ -69,53 +82,66 @@ describe('the control channel of the workers', () => {
   const runs = (n: number) => eventually(async () => expect(await running()).toBe(n));
   const jobs = (n: number) => Promise.all(Array.from({ length: n }, () => flow.createJob(api)));
 
-  it('changes at once how many steps a worker runs at a time', async () => {
+  it('changes at once how many steps the workers of a pool run at a time', async () => {
     const worker = await listening(1);
     await jobs(5);
     await runs(1);
-    expect(await tell(worker, 'worker.configure', { concurrency: 3 })).toMatchObject({ concurrency: 3 });
+    expect(await configure(worker, { default: { concurrency: 3 } })).toMatchObject({ concurrency: 3 });
     await runs(3);
     // A step is claimed a moment before its agent begins.
     await eventually(() => expect(flow.runs.filter((run) => run.agent === 'inspector')).toHaveLength(3));
 
     // Fewer: what runs goes on, and nothing more is taken until there is room again.
-    await tell(worker, 'worker.configure', { concurrency: 1 });
+    await configure(worker, { default: { concurrency: 2 } });
     const registry = api.get(WorkerRegistry, { strict: false });
-    await eventually(async () => expect(await registry.list()).toMatchObject([{ concurrency: 1 }]));
+    await eventually(async () => expect(await registry.list()).toMatchObject([{ concurrency: 2 }]));
     expect(await running()).toBe(3);
-    expect(await tell(worker, 'worker.configure', { concurrency: null })).toMatchObject({ concurrency: 1 });
+    // As its process was started.
+    expect(await configure(worker, { default: null })).toMatchObject({ concurrency: 1 });
   }, 60_000);
 
-  it('changes at once which agents a worker serves, and goes back to all', async () => {
+  it('changes at once which agents the workers of a pool serve; other pools go on as they were', async () => {
     const worker = await listening(4);
-    expect(await tell(worker, 'worker.configure', { agents: ['packager', 'scene-detector'] })).toMatchObject({
-      agents: ['scene-detector', 'packager'],
+    const other = await flow.boot([WorkerModule], { WORKER_POOL: 'other' });
+    expect(other.get(WorkerDuty, { strict: false }).state()).toMatchObject({ pool: 'other', agents: [] });
+    const few = { default: { agents: ['packager', 'scene-detector'] }, other: { agents: ['audio-analyst'] } };
+    expect(await configure(worker, few)).toMatchObject({
+      pool: 'default',
+      // Nobody has said who is to do the inspector's work.
+      agents: ['inspector', 'scene-detector', 'packager'],
+    });
+    expect(await configure(worker, { other: { agents: ['inspector'] } })).toMatchObject({
+      agents: ['audio-analyst', 'scene-detector', 'packager'],
     });
     const [jobId = ''] = await jobs(1);
-    const registry = api.get(WorkerRegistry, { strict: false });
-    await eventually(async () =>
-      expect(await registry.list()).toMatchObject([{ queues: ['scene-detector', 'packager'] }]),
-    );
-    expect((await flow.state(jobId)).steps).toMatchObject({ inspector: 'queued' });
-    await tell(worker, 'worker.configure', { agents: null });
     await runs(1);
+    const [step] = await flow.database.query("SELECT worker_id FROM steps WHERE status = 'processing'");
+    expect(step).toEqual({ worker_id: idOf(other) });
+    const registry = api.get(WorkerRegistry, { strict: false });
+    await eventually(async () => {
+      const served = (await registry.list()).map(({ pool, queues }) => [pool, queues]);
+      expect(Object.fromEntries(served)).toEqual({
+        default: ['audio-analyst', 'scene-detector', 'packager'],
+        other: ['inspector'],
+      });
+    });
+    // What it runs goes on to its end when its pool is gone; all that follows is done by the pool that is left.
+    await configure(other, { other: null, default: null });
+    gate.open();
+    await flow.reaches(jobId, 'completed');
+    const takers = await flow.database.query(
+      "SELECT DISTINCT worker_id FROM steps WHERE agent <> 'inspector'",
+    );
+    expect(takers).toEqual([{ worker_id: idOf(worker) }]);
+    expect((await flow.steps(jobId)).map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1]);
   }, 60_000);
 
-  it.each([
-    [{ concurrency: 0 }, /from 1 to 32/],
-    [{ concurrency: 33 }, /from 1 to 32/],
-    [{ concurrency: 1.5 }, /from 1 to 32/],
-    [{ concurrency: 2, agents: ['nobody'] }, /no agent nobody/],
-    [{ concurrency: 2, agents: [] }, /at least one agent/],
-  ])(
-    'refuses %j with a sentence, and changes nothing',
-    async (config, reason) => {
-      const worker = await listening(1);
-      await expect(tell(worker, 'worker.configure', config)).rejects.toThrow(reason);
-      expect(await tell(worker, 'worker.health', {})).toMatchObject({ concurrency: 1, draining: false });
-    },
-    60_000,
-  );
+  it('waits for no version of the settings that is not there', async () => {
+    const worker = await listening(1);
+    await expect(tell(worker, 'worker.configure', { settings_version: 9_999 })).rejects.toThrow(
+      'This worker finds no version 9999 of the settings.',
+    );
+  }, 60_000);
 
   it('lets a worker end what it runs and take nothing more, until it is told to go on', async () => {
     const worker = await listening(2);

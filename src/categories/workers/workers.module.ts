@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { FleetModule } from '../../fleet/fleet.module';
+import { PoolsModule } from '../../fleet/pools/pools.module';
 import { WorkersModule } from '../../fleet/workers/workers.module';
 import { Category } from '../../pipeline/catalogue/category.decorator';
 import { RestartAllWorkersHandler } from './actions/restart-all.action';
@@ -10,5 +11,5 @@ const ACTIONS = [RestartAllWorkersHandler];
 
 /** Actions on workers. */
 @Category('workers')
-@Module({ imports: [FleetModule, WorkersModule], providers: [RollingRestart, ...ACTIONS] })
+@Module({ imports: [FleetModule, PoolsModule, WorkersModule], providers: [RollingRestart, ...ACTIONS] })
 export class WorkersCategory {}

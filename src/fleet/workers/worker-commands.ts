@@ -1,17 +1,14 @@
 /** How long a worker may take to answer, in milliseconds; what reaches it later than that is not done any more. */
 export const ANSWER_MS = 2_000;
 
-/** What a worker is told to do from now on; what is not given stays as it is, null goes back to how it started. */
-export interface WorkerConfig {
-  /** Steps that it runs at a time, 1 to 32. */
-  concurrency?: number | null;
-  /** The agents whose queues it serves; null = all. */
-  agents?: string[] | null;
-}
-
 /** What a worker does now. */
 export interface WorkerDutyState {
+  pool: string;
+  /** The version of the settings by which it goes. */
+  settings_version: number;
+  /** Steps that it runs at a time, at most. */
   concurrency: number;
+  /** Those whose queues it serves; none where the settings do not know its pool. */
   agents: readonly string[];
   /** Takes no more steps. */
   draining: boolean;
@@ -40,8 +37,8 @@ export interface WorkerDrainState {
 /** What a worker can be asked for, by the name of the command: what it is given, and what it answers. */
 export interface WorkerCommands {
   'worker.health': { request: Record<string, never>; reply: WorkerVitals };
-  /** In force, without a restart, when it answers; forgotten when the worker ends. */
-  'worker.configure': { request: WorkerConfig; reply: WorkerDutyState };
+  /** Goes by this version of the settings, or a newer one, when it answers. */
+  'worker.configure': { request: { settings_version: number }; reply: WorkerDutyState };
   /** Takes no step after it has answered; those that it runs go on to their end. */
   'worker.drain': { request: Record<string, never>; reply: WorkerDrainState };
   'worker.resume': { request: Record<string, never>; reply: WorkerDrainState };

@@ -2,8 +2,9 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { LiveFeed } from '../../platform/feed/live-feed';
 import { MessageBus, type Messages } from '../../platform/messages/message-bus';
 import { ENV, type Env } from '../../platform/settings/env';
-import { RunningSteps } from './running-steps';
 import { RedisService } from '../../platform/redis/redis.service';
+import { RuntimeSettings } from '../../platform/settings/runtime-settings';
+import { RunningSteps } from './running-steps';
 import {
   ANSWER_MS,
   type WorkerCommand,
@@ -27,9 +28,11 @@ export class WorkerControl {
   private readonly log = new Logger(WorkerControl.name);
   private readonly handlers: Handlers = {
     'worker.health': () => this.vitals.read(),
-    'worker.configure': (config) => {
-      this.duty.configure(config);
-      this.runtime.wake();
+    'worker.configure': async ({ settings_version }) => {
+      if ((await this.settings.catchUp()) < settings_version)
+        throw new WorkerRefusal(`This worker finds no version ${settings_version} of the settings.`);
+      // What is being taken at this moment was chosen by the settings before.
+      await this.runtime.tookLast();
       return this.duty.state();
     },
     'worker.drain': () => this.drain(true),
@@ -45,6 +48,7 @@ export class WorkerControl {
     private readonly vitals: WorkerVitals,
     private readonly running: RunningSteps,
     private readonly runtime: WorkerRuntime,
+    private readonly settings: RuntimeSettings,
   ) {
     this.bus.on('worker.request', (request, at) => this.receive(request, at));
   }
@@ -56,7 +60,10 @@ export class WorkerControl {
     if (!worker_ids.includes(worker_id)) return;
     try {
       if (await this.tooLate(at)) return this.log.warn(`${command} came too late and was not done`);
-      const result = await this.perform(command as WorkerCommand, message.payload);
+      const result = await this.perform(
+        command as WorkerCommand,
+        message.payload as WorkerCommands[WorkerCommand]['request'],
+      );
       await this.bus.publish('worker.reply', { request_id, worker_id, result });
       // What only looks changes nothing that others would want to see.
       if (command !== 'worker.health') await this.feed.publish('workers', { worker_id, event: command });

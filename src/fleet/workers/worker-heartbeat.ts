@@ -47,12 +47,12 @@ export class WorkerHeartbeat {
 
   private async beat(): Promise<void> {
     const loop_delay_ms = lateness(this.loopDelay.max);
-    const { concurrency, agents, draining } = this.duty.state();
+    const { pool, concurrency, agents, draining } = this.duty.state();
     this.loopDelay.reset();
     try {
       await this.registry.say({
         worker_id: this.env.workerId,
-        pool: this.env.workerPool,
+        pool,
         service: this.env.serviceName ?? null,
         pid: process.pid,
         started_at: this.startedAt,

@@ -32,7 +32,7 @@ const RELEASE_MS = 6_000;
 /** What Bull tells all processes when there may be something to take. */
 const WAKING = ['global:waiting', 'global:resumed'] as const;
 
-/** Takes steps from the queues of all agents, as many at a time as it has slots, and runs them. */
+/** Takes steps from the queues of its pool's agents, as many at a time as it has slots, and runs them. */
 @Injectable()
 export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly log = new Logger(WorkerRuntime.name);
@@ -44,6 +44,7 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
   private inTaking?: Promise<boolean>;
   private drained?: Promise<void>;
   private failing = false;
+  private announced = '';
   private readonly attached = new Set<string>();
   private unfollow: () => void = () => undefined;
 
@@ -75,12 +76,13 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
     this.attach();
     this.unfollow = this.agents.onChange(() => {
       this.attach();
+      this.announce();
       this.wake();
     });
     this.renewal = setInterval(() => void this.running.renew(), HEARTBEAT_MS);
     this.taking = this.takeSteps();
     await this.feed.publish('workers', { worker_id: this.env.workerId, event: 'started' });
-    this.log.log(`Worker ${this.env.workerId} serves ${this.queues.names.length} queues`);
+    this.announce();
   }
 
   /** Takes nothing more, lets running steps end for a while, then gives them back. */
@@ -109,6 +111,16 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
     this.vitals.stop();
     await this.heartbeat.stop();
     await this.feed.publish('workers', { worker_id: this.env.workerId, event: 'stopped' });
+  }
+
+  /** Says in the log what it does, when that has changed. */
+  private announce(): void {
+    const { pool, agents, concurrency } = this.duty.state();
+    const duty = `${concurrency} steps at a time of ${agents.join(', ')}`;
+    if (duty === this.announced) return;
+    this.announced = duty;
+    if (agents.length > 0) this.log.log(`Worker ${this.env.workerId} of the pool ${pool} takes ${duty}`);
+    else this.log.warn(`The settings know no pool ${pool}: worker ${this.env.workerId} takes nothing`);
   }
 
   /** Bull tells when something comes to wait; the worker also looks by itself, in case it does not hear. */
@@ -162,7 +174,8 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
 
   /** Takes one step and starts it; whether there was something to take. */
   private async takeOne(): Promise<boolean> {
-    const ticket = await this.queues.take(this.duty.state().agents);
+    const { agents } = this.duty.state();
+    const ticket = agents.length > 0 ? await this.queues.take(agents) : undefined;
     if (!ticket) return false;
     try {
       const claim = await this.claims.claim(ticket.data, this.env.workerId);

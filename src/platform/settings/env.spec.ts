@@ -43,6 +43,8 @@ describe('loadEnv', () => {
     ['PORT', 'http'],
     ['WORKER_CONCURRENCY', '0'],
     ['WORKER_CONCURRENCY', '1.5'],
+    ['WORKER_POOL', 'Gpu'],
+    ['WORKER_POOL', 'g'.repeat(33)],
     ['LOG_LEVEL', 'loud'],
     ['DATABASE_URL', 'mysql://x'],
     ['REDIS_URL', 'not a url'],

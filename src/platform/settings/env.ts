@@ -1,64 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
-import { bool, cleanEnv, makeValidator, num, port, str, type ValidatorSpec } from 'envalid';
+import { bool, cleanEnv, num, port, str, type ValidatorSpec } from 'envalid';
 import { EnvError } from './env-error';
+import { connectionUrl, fraction, list, networks, poolName, tokens, wholeNumber } from './env-validators';
+import { DEFAULT_POOL, MAX_CONCURRENCY, MAX_WORKERS } from './fleet.settings';
 import { runtimeOf } from './runtime-env';
-import { IpAllowList } from '../security/ip-allow-list';
 
 export { EnvError } from './env-error';
-
-const list = makeValidator<string[]>((input) =>
-  input
-    .split(',')
-    .map((part) => part.trim())
-    .filter(Boolean),
-);
-
-/** Networks, checked here so that no process starts with a list that means something else than it says. */
-const networks = (least: number) =>
-  makeValidator<string[]>((input) => {
-    const entries = input
-      .split(',')
-      .map((part) => part.trim())
-      .filter(Boolean);
-    new IpAllowList(entries);
-    if (entries.length < least) throw new Error('must name at least one network');
-    return entries;
-  });
-
-const connectionUrl = (schemes: string[]) =>
-  makeValidator<string>((input) => {
-    const scheme = URL.canParse(input) ? new URL(input).protocol.replace(/:$/, '') : '';
-    if (!schemes.includes(scheme))
-      throw new Error(`must be a URL starting with ${schemes.join(':// or ')}://`);
-    return input;
-  });
-
-const wholeNumber = (min: number, max: number) =>
-  makeValidator<number>((input) => {
-    const value = Number(input);
-    if (!Number.isInteger(value) || value < min || value > max)
-      throw new Error(`must be a whole number from ${min} to ${max}`);
-    return value;
-  });
-
-const fraction = makeValidator<number>((input) => {
-  const value = Number(input);
-  if (!(value >= 0 && value <= 1)) throw new Error('must be a number from 0 to 1');
-  return value;
-});
-
-/** Names with what is kept secret about each. */
-const tokens = makeValidator<Readonly<Record<string, string>>>((input) => {
-  const found: Record<string, string> = {};
-  for (const part of input.split(',').map((text) => text.trim())) {
-    const [, name, token] = /^([a-z0-9-]{1,64})=([\x21-\x7e]+)$/.exec(part) ?? [];
-    if (name === undefined || token === undefined)
-      throw new Error('must be a list like name=token,other=token');
-    found[name] = token;
-  }
-  return found;
-});
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -138,8 +86,14 @@ export const ENV_SPEC = {
     default: 10_000,
     desc: 'how long the headers of a request may take, and after them its JSON body, in milliseconds',
   }),
-  WORKER_POOL: str({ default: 'default', desc: 'the pool that a worker belongs to' }),
-  WORKER_CONCURRENCY: wholeNumber(1, 32)({ default: 1, desc: 'steps that a worker runs at a time' }),
+  WORKER_POOL: poolName({ default: DEFAULT_POOL, desc: 'the pool that a worker belongs to' }),
+  WORKER_CONCURRENCY: wholeNumber(
+    1,
+    MAX_CONCURRENCY,
+  )({
+    default: 1,
+    desc: 'steps that a worker runs at a time, unless the settings of its pool say how many',
+  }),
   WORKER_ID: str({ default: '', desc: 'the name of a worker; empty = a new one' }),
   HTTP_AGENT_TOKENS: tokens({
     default: {},
@@ -206,7 +160,13 @@ export const ENV_SPEC = {
 const LAUNCHER_ONLY = {
   ADMIN_EMAIL: str({ default: 'admin@agentos.local', desc: 'npm start: the first admin' }),
   ADMIN_PASSWORD: str({ default: '', desc: 'npm start: their password; empty = made and printed once' }),
-  WORKERS: wholeNumber(0, 32)({ default: 1, desc: 'npm start: worker processes' }),
+  WORKERS: wholeNumber(
+    0,
+    MAX_WORKERS,
+  )({
+    default: 1,
+    desc: 'npm start: worker processes of the pool default, unless its settings say how many',
+  }),
   MANAGERS: wholeNumber(1, 8)({ default: 1, desc: 'npm start: manager processes' }),
   AGENTOS_SAMPLE: bool({
     default: true,

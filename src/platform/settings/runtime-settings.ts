@@ -70,6 +70,12 @@ export class RuntimeSettings implements OnModuleInit, OnApplicationShutdown {
     return this.loadedVersion;
   }
 
+  /** Applies the newest version here if it is not in force yet; the version that is in force then. */
+  async catchUp(): Promise<number> {
+    await this.refresh();
+    return this.loadedVersion;
+  }
+
   /** Calls `listener` after each change; the answer ends that. */
   onChange(listener: (settings: Settings) => void): () => void {
     this.listeners.add(listener);

@@ -14,6 +14,7 @@ import {
 import { IsTimestamp } from '../validation/timestamp';
 import { AccessSettings } from './access.settings';
 import { CircuitBreakerSettings } from './circuit-breaker.settings';
+import { FleetSettings } from './fleet.settings';
 import { ActionLimit, LimitKindSettings } from './limit.settings';
 import { OutboundSettings } from './outbound.settings';
 import { PipelineSettings } from './pipeline.settings';
@@ -176,6 +177,12 @@ export class Settings {
   @ValidateNested()
   @Type(() => PipelineSettings)
   pipeline = new PipelineSettings();
+
+  @IsDefined()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => FleetSettings)
+  fleet = new FleetSettings();
 
   /** Settings of agents by their id; what is not given here keeps the agent's default. */
   @IsDefined()
