@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { Cluster } from '../test/support/cluster';
 import { eventually } from '../test/support/eventually';
 import type { HttpClient } from '../test/support/http-client';
+import { forgetPeak, memoryMib } from '../test/support/memory';
 import { report } from './load';
 import { median, spread } from './measure';
 
@@ -26,12 +26,6 @@ const timed = async (work: () => Promise<unknown>): Promise<number> => {
   await work();
   return (performance.now() - started) / 1000;
 };
-
-/** Of a process now, and the most since it was last set back, in MiB. */
-function memoryMib(pid: number, what: 'VmRSS' | 'VmHWM'): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  return Number(new RegExp(`${what}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0) / 1024;
-}
 
 describe('an export of a million jobs', () => {
   let cluster: Cluster;
@@ -87,11 +81,11 @@ describe('an export of a million jobs', () => {
     const pid = cluster.managers[0]?.pid ?? 0;
     for (let round = 0; round < ROUNDS; round += 1) {
       figures.copy.push(await timed(copy));
-      const idle = memoryMib(pid, 'VmRSS');
-      writeFileSync(`/proc/${pid}/clear_refs`, '5');
+      const idle = memoryMib(pid, 'now');
+      forgetPeak(pid);
       let file: Exported | undefined;
       figures.export.push(await timed(async () => (file = await exported(format))));
-      figures.memory.push(memoryMib(pid, 'VmHWM') - idle);
+      figures.memory.push(memoryMib(pid, 'peak') - idle);
       expect(file?.rows).toBe(JOBS);
       figures.download.push(await timed(() => download(file as Exported)));
     }

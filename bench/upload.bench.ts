@@ -1,10 +1,11 @@
 import { execFile, execFileSync, fork } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Cluster } from '../test/support/cluster';
 import type { HttpClient } from '../test/support/http-client';
+import { memoryMib } from '../test/support/memory';
 import { begin, finalize } from '../test/support/uploading';
 import { report } from './load';
 
@@ -53,12 +54,6 @@ function pin(pid: number): void {
   execFileSync('taskset', ['-acp', SERVER_CORE, String(pid)], { stdio: 'ignore' });
 }
 
-/** The most memory that a process ever had, in MiB. */
-function peakMib(pid: number): number {
-  const line = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return Number(line?.[1] ?? 0) / 1024;
-}
-
 function median(values: number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
@@ -85,7 +80,7 @@ describe('an upload of 1 GiB in chunks of 8 MiB', () => {
       four: [],
       finalize: [],
     };
-    const before = peakMib(pid);
+    const before = memoryMib(pid, 'peak');
     for (let round = 0; round < ROUNDS; round += 1) {
       figures.plain.push(await floor('plain', cluster.folder));
       figures.hash.push(await floor('hash', cluster.folder));
@@ -121,8 +116,8 @@ describe('an upload of 1 GiB in chunks of 8 MiB', () => {
     }
     report('finalizing and memory', {
       'MiB/s': median(figures.finalize),
-      'peak MiB': peakMib(pid),
-      'over idle': peakMib(pid) - before,
+      'peak MiB': memoryMib(pid, 'peak'),
+      'over idle': memoryMib(pid, 'peak') - before,
     });
   }, 900_000);
 });

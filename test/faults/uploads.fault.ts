@@ -1,8 +1,11 @@
+import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { Random } from '../nemesis/random';
 import { Cluster } from '../support/cluster';
 import { eventually } from '../support/eventually';
 import type { HttpClient } from '../support/http-client';
+import { forgetPeak, memoryMib } from '../support/memory';
 import {
   begin,
   chunkOf,
@@ -15,6 +18,20 @@ import {
 } from '../support/uploading';
 
 const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** Lets nobody pass before all are there. */
+class Barrier {
+  private open: () => void = () => undefined;
+  private readonly opened = new Promise<void>((resolve) => (this.open = resolve));
+
+  constructor(private missing: number) {}
+
+  reach(): Promise<void> {
+    if (--this.missing === 0) this.open();
+    return this.opened;
+  }
+}
 
 describe('uploads under faults', () => {
   let cluster: Cluster;
@@ -27,6 +44,32 @@ describe('uploads under faults', () => {
   afterAll(() => cluster?.stop());
 
   const storage = () => join(cluster.folder, 'home', 'blobs');
+
+  /** Sends a chunk in small pieces, waiting when half of it is gone; the status of the answer. */
+  async function sendSlowly(
+    id: string,
+    index: number,
+    bytes: number,
+    half: () => Promise<void>,
+  ): Promise<number> {
+    const piece = new Uint8Array(64 * KIB);
+    let sent = 0;
+    const body = new ReadableStream({
+      async pull(controller) {
+        if (sent === bytes / 2) await half();
+        controller.enqueue(piece);
+        sent += piece.length;
+        if (sent === bytes) controller.close();
+      },
+    });
+    const answer = await fetch(`${cluster.url()}/api/upload/chunk?upload_id=${id}&index=${index}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${client.token}`, 'content-type': 'application/octet-stream' },
+      body,
+      duplex: 'half',
+    });
+    return answer.status;
+  }
 
   /** Sends a chunk and cuts the connection when part of it is gone. Whether it arrived nevertheless does not matter. */
   async function cut(at: HttpClient, id: string, index: number, bytes: Buffer): Promise<void> {
@@ -48,19 +91,43 @@ describe('uploads under faults', () => {
     await expect(sent).rejects.toThrow();
   }
 
-  it('goes on over cut connections and a killed process, to the very file', async () => {
-    const chunk = 200_000;
-    const file = randomFile(80 * chunk + 4_321);
+  it.each([
+    [4, 48 * MIB],
+    [20, 16 * MIB],
+  ])(
+    'hold a little of %d chunks of %d bytes that come in at once, not all of them',
+    async (chunks, bytes) => {
+      const { upload_id: id } = await begin(client, chunks * bytes, { chunk_size: bytes });
+      const pid = cluster.apis[0]?.pid ?? 0;
+      forgetPeak(pid);
+      const before = memoryMib(pid, 'now');
+      const halfway = new Barrier(chunks);
+      const answers = await Promise.all(
+        Array.from({ length: chunks }, (_, index) => sendSlowly(id, index, bytes, () => halfway.reach())),
+      );
+      expect(answers).toEqual(answers.map(() => 200));
+      expect(memoryMib(pid, 'peak') - before).toBeLessThan(100);
+    },
+  );
+
+  const seed = randomInt(2 ** 31);
+  it(`goes on over cut connections and a killed process, to the very file (seed ${seed})`, async () => {
+    const random = new Random(seed);
+    const chunk = random.between(800_000, 1_600_000);
+    const file = randomFile(100_000_000);
     const { upload_id: id, chunk_count: count } = await begin(client, file.length, { chunk_size: chunk });
     const [a, b] = [client.at(cluster.url(0)), client.at(cluster.url(1))];
-    const order = Array.from({ length: count }, (_, position) => (position * 37) % count);
+    const order = Array.from({ length: count }, (_, index) => ({ at: random.next(), index }))
+      .sort((one, other) => one.at - other.at)
+      .map(({ index }) => index);
+    const killAt = order[Math.floor(count / 2)];
     const lane = async (mine: number[]): Promise<void> => {
       for (const [position, index] of mine.entries()) {
         const at = position % 2 === 0 ? a : b;
-        if (index % 8 === 0) await cut(at, id, index, chunkOf(file, index, chunk));
+        if (index % 6 === 0) await cut(at, id, index, chunkOf(file, index, chunk));
         // From the kill on, everything sent to the second process fails: that is what the test is about.
         await send(at, id, index, chunkOf(file, index, chunk)).catch(() => undefined);
-        if (index === 40) await cluster.apis[1]?.kill();
+        if (index === killAt) await cluster.apis[1]?.kill();
       }
     };
     await Promise.all(

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { UploadSweeper } from '../../src/media/uploads/upload-sweeper.manager';
 import { eventually } from '../support/eventually';
 import type { HttpClient } from '../support/http-client';
@@ -21,7 +21,14 @@ import {
 import { bootUserApi, type UserApi } from '../support/user-api';
 
 const MIB = 1024 * 1024;
-const SETTINGS = { uploads: { max_bytes: 150 * MIB, max_open_per_user: 5, expires_after_s: 3_600 } };
+const SETTINGS = {
+  uploads: {
+    max_bytes: 150 * MIB,
+    max_open_per_user: 5,
+    max_bytes_per_user: 500 * MIB,
+    expires_after_s: 3_600,
+  },
+};
 
 describe('limits of uploads', () => {
   let api: UserApi;
@@ -75,6 +82,9 @@ describe('limits of uploads', () => {
     ['x\u202e4pm.exe', 'x4pm.exe'],
     ['a\r\nb.mp4', 'ab.mp4'],
     ['CON', '_CON'],
+    ['..%2f..%2fetc%2fpasswd', '%2f..%2fetc%2fpasswd'],
+    ['C:\\x', 'x'],
+    ['-rf.mp4', 'rf.mp4'],
     ['cafe\u0301.mp4', 'caf\u00e9.mp4'],
   ])('shows the name %j as %j and stores it under another', async (filename, shown) => {
     const file = randomFile(10);
@@ -82,7 +92,17 @@ describe('limits of uploads', () => {
     expect(begun.filename).toBe(shown);
     await send(client, begun.upload_id, 0, file);
     expect((await finalize(client, begun.upload_id)).status).toBe(200);
-    expect(filesBelow(api.env.storageDir)[join('uploads', begun.upload_id, 'source')]).toBe(file.length);
+    const home = dirname(api.env.home);
+    const stored = Object.keys(filesBelow(home)).filter((path) => path.includes(begun.upload_id));
+    expect(stored.map((path) => relative(api.env.storageDir, join(home, path)))).toEqual([
+      join('uploads', begun.upload_id, 'source'),
+    ]);
+    expect(Object.keys(filesBelow(home)).filter((path) => /passwd|boot|php|CON|rf/.test(path))).toEqual([]);
+  });
+
+  it('refuses a name with NUL in it', async () => {
+    const answer = await init({ filename: 'a\u0000.mp4', size: 10 });
+    expect(outcome(answer)).toEqual({ status: 400, code: 'VALIDATION_ERROR' });
   });
 
   it('shortens a name of 5,000 characters', async () => {
@@ -103,6 +123,31 @@ describe('limits of uploads', () => {
     await send(client, id, 0, randomFile(CHUNK));
     await finalize(client, id);
     expect((await init({ filename: 'a.mp4', size: CHUNK })).status).toBe(201);
+  });
+
+  it('lets a user hold so many bytes and no more, also when uploads begin at once', async () => {
+    const { user, client: hoarder } = await api.user();
+    const start = (size: number) => hoarder.post<Begun>('/api/upload/init', { filename: 'a.mp4', size });
+    // Four kept files of 110 MiB and what is begun at once: of 60 MiB, one fits below 500 MiB.
+    await api.database.query(
+      `INSERT INTO uploads (id, user_id, filename, size_bytes, chunk_size, chunk_count, status, expires_at)
+       SELECT gen_random_uuid(), $1, 'kept.mp4', $2::bigint, 1048576, 110, 'finalized', now() FROM generate_series(1, 4)`,
+      [user.id, 110 * MIB],
+    );
+    const answers = await Promise.all(Array.from({ length: 8 }, () => start(60 * MIB)));
+    expect(answers.filter(({ status }) => status === 201)).toHaveLength(1);
+    for (const answer of answers.filter(({ status }) => status !== 201))
+      expect(outcome(answer)).toEqual({ status: 429, code: 'QUOTA_EXCEEDED' });
+    expect(await start(1)).toMatchObject({
+      status: 429,
+      body: { error: expect.stringContaining('524288000') },
+    });
+    expect((await init({ filename: 'a.mp4', size: 60 * MIB })).status).toBe(201);
+
+    await api.database.query(`UPDATE uploads SET status = 'expired' WHERE user_id = $1 AND status = 'open'`, [
+      user.id,
+    ]);
+    expect((await start(60 * MIB)).status).toBe(201);
   });
 
   it('refuses a chunk of more than 100 MiB before it reads it', async () => {

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { rename, rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { AppError } from '../../platform/errors/app-error';
+import { storageError } from '../../platform/storage/folder-blob-store';
 import { RuntimeSettings } from '../../platform/settings/runtime-settings';
 import { chunkLength, MAX_CHUNK_BYTES } from './chunk-geometry';
 import { spool, type Spooled } from './spool';
@@ -52,12 +53,13 @@ export class ChunkReceiver {
   async receive(chunk: IncomingChunk): Promise<ChunkReceipt> {
     const upload = await this.open(chunk.uploadId, chunk.userId);
     const expected = expectedBytes(upload, chunk);
-    const path = await this.files.incoming(upload.id);
+    // A disk can be full for a folder or a name, too.
+    const path = await this.files.incoming(upload.id).catch(refuse);
     try {
       const spooled = await spool(chunk.body, path, expected);
       check(chunk, spooled, expected);
       const stored = { index: chunk.index, ...spooled };
-      await this.keep(upload, stored, path);
+      await this.keep(upload, stored, path).catch(refuse);
       return await this.record(upload, stored);
     } finally {
       await rm(path, { force: true });
@@ -126,6 +128,10 @@ function expectedBytes(upload: Upload, chunk: IncomingChunk): number {
   }
   if (declaredBytes !== undefined && declaredBytes !== expected) throw wrongLength(expected, declaredBytes);
   return expected;
+}
+
+function refuse(error: unknown): never {
+  throw storageError(error);
 }
 
 function check(chunk: IncomingChunk, spooled: Spooled, expected: number): void {

@@ -5,6 +5,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { AppError } from '../../platform/errors/app-error';
 import { ERROR_CODES, type ErrorCode } from '../../platform/errors/error-codes';
 import { BlobStore } from '../../platform/storage/blob-store';
+import { storageError } from '../../platform/storage/folder-blob-store';
 import { assemble, ChunkLost } from './assembler';
 import type { Upload } from './upload';
 import { UploadFiles } from './upload-files';
@@ -173,7 +174,8 @@ export class UploadFinalizer implements OnApplicationShutdown {
     return hash.digest('hex');
   }
 
-  private async fail(upload: Upload, claim: string, error: unknown): Promise<void> {
+  private async fail(upload: Upload, claim: string, cause: unknown): Promise<void> {
+    const error = storageError(cause);
     const code = error instanceof AppError ? error.code : null;
     const lost = error instanceof ChunkLost ? error.index : undefined;
     if (lost !== undefined)

@@ -32,14 +32,18 @@ export class UploadStore {
     return row;
   }
 
-  /** The user's unfinished uploads, counted; other starts by the same user wait until `tx` ends. */
-  async countOpen(tx: Tx, userId: string): Promise<number> {
+  /**
+   * What the user holds: unfinished uploads, and the bytes of these and of all kept files. Other starts by the same
+   * user wait until `tx` ends.
+   */
+  async holdings(tx: Tx, userId: string): Promise<{ open: number; bytes: number }> {
     await tx.query('SELECT pg_advisory_xact_lock(hashtextextended($1::text, 1))', [userId]);
-    const [row] = await tx.query<{ count: number }>(
-      `SELECT count(*)::int AS count FROM uploads WHERE user_id = $1 AND ${UNFINISHED}`,
+    const [row] = await tx.query<{ open: number; bytes: number }>(
+      `SELECT count(*) FILTER (WHERE ${UNFINISHED})::int AS open, coalesce(sum(size_bytes), 0)::bigint AS bytes
+       FROM uploads WHERE user_id = $1 AND status <> 'expired'`,
       [userId],
     );
-    return row?.count ?? 0;
+    return row ?? { open: 0, bytes: 0 };
   }
 
   /** Stores a new, empty upload. */

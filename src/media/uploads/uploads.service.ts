@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { AppError } from '../../platform/errors/app-error';
 import { Db } from '../../platform/postgres/db';
 import { RuntimeSettings } from '../../platform/settings/runtime-settings';
+import type { UploadSettings } from '../../platform/settings/settings';
 import { chunkGeometry, MAX_CHUNK_BYTES, MAX_CHUNKS } from './chunk-geometry';
 import { displayFilename } from './filename';
 import type { NewUpload, ReceivedChunk, Upload } from './upload';
@@ -40,12 +41,7 @@ export class UploadsService {
       expiresAt: new Date(Date.now() + limits.expires_after_s * 1000),
     };
     await this.db.transaction(async (tx) => {
-      if ((await this.store.countOpen(tx, wanted.userId)) >= limits.max_open_per_user) {
-        throw new AppError(
-          'QUOTA_EXCEEDED',
-          `You have ${limits.max_open_per_user} unfinished uploads, and that is the limit.`,
-        );
-      }
+      withinQuota(await this.store.holdings(tx, wanted.userId), wanted.sizeBytes, limits);
       await this.store.insert(tx, upload);
     });
     return upload;
@@ -65,5 +61,22 @@ export class UploadsService {
   /** Uploads, newest first: `limit` of them after the upload `after`, or from position `offset`. */
   list(filter: UploadFilter): Promise<Upload[]> {
     return this.store.list(filter);
+  }
+}
+
+/** Refuses one more upload, of `sizeBytes`, where it is one too many or too large for what the user may hold. */
+function withinQuota(
+  held: { open: number; bytes: number },
+  sizeBytes: number,
+  limits: Pick<UploadSettings, 'max_open_per_user' | 'max_bytes_per_user'>,
+): void {
+  if (held.open >= limits.max_open_per_user) {
+    throw new AppError('QUOTA_EXCEEDED', `You have ${held.open} unfinished uploads, and that is the limit.`);
+  }
+  if (held.bytes + sizeBytes > limits.max_bytes_per_user) {
+    throw new AppError(
+      'QUOTA_EXCEEDED',
+      `Your uploads have ${held.bytes} bytes, and the limit is ${limits.max_bytes_per_user}.`,
+    );
   }
 }

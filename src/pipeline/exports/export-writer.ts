@@ -104,9 +104,10 @@ export class ExportWriter {
     { total, parts }: ExportOrder,
     context: ActionContext,
   ): Promise<StoredBlob & { rows: number }> {
-    const file = new BlockFile(await open(path, 'wx', 0o600));
+    let file: BlockFile | undefined;
     let rows = 0;
     try {
+      file = new BlockFile(await open(path, 'wx', 0o600));
       for await (const part of parts) {
         mayStop(context.signal, () => ({
           done: rows,
@@ -120,7 +121,7 @@ export class ExportWriter {
     } catch (error) {
       throw storageError(error);
     } finally {
-      await file.close();
+      await file?.close();
     }
   }
 

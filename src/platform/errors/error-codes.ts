@@ -136,7 +136,11 @@ export const ERROR_CODES = {
     'Make a new preview with options.dry_run.',
   ),
   QUEUE_NOT_FOUND: info(404, 'There is no such queue.', 'Use the name of an agent, or all.'),
-  QUOTA_EXCEEDED: info(429, 'Your quota is used up.', 'Finish or drop open uploads first.'),
+  QUOTA_EXCEEDED: info(
+    429,
+    'Your quota is used up.',
+    'Finish open uploads first, or delete jobs whose videos are no longer needed.',
+  ),
   RANGE_NOT_SATISFIABLE: info(
     416,
     'The file has no bytes in this range.',

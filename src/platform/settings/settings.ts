@@ -44,6 +44,8 @@ export class UploadSettings {
   @IsInt() @Min(60) @Max(2_592_000) expires_after_s = 86_400;
   /** Unfinished uploads that a user may have at a time. */
   @IsInt() @Min(1) @Max(1_000) max_open_per_user = 20;
+  /** Bytes of all uploads that a user holds: unfinished ones with their whole size, and files that are kept. */
+  @IsInt() @Min(1) @Max(1_125_899_906_842_624) max_bytes_per_user = 214_748_364_800;
 }
 
 /** Limits of jobs. */
