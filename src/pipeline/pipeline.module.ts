@@ -89,6 +89,7 @@ import { PreviewTokens } from './preview/preview-tokens';
     AuditProofs,
     SecurityEvents,
     RateLimiter,
+    Circuits,
     ExecutionTiming,
     ExecutionStore,
     LeaseKeeper,

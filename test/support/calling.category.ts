@@ -18,11 +18,11 @@ export class Stub {
   }
 }
 
-const declaration = (name: string, dependency: Dependency) => ({
+const declaration = (name: string, dependency: Dependency, mode: 'sync' | 'operation' = 'sync') => ({
   name,
   views: ['dashboard' as const],
   risk: 'standard' as const,
-  mode: 'sync' as const,
+  mode,
   roles: [],
   dependsOn: [dependency],
   summary: 'Call',
@@ -37,6 +37,9 @@ class StoreSomething extends ActionCommand<object> {}
 @Action(declaration('test.queue', 'queue'))
 class QueueSomething extends ActionCommand<object> {}
 
+@Action(declaration('test.store_much', 'storage', 'operation'))
+class StoreMuch extends ActionCommand<object> {}
+
 @CommandHandler(StoreSomething)
 class StoreHandler implements ActionHandler<StoreSomething> {
   constructor(@Inject(Stub) private readonly stub: Stub) {}
@@ -47,6 +50,9 @@ class StoreHandler implements ActionHandler<StoreSomething> {
   }
 }
 
+@CommandHandler(StoreMuch)
+class StoreMuchHandler extends StoreHandler {}
+
 @CommandHandler(QueueSomething)
 class QueueHandler implements ActionHandler<QueueSomething> {
   execute(): Promise<object> {
@@ -56,5 +62,5 @@ class QueueHandler implements ActionHandler<QueueSomething> {
 
 /** Actions whose dependencies are the test's own. */
 @Category('system')
-@Module({ imports: [PipelineModule], providers: [Stub, StoreHandler, QueueHandler] })
+@Module({ imports: [PipelineModule], providers: [Stub, StoreHandler, StoreMuchHandler, QueueHandler] })
 export class CallingCategory {}

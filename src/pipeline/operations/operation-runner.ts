@@ -18,6 +18,7 @@ import { ClaimLost } from '../executions/lease-keeper';
 import { ExecutionTiming } from '../executions/timing';
 import { PreviewTokens } from '../preview/preview-tokens';
 import { traceOperation } from '../tracing';
+import { type CountedRun, OperationCircuits } from './operation-circuits';
 import { OperationEnd } from './operation-end';
 import { OperationPulse } from './operation-pulse';
 import { OperationStore, reportFrom, type TakenOperation } from './operation-store';
@@ -42,6 +43,7 @@ export class OperationRunner implements OnModuleInit {
   constructor(
     @Inject(OperationStore) private readonly operations: OperationStore,
     @Inject(OperationEnd) private readonly end: OperationEnd,
+    @Inject(OperationCircuits) private readonly circuits: OperationCircuits,
     @Inject(ExecutionTiming) private readonly timing: ExecutionTiming,
     @Inject(Catalogue) private readonly catalogue: Catalogue,
     @Inject(PermissionsService) private readonly permissions: PermissionsService,
@@ -67,8 +69,11 @@ export class OperationRunner implements OnModuleInit {
   private async runTaken(operation: TakenOperation): Promise<void> {
     const { executionId } = operation.claim;
     if (operation.abortRequested) return this.end.aborted(operation, reportFrom(operation.progress));
+    const counted = await this.circuits.enter(operation.action);
+    // The sweeper queues it again. It was accepted, so it waits where a call would be refused.
+    if (!counted) return this.operations.release(operation.claim);
     const abort = new AbortController();
-    const ended = this.work(operation, abort);
+    const ended = this.work(operation, abort, counted);
     this.running.set(executionId, { abort, ended });
     try {
       await ended;
@@ -90,13 +95,19 @@ export class OperationRunner implements OnModuleInit {
     clearTimeout(timer);
   }
 
-  private async work(operation: TakenOperation, abort: AbortController): Promise<void> {
+  private async work(operation: TakenOperation, abort: AbortController, counted: CountedRun): Promise<void> {
     const { operationLeaseS } = this.timing;
     const pulse = new OperationPulse(operation, operationLeaseS, abort, this.operations, this.feed);
     let result: unknown;
     try {
-      result = await this.execute(operation, abort, pulse);
+      result = await this.execute(operation, abort, (step) => {
+        pulse.report(step);
+        if (step.done > operation.progress.done) counted.progressed();
+      });
+      counted.succeeded();
     } catch (thrown) {
+      if (abort.signal.aborted) counted.saysNothing();
+      else counted.failed(thrown);
       await pulse.end();
       return this.endedEarly(operation, thrown, abort.signal, pulse);
     }
@@ -138,7 +149,7 @@ export class OperationRunner implements OnModuleInit {
   private async execute(
     operation: TakenOperation,
     abort: AbortController,
-    pulse: OperationPulse,
+    progress: ActionContext['progress'],
   ): Promise<unknown> {
     const entry = this.admit(operation);
     const { request } = operation;
@@ -155,7 +166,7 @@ export class OperationRunner implements OnModuleInit {
       signal: abort.signal,
       selection: request.preview_id ? await this.previews.selection(request.preview_id) : undefined,
       transaction: () => Promise.reject(new Error('An operation has no single transaction: work in batches')),
-      progress: (step) => pulse.report(step),
+      progress,
       checkpoint: this.checkpointOf(operation, abort),
     };
     Object.assign(validated.command, { context });

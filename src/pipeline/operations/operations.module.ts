@@ -1,12 +1,13 @@
 import { Module } from '@nestjs/common';
 import { ExecutionSweeper } from '../executions/execution-sweeper.manager';
 import { PipelineModule } from '../pipeline.module';
+import { OperationCircuits } from './operation-circuits';
 import { OperationRunner } from './operation-runner';
 import { OperationWorker } from './operation-worker';
 
 /** What runs operations; for manager processes, which also import the categories. */
 @Module({
   imports: [PipelineModule],
-  providers: [OperationRunner, OperationWorker, ExecutionSweeper],
+  providers: [OperationCircuits, OperationRunner, OperationWorker, ExecutionSweeper],
 })
 export class OperationsModule {}

@@ -2,7 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import { AppError } from '../../platform/errors/app-error';
 import { Bulkheads } from '../breaker/bulkheads';
 import { resultOf } from '../breaker/call-result';
+import type { CallResult } from '../breaker/circuit';
 import { type Admission, Circuits, type Permit, type Refusal } from '../breaker/circuits';
+import type { Dependency } from '../catalogue/action.decorator';
 import type { ActionAnswer, Run, Stage } from '../run';
 
 /** Does not call what has failed too often, and limits how long and how often at once anything is called. */
@@ -32,7 +34,7 @@ export class BreakerStage implements Stage {
     const took = (): number => performance.now() - startedAt;
     try {
       const answer = await this.bulkheads.run(run.entry.dependsOn, next);
-      this.circuits.report(permits, took(), () => 'good');
+      this.circuits.report(permits, took(), run.isOperation ? handedOver : () => 'good');
       return answer;
     } catch (error) {
       if (error instanceof AppError && error.code === 'TIMEOUT') run.abort.abort(error);
@@ -40,6 +42,11 @@ export class BreakerStage implements Stage {
       throw error;
     }
   }
+}
+
+/** An operation has been written down, and nothing else of what it needs was called; its run tells of that. */
+function handedOver(dependency: Dependency): CallResult {
+  return dependency === 'postgres' ? 'good' : 'none';
 }
 
 function permitted(run: Run, admission: Admission): Permit[] {
