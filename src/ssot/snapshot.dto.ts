@@ -87,7 +87,11 @@ export class AgentsWorkersDto {
 export class QueueDto {
   queue!: string;
   paused!: boolean;
-  /** Steps that could start now. */
+  /** Whether it takes nothing new in, and if so whether all that was there has come to its end. */
+  drain!: 'draining' | 'drained' | null;
+  /** Steps that failed for good, and were neither retried nor purged since. */
+  failed!: number;
+  /** Steps that could start now, or when the queue is resumed. */
   waiting!: number;
   /** Steps that wait for their next attempt. */
   delayed!: number;
@@ -106,7 +110,14 @@ export class QueueDto {
 
 /** All queues. */
 export class QueuesDto {
-  totals!: { queues: number; paused: number; waiting: number; delayed: number; active: number };
+  totals!: {
+    queues: number;
+    paused: number;
+    draining: number;
+    waiting: number;
+    delayed: number;
+    active: number;
+  };
   queues!: QueueDto[];
 }
 

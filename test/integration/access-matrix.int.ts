@@ -19,6 +19,7 @@ const MAY: Record<string, Role[]> = {
   'config.save': ['admin'],
   'config.unlock_user': ['admin', 'operator'],
   'config.update_user': ['admin'],
+  'dashboard.queue_purge': ['admin', 'operator'],
   'dashboard.restart_failed_jobs': ['admin', 'operator'],
   'job.bulk_cancel': ['admin', 'operator'],
   'job.bulk_retry': ['admin', 'operator'],
@@ -31,7 +32,9 @@ const MAY: Record<string, Role[]> = {
   'logs.search_audit': ['admin', 'supervisor', 'readonly'],
   'logs.verify_audit': ['admin', 'supervisor'],
   'queue.clear': ['admin'],
+  'queue.drain': ['admin', 'operator'],
   'queue.pause': ['admin', 'operator'],
+  'queue.purge': ['admin', 'operator'],
   'queue.resume': ['admin', 'operator'],
   // Everybody may stop what they have started themselves; of anybody else's operation the others hear that it is not there.
   'system.abort_operation': ['admin', 'operator', 'supervisor', 'readonly', 'user'],

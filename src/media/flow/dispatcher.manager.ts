@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { ControlLoop, type Manager, type ManagerReport, type ManagerRun } from '../../managers/manager';
 import { LostSteps } from '../steps/lost-steps';
+import { QueueDraining } from './queues/queue-draining';
 import { QueueMaintenance } from './queues/queue-maintenance';
 import { StepSweep } from './step-sweep';
 
@@ -22,6 +23,7 @@ export class DispatcherManager implements Manager {
     private readonly lost: LostSteps,
     private readonly sweep: StepSweep,
     private readonly queues: QueueMaintenance,
+    private readonly draining: QueueDraining,
   ) {}
 
   /** One round; the number of things that it put right. */
@@ -30,6 +32,7 @@ export class DispatcherManager implements Manager {
     const parts: (() => Promise<number>)[] = [
       () => this.lost.recover(),
       () => this.queues.applyPaused(),
+      () => this.draining.settle(),
       () => this.queues.clearStalled(),
       () => this.sweep.run(signal),
       () => this.queues.publishCounts(),

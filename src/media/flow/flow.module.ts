@@ -30,7 +30,10 @@ import { MediaToolset } from './media-toolset';
 import { bullOptions } from './queues/bull-options';
 import { QueueAdmin } from './queues/queue-admin.service';
 import { QueueClearing } from './queues/queue-clearing';
+import { QueueDraining } from './queues/queue-draining';
 import { QueueMaintenance } from './queues/queue-maintenance';
+import { QueueNews } from './queues/queue-news';
+import { QueuePurging } from './queues/queue-purging';
 import { QueueState } from './queues/queue-state';
 import { StepEntries } from './queues/step-entries';
 import { StepQueues } from './queues/step-queues';
@@ -76,7 +79,10 @@ import { StepSweep } from './step-sweep';
     MediaToolset,
     QueueAdmin,
     QueueClearing,
+    QueueDraining,
     QueueMaintenance,
+    QueueNews,
+    QueuePurging,
     QueueState,
     RerunPlan,
     StepClaims,
@@ -98,6 +104,8 @@ import { StepSweep } from './step-sweep';
     JobsService,
     MediaToolset,
     QueueAdmin,
+    QueueDraining,
+    QueuePurging,
     QueueState,
     StepClaims,
     StepEntries,

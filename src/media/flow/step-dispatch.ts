@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Db } from '../../platform/postgres/db';
+import { HELD, QueueState } from './queues/queue-state';
 import { StepEntries } from './queues/step-entries';
 import type { MovedStep } from './transitions';
 
@@ -10,14 +11,18 @@ export class StepDispatch {
 
   constructor(
     private readonly db: Db,
+    private readonly state: QueueState,
     private readonly entries: StepEntries,
   ) {}
 
-  /** Adds these steps to their queues. Never throws: what Redis does not take now, the dispatcher adds later. */
+  /**
+   * Adds these steps to their queues, unless a drain holds them back. Never throws: what Redis does not take now, the
+   * dispatcher adds later.
+   */
   async enqueue(steps: readonly MovedStep[]): Promise<void> {
     if (steps.length === 0) return;
     try {
-      await this.entries.add(steps);
+      await this.entries.add(await this.admitted(steps));
     } catch (error) {
       this.log.warn(`${steps.length} steps will be dispatched later: ${(error as Error).message}`);
     }
@@ -32,5 +37,16 @@ export class StepDispatch {
         [jobId],
       ),
     );
+  }
+
+  private async admitted(steps: readonly MovedStep[]): Promise<readonly MovedStep[]> {
+    const standings = await this.state.standings();
+    const doubtful = steps.filter((step) => standings.get(step.agent)?.drain);
+    if (doubtful.length === 0) return steps;
+    const rows = await this.db.query<{ id: string }>(`SELECT id FROM steps WHERE id = ANY($1) AND ${HELD}`, [
+      doubtful.map((step) => step.id),
+    ]);
+    const held = new Set(rows.map((row) => row.id));
+    return steps.filter((step) => !held.has(step.id));
   }
 }

@@ -2,6 +2,8 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Db } from '../../platform/postgres/db';
 import { RedisService } from '../../platform/redis/redis.service';
 import { StepDispatch } from './step-dispatch';
+import { HELD } from './queues/queue-state';
+import { SWEPT } from './queues/swept-mark';
 import { StepEntries } from './queues/step-entries';
 import { StepQueues } from './queues/step-queues';
 import type { MovedStep } from './transitions';
@@ -21,8 +23,8 @@ const START: Cursor = ['', 0, '-infinity', '00000000-0000-0000-0000-000000000000
 
 /**
  * Compares what waits in Postgres with what waits in Redis, adds again what is missing there and puts in its place what
- * waits with another priority. Goes round
- * over all waiting steps, some each run; when Redis turns out to be empty, over all of them at once.
+ * waits with another priority. Goes round over all waiting steps that no drain holds back, some each run; when Redis
+ * turns out to be empty, or a drain was ended, over all of them at once.
  */
 @Injectable()
 export class StepSweep {
@@ -58,7 +60,7 @@ export class StepSweep {
   private async next(): Promise<WaitingStep[]> {
     const steps = await this.db.query<WaitingStep>(
       `SELECT id, job_id, agent, status, attempt, priority, progress, not_before, queued_at::text AS queued FROM steps
-       WHERE status = 'queued' AND not_before <= now()
+       WHERE status = 'queued' AND not_before <= now() AND NOT ${HELD}
          AND agent = ANY($6) AND (agent, priority, queued_at, id) > ($1, $2::smallint, $3::timestamptz, $4::uuid)
        ORDER BY agent, priority, queued_at, id LIMIT $5`,
       [...this.cursor, BATCH, this.queues.names],
@@ -68,9 +70,9 @@ export class StepSweep {
     return steps;
   }
 
-  /** A mark that only a Redis which lost its data does not have. */
+  /** A mark that only a Redis which lost its data, or has much to catch up with, does not have. */
   private async isNewRedis(): Promise<boolean> {
-    const mark = await this.redis.client.set(this.redis.key('flow', 'swept'), '1', 'NX');
+    const mark = await this.redis.client.set(this.redis.key(...SWEPT), '1', 'NX');
     return mark === 'OK';
   }
 }

@@ -3,6 +3,7 @@ import { Db, type Tx } from '../../platform/postgres/db';
 import { FlowChanges } from '../flow/flow-changes';
 import { FlowEvents } from '../flow/flow-events';
 import type { StepTicket } from '../flow/queues/bull-queue';
+import { WITHHELD } from '../flow/queues/queue-state';
 import { isJobSettled, moveJob, moveSteps } from '../flow/transitions';
 import { type JobRow, lockJob, readSteps, type StepRow } from './step';
 
@@ -46,7 +47,7 @@ export class StepClaims {
 
   /**
    * Takes the step for this worker, beginning the attempt of the ticket. Undefined if it may not run now: it
-   * was taken, cancelled, paused, or the ticket is an old one.
+   * was taken, cancelled, paused, held back by a drain, or the ticket is an old one.
    */
   async claim(ticket: StepTicket, workerId: string): Promise<Claim | undefined> {
     const changes = new FlowChanges();
@@ -66,7 +67,7 @@ export class StepClaims {
     const moved = await moveSteps(tx, 'claim', {
       // A second of tolerance, since Bull's clock for delays is not Postgres'.
       where: `id = $1 AND job_id = $2 AND attempt = $3 AND not_before <= now() + interval '1 second'
-        AND NOT EXISTS (SELECT FROM queues q WHERE q.name = steps.agent AND q.paused)`,
+        AND NOT ${WITHHELD}`,
       params: [ticket.step_id, ticket.job_id, ticket.attempt - 1, workerId, LEASE_S],
       set: `attempt = attempt + 1, worker_id = $4, lease_until = now() + make_interval(secs => $5),
         started_at = now(), finished_at = NULL, progress = 0`,

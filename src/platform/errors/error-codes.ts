@@ -30,6 +30,11 @@ export const ERROR_CODES = {
     'There is no such agent in the graph.',
     'GET /api/agents/status names all of them.',
   ),
+  ALREADY_DRAINING: info(
+    409,
+    'The queue drains already, or is drained.',
+    'Resume it first with queue.resume, if it is to begin anew.',
+  ),
   AUDIT_UNAVAILABLE: info(
     503,
     'The audit could not be written, so nothing was done.',

@@ -9,6 +9,7 @@ import { Operations1764086400000 } from './migrations/1764086400000-operations';
 import { ListIndexes1764095000000 } from './migrations/1764095000000-list-indexes';
 import { AgentGraph1764100000000 } from './migrations/1764100000000-agent-graph';
 import { ClipFiles1764101000000 } from './migrations/1764101000000-clip-files';
+import { QueueDrains1764103000000 } from './migrations/1764103000000-queue-drains';
 
 // Every bigint of the schema (sizes, sequence numbers) stays far below 2^53, and a number is what callers want.
 types.setTypeParser(types.builtins.INT8, Number);
@@ -23,6 +24,7 @@ export const MIGRATIONS = [
   ListIndexes1764095000000,
   AgentGraph1764100000000,
   ClipFiles1764101000000,
+  QueueDrains1764103000000,
 ];
 
 /** How to connect to Postgres at `url`, with at most `poolSize` connections. */

@@ -4,6 +4,8 @@ import { agentsAndWorkers, dashboard } from './derived';
 const queue = (name: string, paused: boolean, waiting: number, active: number) => ({
   queue: name,
   paused,
+  drain: null,
+  failed: 0,
   waiting,
   active,
   delayed: 0,
@@ -17,7 +19,7 @@ const queue = (name: string, paused: boolean, waiting: number, active: number) =
 });
 
 const queues: QueuesDto = {
-  totals: { queues: 2, paused: 1, waiting: 3, delayed: 0, active: 1 },
+  totals: { queues: 2, paused: 1, draining: 0, waiting: 3, delayed: 0, active: 1 },
   queues: [queue('inspector', false, 3, 1), queue('packager', true, 0, 0)],
 };
 const agents = ['inspector', 'packager', 'normaliser'].map((id) => ({ id, title: id, version: '1' }));

@@ -61,6 +61,7 @@ export function dashboard(
     system.redis === null ? 'Redis is away' : undefined,
     agents.totals.workers === 0 ? 'no worker is online' : undefined,
     counted(queues.totals.paused, 'queue is paused', 'queues are paused'),
+    counted(queues.totals.draining, 'queue takes nothing new in', 'queues take nothing new in'),
     counted(managers.totals.failing, 'manager is failing', 'managers are failing'),
     counted(managers.totals.leaderless, 'manager has no leader', 'managers have no leader'),
   ].filter((concern) => concern !== undefined);

@@ -24,6 +24,22 @@ SELECT agent,
     FILTER (WHERE finished_at >= started_at) AS run
 FROM steps WHERE agent = ANY($1) AND finished_at >= now() - interval '1 hour' GROUP BY agent`;
 
+const STANDINGS = `
+SELECT name, paused, CASE WHEN drained_at IS NOT NULL THEN 'drained' WHEN drain_since IS NOT NULL THEN 'draining' END
+  AS drain
+FROM queues`;
+
+// Of each queue from its last purge on, along the index of failed steps.
+const FAILED = `
+SELECT s.agent, count(*)::int AS failed FROM steps s LEFT JOIN queues q ON q.name = s.agent
+WHERE s.status = 'failed' AND (q.purged_before IS NULL OR s.finished_at >= q.purged_before) GROUP BY s.agent`;
+
+interface Standing {
+  name: string;
+  paused: boolean;
+  drain: QueueDto['drain'];
+}
+
 interface OpenRow {
   agent: string;
   active: number;
@@ -52,25 +68,32 @@ export class QueuesCollector implements Collector<QueuesDto> {
 
   async collect(): Promise<QueuesDto> {
     const names = this.agents.current().ids;
-    const [open, finished, states] = await Promise.all([
+    const [open, finished, failed, standings] = await Promise.all([
       this.db.query<OpenRow>(OPEN),
       this.db.query<FinishedRow>(FINISHED, [names]),
-      this.db.query<{ name: string; paused: boolean }>('SELECT name, paused FROM queues'),
+      this.db.query<{ agent: string; failed: number }>(FAILED),
+      this.db.query<Standing>(STANDINGS),
     ]);
-    const queues = names.map((queue) =>
-      line(
+    const queues = names.map((queue) => {
+      const standing = standings.find((row) => row.name === queue);
+      return {
         queue,
-        states.find((row) => row.name === queue)?.paused ?? false,
-        open.filter((row) => row.agent === queue),
-        finished.find((row) => row.agent === queue),
-      ),
-    );
+        paused: standing?.paused ?? false,
+        drain: standing?.drain ?? null,
+        failed: failed.find((row) => row.agent === queue)?.failed ?? 0,
+        ...figures(
+          open.filter((row) => row.agent === queue),
+          finished.find((row) => row.agent === queue),
+        ),
+      };
+    });
     const sum = (field: 'waiting' | 'delayed' | 'active') =>
       queues.reduce((total, queue) => total + queue[field], 0);
     return {
       totals: {
         queues: queues.length,
         paused: queues.filter((queue) => queue.paused).length,
+        draining: queues.filter((queue) => queue.drain !== null).length,
         waiting: sum('waiting'),
         delayed: sum('delayed'),
         active: sum('active'),
@@ -80,11 +103,12 @@ export class QueuesCollector implements Collector<QueuesDto> {
   }
 }
 
-function line(queue: string, paused: boolean, open: OpenRow[], finished: FinishedRow | undefined): QueueDto {
+function figures(
+  open: OpenRow[],
+  finished: FinishedRow | undefined,
+): Omit<QueueDto, 'queue' | 'paused' | 'drain' | 'failed'> {
   const sum = (field: 'waiting' | 'delayed' | 'active') => open.reduce((total, row) => total + row[field], 0);
   return {
-    queue,
-    paused,
     waiting: sum('waiting'),
     delayed: sum('delayed'),
     active: sum('active'),

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { WorkerRegistry } from '../../fleet/workers/worker-registry';
+import { QueueState } from '../../media/flow/queues/queue-state';
 import { StepQueues } from '../../media/flow/queues/step-queues';
 import { JOB_STATUSES, type JobStatus } from '../../media/flow/transitions';
 import { Db } from '../../platform/postgres/db';
@@ -26,6 +27,7 @@ export class Analytics {
     @Inject(Db) private readonly db: Db,
     @Inject(JobStatistics) private readonly statistics: JobStatistics,
     @Inject(StepQueues) private readonly queues: StepQueues,
+    @Inject(QueueState) private readonly states: QueueState,
     @Inject(WorkerRegistry) private readonly workers: WorkerRegistry,
   ) {}
 
@@ -88,13 +90,17 @@ export class Analytics {
   }
 
   private async load(): Promise<Load> {
-    const [counts, workers] = await Promise.all([this.queues.counts(), this.workers.list()]);
+    const [counts, held, workers] = await Promise.all([
+      this.queues.counts(),
+      this.states.held(),
+      this.workers.list(),
+    ]);
     const queues = Object.values(counts);
     const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
     const slots = sum(workers.map((worker) => worker.concurrency));
     const active = sum(workers.map((worker) => worker.active_steps.length));
     return {
-      waiting_steps: sum(queues.map((queue) => queue.waiting)),
+      waiting_steps: sum([...queues.map((queue) => queue.waiting), ...held.values()]),
       active_steps: active,
       delayed_steps: sum(queues.map((queue) => queue.delayed)),
       paused_queues: queues.filter((queue) => queue.paused).length,

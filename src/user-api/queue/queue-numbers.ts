@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { WorkerRegistry } from '../../fleet/workers/worker-registry';
 import { AgentRegistry } from '../../media/flow/agent-registry';
+import { QueueState } from '../../media/flow/queues/queue-state';
 import { StepQueues } from '../../media/flow/queues/step-queues';
 import { AppError } from '../../platform/errors/app-error';
 import { SsotService } from '../../ssot/ssot.service';
@@ -19,12 +20,14 @@ interface Lines {
 
 /**
  * The queues, as far as somebody may see them. What everybody's steps come to is read from the lengths of Bull's
- * lists, which Redis knows without looking through them, or from the read model; a user's own are found by their jobs.
+ * lists, which Redis knows without looking through them, and of what a drain holds back in Postgres, or from the read
+ * model; a user's own are found by their jobs.
  */
 @Injectable()
 export class QueueNumbers {
   constructor(
     @Inject(StepQueues) private readonly queues: StepQueues,
+    @Inject(QueueState) private readonly states: QueueState,
     @Inject(AgentRegistry) private readonly agents: AgentRegistry,
     @Inject(WorkerRegistry) private readonly workers: WorkerRegistry,
     @Inject(SsotService) private readonly readModel: SsotService,
@@ -94,19 +97,22 @@ export class QueueNumbers {
   }
 
   private async lines(userId: string | undefined): Promise<Lines> {
-    const [counts, own] = await Promise.all([
+    const [counts, standings, held, own] = await Promise.all([
       this.queues.counts(),
+      this.states.standings(),
+      this.states.held(),
       userId === undefined ? undefined : this.own.open(userId),
     ]);
     const lines = this.queues.names.map((queue): QueueLine => {
       const { waiting = 0, active = 0, delayed = 0, paused = false } = counts[queue] ?? {};
+      const status = paused ? 'paused' : (standings.get(queue)?.drain ?? 'running');
       if (own)
         return lineOf(
           queue,
-          paused,
+          status,
           own.steps.filter((step) => step.agent === queue),
         );
-      return { queue, status: paused ? 'paused' : 'running', waiting, active, delayed };
+      return { queue, status, waiting: waiting + (held.get(queue) ?? 0), active, delayed };
     });
     return { lines, steps: own?.steps, partial: own?.partial ?? false };
   }

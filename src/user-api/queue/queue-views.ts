@@ -1,13 +1,13 @@
 import type { HourRow, OpenStep } from './queue-rows';
-import type { QueueHour, QueueLine, QueueTotals, WaitingStep } from './queue.dto';
+import type { QueueHour, QueueLine, QueueStatus, QueueTotals, WaitingStep } from './queue.dto';
 
 /** A queue of which only `steps` count. */
-export function lineOf(queue: string, paused: boolean, steps: readonly OpenStep[]): QueueLine {
+export function lineOf(queue: string, status: QueueStatus, steps: readonly OpenStep[]): QueueLine {
   const waiting = steps.filter((step) => step.status === 'queued' && !step.delayed).length;
   const active = steps.filter((step) => step.status === 'processing').length;
   return {
     queue,
-    status: paused ? 'paused' : 'running',
+    status,
     waiting,
     active,
     delayed: steps.length - waiting - active,
@@ -21,6 +21,7 @@ export function totalsOf(lines: readonly QueueLine[]): QueueTotals {
   return {
     queues: lines.length,
     paused: lines.filter((line) => line.status === 'paused').length,
+    draining: lines.filter((line) => line.status === 'draining' || line.status === 'drained').length,
     waiting: sum('waiting'),
     active: sum('active'),
     delayed: sum('delayed'),

@@ -1,13 +1,20 @@
 import { ApiProperty } from '@nestjs/swagger';
 
+/** How a queue stands. */
+export const QUEUE_STATUSES = ['running', 'paused', 'draining', 'drained'] as const;
+export type QueueStatus = (typeof QUEUE_STATUSES)[number];
+
 /** How many steps a queue has. */
 export class QueueLine {
   /** Its name, which is the agent's id. @example clip-renderer */
   queue!: string;
-  /** `paused`: nothing is taken from it until it is resumed. @example running */
-  @ApiProperty({ enum: ['running', 'paused'] })
-  status!: 'running' | 'paused';
-  /** Steps that could start now. @example 4 */
+  /**
+   * `paused`: nothing is taken from it until it is resumed. `draining`: what was there goes on to its end, and what
+   * comes waits until it is resumed; `drained`: nothing of the former is left. @example running
+   */
+  @ApiProperty({ enum: QUEUE_STATUSES })
+  status!: QueueStatus;
+  /** Steps that could start now, or when the queue is resumed. @example 4 */
   @ApiProperty({ type: 'integer' })
   waiting!: number;
   /** Steps that are being worked on. @example 2 */
@@ -26,6 +33,9 @@ export class QueueTotals {
   /** @example 0 */
   @ApiProperty({ type: 'integer' })
   paused!: number;
+  /** Draining and drained ones. @example 0 */
+  @ApiProperty({ type: 'integer' })
+  draining!: number;
   /** @example 4 */
   @ApiProperty({ type: 'integer' })
   waiting!: number;

@@ -17,7 +17,7 @@ import { type QueuesPaused, setQueuesPaused } from '../queues-paused';
   dependsOn: ['postgres', 'queue'],
   summary: 'Resume a queue',
   description:
-    'Workers take from it again. Resuming a queue that is not paused succeeds and says changed=false.',
+    'Workers take from it again, and it takes in what comes: this also ends draining and drained. Resuming a queue that is neither succeeds and says changed=false.',
   errors: ['QUEUE_NOT_FOUND'],
   example: { queue: 'clip-renderer' },
   since: '1.0',

@@ -29,12 +29,13 @@ export class FlowChecks {
   private async checkQueues(): Promise<Finding> {
     const counts = await this.queues.counts();
     const paused = Object.keys(counts).filter((name) => counts[name]?.paused);
-    return paused.length > 0
-      ? warning(
-          `${paused.length} queues are paused: ${paused.join(', ')}.`,
-          'Resume them with queue.resume.',
-          counts,
-        )
+    const draining = Object.keys(counts).filter((name) => counts[name]?.drain);
+    const held = [
+      paused.length > 0 ? `${paused.length} queues are paused: ${paused.join(', ')}.` : '',
+      draining.length > 0 ? `${draining.length} queues take nothing new in: ${draining.join(', ')}.` : '',
+    ].filter((finding) => finding !== '');
+    return held.length > 0
+      ? warning(held.join(' '), 'Resume them with queue.resume.', counts)
       : ok('All queues are running.', counts);
   }
 

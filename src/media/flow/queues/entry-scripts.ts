@@ -192,3 +192,15 @@ for i = 1, #ARGV, 2 do
 end
 return { missing, misplaced }
 `);
+
+/**
+ * Removes entries that ended before a time. ARGV: the sorted set that Bull keeps them in, the time in milliseconds,
+ * and how many at most. Answers with how many were removed.
+ */
+export const PURGE = new RedisScript(`
+local prefix, set = KEYS[1], KEYS[1] .. ARGV[1]
+local ids = redis.call('ZRANGEBYSCORE', set, '-inf', '(' .. ARGV[2], 'LIMIT', 0, ARGV[3])
+for _, id in ipairs(ids) do redis.call('DEL', prefix .. id, prefix .. id .. ':logs') end
+if #ids > 0 then redis.call('ZREM', set, unpack(ids)) end
+return #ids
+`);

@@ -1,27 +1,33 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { AppError } from '../../../platform/errors/app-error';
-import { LiveFeed } from '../../../platform/feed/live-feed';
-import { MessageBus } from '../../../platform/messages/message-bus';
-import { Db, type Tx } from '../../../platform/postgres/db';
+import type { Tx } from '../../../platform/postgres/db';
+import { RedisService } from '../../../platform/redis/redis.service';
 import { type Clearing, type ClearOptions, QueueClearing } from './queue-clearing';
-import { QueueState } from './queue-state';
+import { QueueNews } from './queue-news';
+import { QueuePurging } from './queue-purging';
+import { type Drain, type QueueStanding, QueueState } from './queue-state';
 import { StepQueues } from './step-queues';
+import { SWEPT } from './swept-mark';
 
 /** What pausing or resuming did to one queue. */
 export interface PauseResult {
   queue: string;
   changed: boolean;
   paused: boolean;
+  /** Whether it drained, or was drained, until then. */
+  drain_ended?: true;
 }
 
 /** The state of one queue, in numbers. */
 export interface QueueInfo {
+  /** Those that a drain holds back are among them. */
   waiting: number;
   active: number;
   delayed: number;
-  /** Steps that failed for good in the last 24 hours. */
+  /** Steps that failed for good, and were neither retried nor purged since. */
   failed: number;
   paused: boolean;
+  drain: Drain | null;
 }
 
 /** What an operator does to queues. */
@@ -30,12 +36,12 @@ export class QueueAdmin {
   private readonly log = new Logger(QueueAdmin.name);
 
   constructor(
-    private readonly db: Db,
+    private readonly redis: RedisService,
     private readonly queues: StepQueues,
     private readonly state: QueueState,
     private readonly clearing: QueueClearing,
-    private readonly feed: LiveFeed,
-    private readonly bus: MessageBus,
+    private readonly purging: QueuePurging,
+    private readonly news: QueueNews,
   ) {}
 
   /** The names of all queues, which are those of the agents, in the order of the graph. */
@@ -48,6 +54,11 @@ export class QueueAdmin {
     return this.queues.names.includes(name);
   }
 
+  /** How it stands. */
+  standing(name: string): Promise<QueueStanding> {
+    return this.state.standing(name);
+  }
+
   /**
    * Workers take nothing more from it; what runs goes on. Within a transaction (`tx`), call {@link follow} after the
    * commit.
@@ -58,7 +69,7 @@ export class QueueAdmin {
     return this.setPaused(name, true, tx);
   }
 
-  /** The reverse of {@link pause}, and like it. @throws AppError QUEUE_NOT_FOUND */
+  /** The reverse of {@link pause}, and like it; also ends drains. @throws AppError QUEUE_NOT_FOUND */
   resume(name: string, tx?: Tx): Promise<PauseResult[]> {
     return this.setPaused(name, false, tx);
   }
@@ -71,14 +82,17 @@ export class QueueAdmin {
    */
   async unchanged(name: string, wanted: boolean): Promise<PauseResult[] | undefined> {
     const names = this.namesOf(name);
-    const paused = await this.state.paused();
-    return names.every((queue) => paused.has(queue) === wanted)
-      ? names.map((queue) => ({ queue, changed: false, paused: wanted }))
-      : undefined;
+    const standings = await this.state.standings();
+    const asWanted = names.every((queue) => {
+      const { paused = false, drain = null } = standings.get(queue) ?? {};
+      return paused === wanted && (wanted || drain === null);
+    });
+    return asWanted ? names.map((queue) => ({ queue, changed: false, paused: wanted })) : undefined;
   }
 
   /** Makes Bull do as Postgres says by now, and tells those who watch what has changed. */
   async follow(results: readonly PauseResult[]): Promise<void> {
+    if (results.some((result) => result.drain_ended)) await this.letIn();
     const behind = await this.behind(results);
     if (behind.length === 0) return;
     const paused = await this.state.paused();
@@ -90,27 +104,25 @@ export class QueueAdmin {
           // Claims look at Postgres, and the dispatcher makes Bull follow when Redis is back.
           this.log.warn(`Bull will follow later with queue ${queue}: ${(error as Error).message}`);
         }
-        if (changed) await this.announce(queue);
+        if (changed) await this.news.changed(queue);
       }),
     );
   }
 
-  /** The state of every queue: one round trip to Redis and two statements over indexes. */
+  /** The state of every queue: one round trip to Redis and statements over indexes. */
   async counts(): Promise<Record<string, QueueInfo>> {
-    const [counts, paused, failed] = await Promise.all([
+    const [counts, standings, held, failed] = await Promise.all([
       this.queues.counts(),
-      this.state.paused(),
-      this.db.query<{ agent: string; failed: number }>(
-        `SELECT agent, count(*)::int AS failed FROM steps
-         WHERE status = 'failed' AND finished_at > now() - interval '24 hours' GROUP BY agent`,
-      ),
+      this.state.standings(),
+      this.state.held(),
+      this.purging.failed(this.queues.names),
     ]);
-    const failedOf = new Map(failed.map((row) => [row.agent, row.failed]));
     return Object.fromEntries(
-      Object.entries(counts).map(([name, { waiting, active, delayed }]) => [
-        name,
-        { waiting, active, delayed, failed: failedOf.get(name) ?? 0, paused: paused.has(name) },
-      ]),
+      Object.entries(counts).map(([name, { waiting, active, delayed }]) => {
+        const { paused = false, drain = null } = standings.get(name) ?? {};
+        const all = waiting + (held.get(name) ?? 0);
+        return [name, { waiting: all, active, delayed, failed: failed.get(name) ?? 0, paused, drain }];
+      }),
     );
   }
 
@@ -123,14 +135,13 @@ export class QueueAdmin {
   async clear(name: string, options: ClearOptions = {}): Promise<Clearing & { left: number }> {
     this.assertExists(name);
     const cleared = await this.clearing.run(name, options);
-    await this.announce(name);
+    await this.news.changed(name);
     return cleared;
   }
 
   private async setPaused(name: string, paused: boolean, tx?: Tx): Promise<PauseResult[]> {
     const results: PauseResult[] = [];
-    for (const queue of this.namesOf(name))
-      results.push({ queue, changed: await this.state.set(queue, paused, tx), paused });
+    for (const queue of this.namesOf(name)) results.push(await this.set(queue, paused, tx));
     if (!tx) await this.follow(results);
     return results;
   }
@@ -154,15 +165,25 @@ export class QueueAdmin {
     return results.filter((_, i) => astray[i]);
   }
 
-  private async announce(queue: string): Promise<void> {
-    const paused = (await this.state.paused()).has(queue);
-    await Promise.all([
-      this.feed.publish('queues', { queue, paused }),
-      this.bus.publish('queue.changed', { queue }),
-    ]);
+  private async set(queue: string, paused: boolean, tx?: Tx): Promise<PauseResult> {
+    const { changed, drainEnded } = await (paused
+      ? this.state.pause(queue, tx)
+      : this.state.resume(queue, tx));
+    return { queue, changed, paused, ...(drainEnded ? { drain_ended: true } : {}) };
   }
 
-  private assertExists(name: string): void {
+  /** Has the dispatcher hand over all that a drain has held back. */
+  private async letIn(): Promise<void> {
+    try {
+      await this.redis.client.del(this.redis.key(...SWEPT));
+    } catch (error) {
+      // It goes round over what waits anyway.
+      this.log.warn(`What a drain held back comes in slowly: ${(error as Error).message}`);
+    }
+  }
+
+  /** @throws AppError QUEUE_NOT_FOUND */
+  assertExists(name: string): void {
     // The name is not repeated: the answer is kept, and what was sent as a name may be anything.
     if (!this.exists(name)) throw new AppError('QUEUE_NOT_FOUND');
   }

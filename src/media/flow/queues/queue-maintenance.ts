@@ -36,12 +36,13 @@ export class QueueMaintenance {
 
   /** Tells those who watch the queues whose counts have changed since the last round. */
   async publishCounts(): Promise<number> {
-    const counts = await this.queues.counts();
+    const [counts, standings] = await Promise.all([this.queues.counts(), this.state.standings()]);
     for (const [queue, { paused, ...rest }] of Object.entries<QueueCounts>(counts)) {
-      const state = JSON.stringify([paused, rest]);
+      const drain = standings.get(queue)?.drain ?? null;
+      const state = JSON.stringify([paused, drain, rest]);
       if (this.told.get(queue) === state) continue;
       this.told.set(queue, state);
-      await this.feed.publish('queues', { queue, paused, counts: rest });
+      await this.feed.publish('queues', { queue, paused, drain, counts: rest });
     }
     return 0;
   }

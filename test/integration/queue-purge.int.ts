@@ -1,0 +1,114 @@
+import { Module } from '@nestjs/common';
+import { v7 as uuidv7 } from 'uuid';
+import { JobsCategory } from '../../src/categories/jobs/jobs.module';
+import { QueueCategory } from '../../src/categories/queue/queue.module';
+import { QueueAdmin } from '../../src/media/flow/queues/queue-admin.service';
+import { StepQueues } from '../../src/media/flow/queues/step-queues';
+import { OperationsModule } from '../../src/pipeline/operations/operations.module';
+import { ActionRunner } from '../../src/pipeline/pipeline';
+import { PipelineModule } from '../../src/pipeline/pipeline.module';
+import { RedisService } from '../../src/platform/redis/redis.service';
+import type { Actor } from '../../src/platform/security/roles';
+import { manyJobs } from '../support/jobs-of-a-kind';
+import { processesOf, type TestProcess, type TestProcesses } from '../support/processes';
+import { makeUser } from '../support/users';
+
+@Module({ imports: [JobsCategory, QueueCategory, PipelineModule, OperationsModule] })
+class Api {}
+
+interface Purged {
+  purged: number;
+  removed_entries: number;
+  queues: { queue: string; purged: number }[];
+  effects: { target: string; effect: string }[];
+  preview_token: string;
+  retried: number;
+}
+
+describe('purging queues of failed entries', () => {
+  let processes: TestProcesses;
+  let api: TestProcess;
+  let actor: Actor;
+
+  beforeAll(async () => {
+    processes = await processesOf([Api]);
+    api = await processes.start();
+    const user = await makeUser(processes.database, 'admin');
+    actor = { userId: user.id, email: user.email, role: 'admin', sessionId: uuidv7() };
+  }, 60_000);
+  afterAll(() => processes?.close());
+
+  async function run(action: string, payload: object, options: object = { wait_ms: 25_000 }) {
+    const answer = await api.get(ActionRunner).run(action, payload, {
+      actor,
+      origin: { traceId: uuidv7(), ip: '127.0.0.1', userAgent: 'test' },
+      rawHeaders: ['X-Idempotency-Key', uuidv7()],
+      options,
+      bodyErrors: [],
+      scope: 'any',
+      startedAt: performance.now(),
+    });
+    return (JSON.parse(answer.body.toString('utf8')) as { data: Purged }).data;
+  }
+  /** Jobs that failed so many hours ago. */
+  async function failed(count: number, hours: number): Promise<string[]> {
+    const ids = await manyJobs(processes.database, actor.userId, count, 'failed');
+    for (const table of ['steps', 'jobs'])
+      await processes.database.query(
+        `UPDATE ${table} SET finished_at = now() - make_interval(hours => $2)
+          WHERE status = 'failed' AND ${table === 'jobs' ? 'id' : 'job_id'} = ANY($1)`,
+        [ids, hours],
+      );
+    return ids;
+  }
+  const counted = async () => (await api.get(QueueAdmin).counts())['inspector']?.failed;
+  const statuses = () =>
+    processes.database.query('SELECT status, count(*) AS n FROM jobs GROUP BY status ORDER BY status');
+  const queue = () => api.get(StepQueues).get('inspector');
+  /** Entries that Bull itself has moved to its failed ones, and kept. */
+  async function failedInBull(count: number): Promise<void> {
+    for (let i = 0; i < count; i += 1) {
+      const data = { step_id: uuidv7(), job_id: uuidv7(), attempt: 1 };
+      await queue().add('step', data, { removeOnFail: false, priority: 5 });
+      const entry = await queue().moveToActive();
+      await entry?.log('what went wrong');
+      await entry?.moveToFailed({ message: 'broken' });
+    }
+  }
+
+  it('leaves the jobs as they are, what failed since, and what can be retried', async () => {
+    const old = await failed(30, 30);
+    const fresh = await failed(20, 3);
+    await failedInBull(120);
+    expect(await queue().getFailedCount()).toBe(120);
+    expect(await counted()).toBe(50);
+
+    expect(await run('dashboard.queue_purge', {})).toMatchObject({ purged: 30, removed_entries: 0 });
+    expect(await counted()).toBe(20);
+    expect(await queue().getFailedCount()).toBe(120);
+
+    const shown = await run('queue.purge', { queue: 'inspector' }, { dry_run: true });
+    expect(shown.effects[0]?.effect).toMatch(/^20 entries/);
+    const later = await failed(4, 0);
+    await failedInBull(2);
+    const token = { preview_token: shown.preview_token, wait_ms: 25_000 };
+    const purged = await run('queue.purge', { queue: 'inspector' }, token);
+    expect(purged).toMatchObject({ purged: 20, removed_entries: 120 });
+    expect([await counted(), await queue().getFailedCount()]).toEqual([4, 2]);
+    // Nothing is left of what went: hashes and logs are there of the two that are left.
+    const { client } = api.get(RedisService);
+    const keys = await client.keys(`${queue().toKey('')}[0-9]*`);
+    expect(keys).toHaveLength(4);
+    expect(await statuses()).toEqual([{ status: 'failed', n: 54 }]);
+
+    const outcome = await run('job.bulk_retry', { job_ids: [...old, ...fresh, ...later] });
+    expect(outcome.retried).toBe(54);
+    expect(await counted()).toBe(0);
+    expect(await queue().getFailedCount()).toBe(2);
+  });
+
+  it('counts nothing twice when it is done twice', async () => {
+    expect(await run('queue.purge', { queue: 'inspector' })).toMatchObject({ purged: 0, removed_entries: 2 });
+    expect(await run('queue.purge', { queue: 'inspector' })).toMatchObject({ purged: 0, removed_entries: 0 });
+  });
+});
