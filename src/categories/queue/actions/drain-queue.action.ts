@@ -21,6 +21,8 @@ export interface QueueDrained {
   left: LeftToDrain;
 }
 
+const PAUSED = 'The queue is paused: what waits is not begun, and resuming it ends the draining, too.';
+
 @Action({
   name: 'queue.drain',
   views: ['jobs-queue'],
@@ -59,23 +61,17 @@ export class DrainQueueHandler implements PreviewingHandler<DrainQueue> {
   ) {}
 
   async preview({ queue }: DrainQueue): Promise<Preview> {
-    const state = await this.stateOf(queue);
+    const state = await stateOf(this.queues, queue);
     const { waiting, active } = await this.draining.before(queue);
     const effect = `takes nothing new in; ${waiting} waiting and ${active} running steps are finished first`;
-    return {
-      selection: [{ id: queue, state }],
-      effects: [{ target: queue, effect }],
-      warnings:
-        state === 'paused' && waiting > 0
-          ? ['The queue is paused: what waits is not begun, and resuming it ends the draining, too.']
-          : [],
-    };
+    const warnings = state === 'paused' && waiting > 0 ? [PAUSED] : [];
+    return { selection: [{ id: queue, state }], effects: [{ target: queue, effect }], warnings };
   }
 
   async execute({ queue, timeout_s, context }: DrainQueue): Promise<QueueDrained> {
     const { checkpoint, signal } = context;
     const from = checkpoint.resume<DrainBegun>();
-    if (!from) assertAsShown(await this.stateOf(queue), context.selection);
+    if (!from) assertAsShown(await stateOf(this.queues, queue), context.selection);
     const { state, total, left } = await this.draining.run(queue, {
       timeoutS: timeout_s,
       from,
@@ -89,14 +85,14 @@ export class DrainQueueHandler implements PreviewingHandler<DrainQueue> {
       mayStop(signal, () => ({ done: drained.finished, not_done: notDone, ...drained }));
     return drained;
   }
+}
 
-  /** @throws AppError QUEUE_NOT_FOUND, ALREADY_DRAINING */
-  private async stateOf(queue: string): Promise<'running' | 'paused'> {
-    this.queues.assertExists(queue);
-    const { paused, drain } = await this.queues.standing(queue);
-    if (drain) throw new AppError('ALREADY_DRAINING');
-    return paused ? 'paused' : 'running';
-  }
+/** @throws AppError QUEUE_NOT_FOUND, ALREADY_DRAINING */
+async function stateOf(queues: QueueAdmin, queue: string): Promise<'running' | 'paused'> {
+  queues.assertExists(queue);
+  const { paused, drain } = await queues.standing(queue);
+  if (drain) throw new AppError('ALREADY_DRAINING');
+  return paused ? 'paused' : 'running';
 }
 
 function assertAsShown(state: string, selection?: readonly FrozenItem[]): void {
