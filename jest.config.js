@@ -27,13 +27,13 @@ const base = {
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   clearMocks: true,
   setupFiles: [require.resolve('reflect-metadata')],
+  setupFilesAfterEnv: [join(__dirname, 'test/support/patience.ts')],
 };
 
 /** The projects that talk to real servers: one private Postgres and Redis per run, see test/support. */
 const withServers = {
   ...base,
   setupFiles: [...base.setupFiles, join(__dirname, 'test/support/setup-file.ts')],
-  setupFilesAfterEnv: [join(__dirname, 'test/support/patience.ts')],
   globalSetup: join(__dirname, 'test/support/global-setup.ts'),
   globalTeardown: join(__dirname, 'test/support/global-teardown.ts'),
 };

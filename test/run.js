@@ -2,8 +2,8 @@
 
 /**
  * `npm test`: builds, then runs the test projects and sums up. Arguments name projects; none = all.
- * unit and integration share the machine's cores, and so do e2e and faults. One file more than there are cores runs at
- * a time: they wait for leases, queues and servers as well. test/sequencer.js starts the long ones first.
+ * All of them share one run: what waits for leases, queues and servers leaves the cores to what calculates. Twice as many
+ * files as there are cores run at a time, four at most. test/sequencer.js says in which order.
  *
  * The last line is `N passed, N failed`. TEST_SUMMARY names a file to write that line into as well.
  */
@@ -21,18 +21,16 @@ const { availableParallelism, tmpdir } = require('node:os');
 const { join } = require('node:path');
 
 const ROOT = join(__dirname, '..');
-const GROUPS = [
-  { projects: ['unit', 'integration'], built: false },
-  { projects: ['e2e', 'faults'], built: true },
-];
+const PROJECTS = ['unit', 'integration', 'e2e', 'faults'];
+/** The projects that run the built product. */
+const BUILT = new Set(['e2e', 'faults']);
 /** How many files run at a time. Each may be a whole installation, so more than a few do not fit in. */
-const WORKERS = Math.min(4, availableParallelism() + 1);
-const KNOWN = GROUPS.flatMap((group) => group.projects);
+const WORKERS = Math.min(4, 2 * availableParallelism());
 
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
-const unknown = wanted.filter((name) => !KNOWN.includes(name));
+const unknown = wanted.filter((name) => !PROJECTS.includes(name));
 if (unknown.length > 0) {
-  process.stderr.write(`No such test project: ${unknown.join(', ')}. There are: ${KNOWN.join(', ')}\n`);
+  process.stderr.write(`No such test project: ${unknown.join(', ')}. There are: ${PROJECTS.join(', ')}\n`);
   process.exit(2);
 }
 
@@ -40,25 +38,21 @@ const folder = mkdtempSync(join(tmpdir(), 'agentos-test-run-'));
 const totals = { passed: 0, failed: 0 };
 let broken = false;
 
-for (const group of GROUPS) {
-  const projects = group.projects.filter((name) => wanted.length === 0 || wanted.includes(name));
-  if (projects.length === 0) continue;
-  if (group.built && isStale()) run('npm', ['run', '--silent', 'build']);
-  const report = join(folder, `${projects.join('-')}.json`);
-  const jest = require.resolve('jest/bin/jest');
-  run(process.execPath, [
-    jest,
-    '--selectProjects',
-    ...projects,
-    '--passWithNoTests',
-    // What a failing test left open must not keep the run from ending and being summed up.
-    '--forceExit',
-    `--maxWorkers=${WORKERS}`,
-    '--json',
-    `--outputFile=${report}`,
-  ]);
-  add(report, projects);
-}
+const projects = PROJECTS.filter((name) => wanted.length === 0 || wanted.includes(name));
+if (projects.some((name) => BUILT.has(name)) && isStale()) run('npm', ['run', '--silent', 'build']);
+const report = join(folder, 'report.json');
+run(process.execPath, [
+  require.resolve('jest/bin/jest'),
+  '--selectProjects',
+  ...projects,
+  '--passWithNoTests',
+  // What a failing test left open must not keep the run from ending and being summed up.
+  '--forceExit',
+  `--maxWorkers=${WORKERS}`,
+  '--json',
+  `--outputFile=${report}`,
+]);
+add();
 
 rmSync(folder, { recursive: true, force: true });
 const line = `${totals.passed} passed, ${totals.failed} failed`;
@@ -73,9 +67,9 @@ function run(command, args) {
 }
 
 /** A suite that could not even start counts as one failed test: it must not vanish from the sum. */
-function add(report, projects) {
+function add() {
   if (!existsSync(report)) {
-    process.stderr.write(`${projects.join(' and ')}: jest wrote no report\n`);
+    process.stderr.write('jest wrote no report\n');
     totals.failed += 1;
     return;
   }

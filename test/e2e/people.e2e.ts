@@ -36,7 +36,7 @@ describe('people at two api processes', () => {
         async () =>
           expect(outcome(await b.get('/api/jobs/history'))).toEqual({ status: 401, code: 'UNAUTHORIZED' }),
         {
-          timeoutMs: 1_500,
+          timeoutMs: 5_000,
         },
       );
       const refreshed = await cluster
@@ -98,13 +98,13 @@ describe('people at two api processes', () => {
           expect(
             outcome(await client.at(cluster.url(1)).action('queue.resume', { queue: 'packager' })),
           ).toEqual({ status: 403, code: 'FORBIDDEN' }),
-        { timeoutMs: 1_500 },
+        { timeoutMs: 5_000 },
       );
       await cluster.query('UPDATE users SET enabled = false, auth_version = auth_version + 1 WHERE id = $1', [
         user.id,
       ]);
       await eventually(async () => expect((await client.get('/api/jobs/history')).status).toBe(401), {
-        timeoutMs: 1_500,
+        timeoutMs: 5_000,
       });
       await eventually(() => expect(socket.closed).toBeDefined(), { timeoutMs: 3_000 });
     });
@@ -205,13 +205,13 @@ describe('people at two api processes', () => {
             expect(outcome(answer)).toEqual({ status: 503, code: 'MAINTENANCE' });
             expect(answer.headers.get('retry-after')).not.toBeNull();
           },
-          { timeoutMs: 1_500 },
+          { timeoutMs: 5_000 },
         );
       }
       expect((await admin.action('system.health_check')).status).toBe(200);
       expect((await toggle(false)).status).toBe(200);
       await eventually(async () => expect((await client.get('/api/jobs/history')).status).toBe(200), {
-        timeoutMs: 1_500,
+        timeoutMs: 5_000,
       });
     });
 
