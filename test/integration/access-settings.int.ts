@@ -39,7 +39,7 @@ const save = async (settings: object, extra: object = {}, client = admin): Promi
     { headers: newKey() },
   );
 /** Waits as long as a change may take to reach every process. */
-const within = (check: () => void | Promise<void>) => eventually(check, { timeoutMs: 1_000, intervalMs: 20 });
+const within = (check: () => void | Promise<void>) => eventually(check, { timeoutMs: 5_000, intervalMs: 20 });
 const settingsOf = (api: number) => installation.get(RuntimeSettings, api).current();
 
 describe('config.save', () => {

@@ -32,7 +32,7 @@ const login = (user: Pick<TestUser, 'email' | 'password'>, from = '198.51.100.1'
       { email: user.email, password: user.password },
       { 'x-forwarded-for': from },
     );
-const within = (check: () => void | Promise<void>) => eventually(check, { timeoutMs: 1_000, intervalMs: 20 });
+const within = (check: () => void | Promise<void>) => eventually(check, { timeoutMs: 5_000, intervalMs: 20 });
 const alertsOf = (userId: string) =>
   installation.database.query<{ error_code: string; actor_id: string; count: number }>(
     `SELECT error_code, actor_id, count FROM audit_entries

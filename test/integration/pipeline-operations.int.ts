@@ -302,7 +302,7 @@ describe('a critical action', () => {
           expect([answer.status, answer.body.error_code]).toEqual([503, 'MAINTENANCE']);
           expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
         },
-        { timeoutMs: 1_000 },
+        { timeoutMs: 5_000 },
       );
       expect((await installation.at(admin, api).get('/api/admin/action/status')).status).toBe(200);
     }
@@ -314,7 +314,7 @@ describe('a critical action', () => {
     await eventually(
       async () => expect((await installation.at(client, 1).get('/api/jobs/history')).status).toBe(200),
       {
-        timeoutMs: 1_000,
+        timeoutMs: 5_000,
       },
     );
   });
