@@ -12,6 +12,8 @@ export type RuntimeState = 'starting' | 'running' | 'stopping' | 'stopped' | 'ba
 export interface RuntimeService {
   name: string;
   role: RuntimeRole;
+  /** The pool of a worker; null for every other role. */
+  pool: string | null;
   state: RuntimeState;
   pid: number | null;
   /** When it got into this state, ISO 8601. */
@@ -31,7 +33,15 @@ export interface RuntimeLogLine {
 /** The most lines of a log that are read at a time. */
 export const MAX_LOG_LINES = 10_000;
 
-/** How many services of a role are wanted, and were before. */
+/** Which services a scaling is about. */
+export interface ScaleScope {
+  /** Only the workers of this pool; those of the pool `default` if not given. */
+  pool?: string;
+  /** The names of those that go first when there are to be fewer, in this order; else the newest do. */
+  first?: readonly string[];
+}
+
+/** How many services of a role (of workers: of a pool) are wanted, and were before. */
 export interface RuntimeScale {
   role: RuntimeRole;
   replicas: number;
@@ -41,11 +51,13 @@ export interface RuntimeScale {
 /**
  * - `UNKNOWN_SERVICE`: no service has that name
  * - `NOT_SCALABLE`: the role has a fixed number of services
+ * - `EXISTS`: a service has that name already
  * - `INVALID`: the request itself is wrong
  * - `UNAVAILABLE`: the driver's other end does not answer
  * - `FAILED`: it was tried and did not work
  */
-export type RuntimeErrorCode = 'UNKNOWN_SERVICE' | 'NOT_SCALABLE' | 'INVALID' | 'UNAVAILABLE' | 'FAILED';
+export type RuntimeErrorCode =
+  'UNKNOWN_SERVICE' | 'NOT_SCALABLE' | 'EXISTS' | 'INVALID' | 'UNAVAILABLE' | 'FAILED';
 
 /** Why a driver could not do what it was asked; the message is a sentence for people. */
 export class RuntimeDriverError extends Error {
@@ -76,8 +88,10 @@ export interface RuntimeDriver {
   restart(name: string): Promise<RuntimeService>;
   /** Ends it at once (SIGKILL to its process group). It is started again like after any crash. */
   kill(name: string): Promise<RuntimeService>;
-  /** Makes it `replicas` services of a role; those taken away are stopped gracefully. */
-  scale(role: RuntimeRole, replicas: number): Promise<RuntimeScale>;
+  /** Makes it `replicas` services of a role, of workers in a pool; those taken away are stopped gracefully. */
+  scale(role: RuntimeRole, replicas: number, scope?: ScaleScope): Promise<RuntimeScale>;
+  /** One more worker of a pool, under a name of its own; resolves when it is ready. One that fails is gone again. */
+  addWorker(pool: string, name: string): Promise<RuntimeService>;
   /** The newest `limit` lines (1 to 10,000), oldest first. */
   logs(name: string, limit: number): Promise<RuntimeLogLine[]>;
 }

@@ -1,6 +1,8 @@
 import { chmodSync, mkdirSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RuntimeRole } from '../fleet/runtime-driver';
+import { workerPrefix } from '../fleet/worker-names';
+import { DEFAULT_POOL } from '../platform/settings/fleet.settings';
 import { ControlServer, socketPath } from './control/control-server';
 import { privateFolder, writePrivate } from './files';
 import { ensureFirstAdmin, type FirstAdmin } from './first-admin';
@@ -47,8 +49,8 @@ export class Launcher {
     private readonly terminal: Terminal,
   ) {
     this.owned = new OwnedProcesses(join(settings.folders.run, 'processes.json'));
-    this.supervisor = new Supervisor(settings.folders.logs, this.listener(), (role, number) =>
-      this.spec(role, number),
+    this.supervisor = new Supervisor(settings.folders.logs, this.listener(), (role, name, pool) =>
+      this.spec(role, name, pool),
     );
   }
 
@@ -170,9 +172,11 @@ export class Launcher {
     this.childEnv = childEnvironment(settings, endpoints, socketPath(settings.folders.run));
     this.control = await ControlServer.listen(settings.folders.run, this.supervisor);
     const specs = [
-      this.spec('api', 1),
-      ...Array.from({ length: settings.managers }, (_, index) => this.spec('manager', index + 1)),
-      ...Array.from({ length: settings.workers }, (_, index) => this.spec('worker', index + 1)),
+      this.spec('api', 'api-1'),
+      ...Array.from({ length: settings.managers }, (_, i) => this.spec('manager', `manager-${i + 1}`)),
+      ...Array.from({ length: settings.workers }, (_, i) =>
+        this.spec('worker', `${workerPrefix(DEFAULT_POOL)}-${i + 1}`, DEFAULT_POOL),
+      ),
     ];
     await together(
       specs.map((spec) =>
@@ -185,18 +189,18 @@ export class Launcher {
     );
   }
 
-  private spec(role: RuntimeRole, number: number): ProcessSpec {
+  private spec(role: RuntimeRole, name: string, pool: string | null = null): ProcessSpec {
     const entry = { api: 'main.js', worker: 'worker.js', manager: 'manager.js', postgres: '', redis: '' }[
       role
     ];
-    const name = `${role}-${number}`;
     return {
       name,
       role,
+      pool,
       command: process.execPath,
       args: ['--enable-source-maps', entryPoint(entry)],
       // No fixed INSTANCE_ID or WORKER_ID: each life is another holder of leases than the one before.
-      env: { ...this.childEnv, SERVICE_NAME: name },
+      env: { ...this.childEnv, SERVICE_NAME: name, ...(pool === null ? {} : { WORKER_POOL: pool }) },
       cwd: PROJECT,
       stopSignal: 'SIGTERM',
       stopGraceMs: 35_000,

@@ -31,10 +31,16 @@ const silent: ProcessListener = {
   gaveUp: () => undefined,
 };
 
-function specOf(role: RuntimeRole, number: number, script = READY): ProcessSpec {
+function specOf(
+  role: RuntimeRole,
+  name: string,
+  pool: string | null = role === 'worker' ? 'default' : null,
+  script = READY,
+): ProcessSpec {
   return {
-    name: `${role}-${number}`,
+    name,
     role,
+    pool,
     command: process.execPath,
     args: ['-e', script],
     env: { PATH: process.env.PATH },
@@ -56,7 +62,7 @@ function folders() {
 async function harness(): Promise<DriverHarness & { path: string }> {
   const { home, logs, run } = folders();
   const supervisor = new Supervisor(logs, silent, specOf);
-  await Promise.all([supervisor.run(specOf('api', 1)), supervisor.run(specOf('worker', 1))]);
+  await Promise.all([supervisor.run(specOf('api', 'api-1')), supervisor.run(specOf('worker', 'worker-1'))]);
   const server = await ControlServer.listen(run, supervisor);
   return {
     driver: new ProcessDriver(server.path),
@@ -87,6 +93,12 @@ describe('the launcher end of the process driver', () => {
       /^The request is wrong: method must be one of list/,
     ],
     ['a wrong role', '{"id":1,"method":"scale","role":"king","replicas":1}\n', /role must be one of/],
+    [
+      'a wrong scope',
+      '{"id":1,"method":"scale","role":"worker","replicas":1,"scope":{"first":[1]}}\n',
+      /scope must have/,
+    ],
+    ['no pool', '{"id":1,"method":"addWorker","name":"x"}\n', /pool must be a string/],
     ['no name', '{"id":1,"method":"kill"}\n', /name must be a string/],
     ['a line without an end', 'x'.repeat(70_000), /longer than 65536 characters/],
   ])('answers %s with a sentence', async (_, request, message) => {
@@ -115,7 +127,12 @@ describe('a supervised process', () => {
   it('that cannot start is reported with its last words, and not tried again', async () => {
     const { home, logs } = folders();
     const supervisor = new Supervisor(logs, silent, specOf);
-    const broken = specOf('worker', 1, `console.error('no such setting'); process.exit(3);`);
+    const broken = specOf(
+      'worker',
+      'worker-1',
+      'default',
+      `console.error('no such setting'); process.exit(3);`,
+    );
     const error: unknown = await supervisor.run(broken).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(NotReady);
     expect((error as NotReady).message).toBe('worker-1 ended while starting (exit code 3)');
@@ -134,7 +151,12 @@ describe('a supervised process', () => {
       const backOff = new BackOff({ firstMs: 20, maxMs: 40, healthyMs: 60_000, maxShortLives: 3 });
       const script = `process.send({ type: 'ready' }, () => process.exit(1));`;
       const log = new RotatingLog(join(logs, 'worker-1.log'));
-      void new SupervisedProcess(specOf('worker', 1, script), log, listener, backOff).start();
+      void new SupervisedProcess(
+        specOf('worker', 'worker-1', 'default', script),
+        log,
+        listener,
+        backOff,
+      ).start();
     });
     expect(await gaveUp).toBe('worker-1');
     const waits = notices.flatMap((text) => /again in ([\d.]+) s/.exec(text)?.[1] ?? []);
@@ -148,7 +170,7 @@ describe('a supervised process', () => {
     const lines: string[] = [];
     const supervisor = new Supervisor(logs, { ...silent, line: (_, line) => lines.push(line) }, specOf);
     const script = `const child = require('child_process').spawn('sleep', ['600']); console.log(child.pid); process.send({ type: 'ready' });`;
-    await supervisor.run(specOf('worker', 1, script));
+    await supervisor.run(specOf('worker', 'worker-1', 'default', script));
     const left = await eventually(() => {
       expect(lines).toHaveLength(1);
       return Number(lines[0]);

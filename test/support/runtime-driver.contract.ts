@@ -106,6 +106,33 @@ export function describeRuntimeDriver(name: string, create: () => Promise<Driver
       expect(await ofRole('worker')).toEqual([]);
     });
 
+    it('keeps the workers of each pool apart', async () => {
+      const { name, pid, pool } = await worker();
+      expect(pool).toBe('default');
+      const gpu = { pool: 'gpu' };
+      expect(await driver.scale('worker', 2, gpu)).toEqual({ role: 'worker', replicas: 2, previous: 0 });
+      const ofPool = async () =>
+        (await ofRole('worker'))
+          .filter((service) => service.pool === 'gpu')
+          .map((service) => `${service.name} ${service.state}`);
+      expect(await ofPool()).toEqual(['worker-gpu-1 running', 'worker-gpu-2 running']);
+      expect(await driver.addWorker('gpu', 'painter')).toMatchObject({
+        name: 'painter',
+        role: 'worker',
+        pool: 'gpu',
+        state: 'running',
+      });
+      expect(await codeOf(driver.addWorker('gpu', 'painter'))).toBe('EXISTS');
+      expect(await codeOf(driver.addWorker('gpu', 'Painter!'))).toBe('INVALID');
+      expect(await codeOf(driver.addWorker('G P U', 'artist'))).toBe('INVALID');
+      expect(await codeOf(driver.scale('worker', 1, { pool: 'G P U' }))).toBe('INVALID');
+      const first = ['worker-gpu-1', 'painter'];
+      expect(await driver.scale('worker', 1, { ...gpu, first })).toMatchObject({ previous: 3 });
+      expect(await ofPool()).toEqual(['worker-gpu-2 running']);
+      await driver.scale('worker', 0, gpu);
+      expect(await ofRole('worker')).toMatchObject([{ name, pid, state: 'running' }]);
+    });
+
     it('reads the newest lines of a log, oldest first', async () => {
       const { name: service } = await worker();
       await driver.restart(service);

@@ -86,7 +86,10 @@ export const ENV_SPEC = {
     default: 10_000,
     desc: 'how long the headers of a request may take, and after them its JSON body, in milliseconds',
   }),
-  WORKER_POOL: poolName({ default: DEFAULT_POOL, desc: 'the pool that a worker belongs to' }),
+  WORKER_POOL: poolName({
+    default: DEFAULT_POOL,
+    desc: 'set by npm start and docker/stack.yaml: the pool that a worker belongs to',
+  }),
   WORKER_CONCURRENCY: wholeNumber(
     1,
     MAX_CONCURRENCY,

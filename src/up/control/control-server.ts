@@ -9,7 +9,12 @@ import {
   type ControlAnswer,
   type ControlRequest,
 } from '../../fleet/drivers/process/protocol';
-import { RUNTIME_ROLES, RuntimeDriverError, type RuntimeDriver } from '../../fleet/runtime-driver';
+import {
+  RUNTIME_ROLES,
+  RuntimeDriverError,
+  type RuntimeDriver,
+  type ScaleScope,
+} from '../../fleet/runtime-driver';
 import { privateFolder } from '../files';
 
 /** The kernel's limit is 104 to 108 characters; a longer path is cut off without a word. */
@@ -84,7 +89,9 @@ async function perform(value: unknown, driver: RuntimeDriver): Promise<unknown> 
     case 'list':
       return driver.list();
     case 'scale':
-      return driver.scale(request.role, request.replicas);
+      return driver.scale(request.role, request.replicas, request.scope);
+    case 'addWorker':
+      return driver.addWorker(request.pool, request.name);
     case 'logs':
       return driver.logs(request.name, request.limit);
     case 'start':
@@ -95,17 +102,26 @@ async function perform(value: unknown, driver: RuntimeDriver): Promise<unknown> 
   }
 }
 
-const METHODS: readonly string[] = ['list', 'start', 'stop', 'restart', 'kill', 'scale', 'logs'];
+const METHODS: readonly string[] = ['list', 'start', 'stop', 'restart', 'kill', 'scale', 'addWorker', 'logs'];
 
 function checked(value: unknown): ControlRequest {
-  const { method, name, role } = (value ?? {}) as Record<string, unknown>;
+  const { method, name, role, scope, pool } = (value ?? {}) as Record<string, unknown>;
   if (typeof method !== 'string' || !METHODS.includes(method))
     invalid(`method must be one of ${METHODS.join(', ')}`);
   if (method === 'scale' && !RUNTIME_ROLES.some((known) => known === role)) {
     invalid(`role must be one of ${RUNTIME_ROLES.join(', ')}`);
   }
+  if (method === 'scale' && !isScope(scope)) invalid('scope must have a pool and names to go first');
+  if (method === 'addWorker' && typeof pool !== 'string') invalid('pool must be a string');
   if (method !== 'list' && method !== 'scale' && typeof name !== 'string') invalid('name must be a string');
   return value as ControlRequest;
+}
+
+function isScope(value: unknown): value is ScaleScope {
+  if (typeof value !== 'object' || value === null) return false;
+  const { pool, first } = value as Record<string, unknown>;
+  const areNames = Array.isArray(first) && first.every((name) => typeof name === 'string');
+  return (pool === undefined || typeof pool === 'string') && (first === undefined || areNames);
 }
 
 function invalid(reason: string): never {

@@ -85,6 +85,7 @@ export class Cluster {
     return {
       name: 'postgres',
       role: 'postgres',
+      pool: null,
       command: join(binaries.folder, 'postgres'),
       args: [
         '-D',

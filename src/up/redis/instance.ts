@@ -33,6 +33,7 @@ export class RedisInstance {
     return {
       name: 'redis',
       role: 'redis',
+      pool: null,
       command: binary.command,
       args: [configuration],
       env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC', ...binary.env },

@@ -10,6 +10,8 @@ import type { RotatingLog } from './rotating-log';
 export interface ProcessSpec {
   name: string;
   role: RuntimeRole;
+  /** The pool of a worker; null for every other role. */
+  pool: string | null;
   command: string;
   args: string[];
   env: NodeJS.ProcessEnv;
@@ -79,6 +81,7 @@ export class SupervisedProcess {
     return {
       name: this.spec.name,
       role: this.spec.role,
+      pool: this.spec.pool,
       state: this.state,
       pid: this.child?.pid ?? null,
       since: this.since.toISOString(),

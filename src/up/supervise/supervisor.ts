@@ -7,15 +7,22 @@ import {
   type RuntimeRole,
   type RuntimeScale,
   type RuntimeService,
+  type ScaleScope,
 } from '../../fleet/runtime-driver';
+import { surplusOf } from '../../fleet/drivers/scale-down';
+import { checkNewName, checkPool, freeNames, workerPrefix } from '../../fleet/worker-names';
+import { DEFAULT_POOL, MAX_WORKERS } from '../../platform/settings/fleet.settings';
 import { RotatingLog } from './rotating-log';
 import { NotReady, SupervisedProcess, type ProcessListener, type ProcessSpec } from './supervised-process';
 
-/** Makes the spec of the process with this role and number (from 1). */
-export type SpecFactory = (role: RuntimeRole, number: number) => ProcessSpec;
+/** Makes the spec of the process with this role and name; a worker has a pool. */
+export type SpecFactory = (role: RuntimeRole, name: string, pool: string | null) => ProcessSpec;
 
 /** The roles of which there may be any number, with the least and the greatest. */
-const SCALABLE: Partial<Record<RuntimeRole, [number, number]>> = { worker: [0, 32], manager: [1, 8] };
+const SCALABLE: Partial<Record<RuntimeRole, [number, number]>> = {
+  worker: [0, MAX_WORKERS],
+  manager: [1, 8],
+};
 
 /** Whoever is needed by others stops after them. */
 const STOP_ORDER: readonly RuntimeRole[] = ['api', 'manager', 'worker', 'redis', 'postgres'];
@@ -67,7 +74,7 @@ export class Supervisor implements RuntimeDriver {
     return this.change(name, (entry) => entry.kill());
   }
 
-  async scale(role: RuntimeRole, replicas: number): Promise<RuntimeScale> {
+  async scale(role: RuntimeRole, replicas: number, scope: ScaleScope = {}): Promise<RuntimeScale> {
     this.refuseWhileStopping();
     const range = SCALABLE[role];
     if (!range)
@@ -76,19 +83,34 @@ export class Supervisor implements RuntimeDriver {
       const allowed = `${range[0]} to ${range[1]}`;
       throw new RuntimeDriverError('INVALID', `The number of ${role} processes must be ${allowed}.`);
     }
-    const present = [...this.processes.values()].filter((entry) => entry.spec.role === role);
-    const surplus = present.slice(replicas);
-    const taken = new Set(present.map((entry) => entry.spec.name));
-    const added: SupervisedProcess[] = [];
-    for (let number = 1; present.length + added.length < replicas; number++) {
-      const spec = this.specOf(role, number);
-      if (!taken.has(spec.name)) added.push(this.register(spec));
-    }
+    const pool = role === 'worker' ? (scope.pool ?? DEFAULT_POOL) : null;
+    if (pool !== null) checkPool(pool);
+    const present = [...this.processes.values()]
+      .map(({ spec }) => spec)
+      .filter((spec) => spec.role === role && spec.pool === pool)
+      .map(({ name }) => name);
+    const missing = replicas - present.length;
+    const added = this.freeNames(role, pool, missing).map((name) =>
+      this.register(this.specOf(role, name, pool)),
+    );
     await Promise.all([
-      ...surplus.map((entry) => this.discard(entry.spec.name)),
+      ...surplusOf(present, replicas, scope.first ?? []).map((name) => this.discard(name)),
       ...added.map((entry) => this.change(entry.spec.name, () => entry.start())),
     ]);
     return { role, replicas, previous: present.length };
+  }
+
+  async addWorker(pool: string, name: string): Promise<RuntimeService> {
+    this.refuseWhileStopping();
+    checkPool(pool);
+    checkNewName(name, new Set(this.processes.keys()));
+    this.register(this.specOf('worker', name, pool));
+    try {
+      return await this.start(name);
+    } catch (error) {
+      await this.discard(name);
+      throw error;
+    }
   }
 
   async logs(name: string, limit: number): Promise<RuntimeLogLine[]> {
@@ -112,6 +134,11 @@ export class Supervisor implements RuntimeDriver {
   /** Ends everything at once, for somebody who does not want to wait. */
   async killAll(): Promise<void> {
     await Promise.all([...this.processes.values()].map((entry) => entry.kill()));
+  }
+
+  private freeNames(role: RuntimeRole, pool: string | null, count: number): string[] {
+    const taken = new Set(this.processes.keys());
+    return freeNames(pool === null ? role : workerPrefix(pool), count, taken);
   }
 
   private register(spec: ProcessSpec): SupervisedProcess {

@@ -60,6 +60,14 @@ export function describeSwarmDriver(create: () => Promise<SwarmHarness>): void {
         'com.agentos.clone-of': `${stack}_worker-1`,
         'com.docker.stack.namespace': stack,
       });
+      await driver.scale('worker', 1, { pool: 'gpu' });
+      const { Labels, TaskTemplate } = await specOf('worker-gpu-1');
+      expect(Labels).toMatchObject({
+        'com.agentos.clone-of': `${stack}_worker-1`,
+        'com.agentos.pool': 'gpu',
+      });
+      expect(TaskTemplate.ContainerSpec.Env).toEqual([UP_FILE, 'WORKER_POOL=gpu']);
+      await driver.scale('worker', 0, { pool: 'gpu' });
       await driver.scale('worker', 0);
       const left = await docker.listServices({
         filters: { label: [`com.docker.stack.namespace=${stack}`, 'com.agentos.role=worker'] },

@@ -6,6 +6,7 @@ import {
   type RuntimeRole,
   type RuntimeScale,
   type RuntimeService,
+  type ScaleScope,
 } from '../../runtime-driver';
 import { readJsonLines } from './json-lines';
 import type { ControlAnswer, ControlCall } from './protocol';
@@ -54,8 +55,12 @@ export class ProcessDriver implements RuntimeDriver {
     return this.call({ method: 'kill', name });
   }
 
-  scale(role: RuntimeRole, replicas: number): Promise<RuntimeScale> {
-    return this.call({ method: 'scale', role, replicas });
+  scale(role: RuntimeRole, replicas: number, scope: ScaleScope = {}): Promise<RuntimeScale> {
+    return this.call({ method: 'scale', role, replicas, scope });
+  }
+
+  addWorker(pool: string, name: string): Promise<RuntimeService> {
+    return this.call({ method: 'addWorker', pool, name });
   }
 
   logs(name: string, limit: number): Promise<RuntimeLogLine[]> {

@@ -1,4 +1,4 @@
-import type { RuntimeErrorCode, RuntimeRole } from '../../runtime-driver';
+import type { RuntimeErrorCode, RuntimeRole, ScaleScope } from '../../runtime-driver';
 
 /**
  * What a client of the launcher's control socket sends: one JSON object a line. Several requests may be
@@ -9,7 +9,8 @@ export type ControlRequest = { id: number } & ControlCall;
 export type ControlCall =
   | { method: 'list' }
   | { method: 'start' | 'stop' | 'restart' | 'kill'; name: string }
-  | { method: 'scale'; role: RuntimeRole; replicas: number }
+  | { method: 'scale'; role: RuntimeRole; replicas: number; scope: ScaleScope }
+  | { method: 'addWorker'; pool: string; name: string }
   | { method: 'logs'; name: string; limit: number };
 
 /** The answer to one request, one JSON object a line. */

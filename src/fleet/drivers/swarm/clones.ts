@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ServiceSpec } from 'dockerode';
+import type { ContainerSpec, ServiceSpec } from 'dockerode';
 import type { SwarmService } from './docker-engine';
-import { label, LABELS, replicasOf, revised } from './swarm-service';
+import { label, LABELS, poolOf, replicasOf, revised } from './swarm-service';
 
 /** What a number stands at the end of: worker-12. */
 const NUMBER = /-(\d+)$/;
@@ -17,16 +17,17 @@ export function isClone(service: SwarmService): boolean {
 }
 
 /**
- * The specification of one more service that is like `pattern` in all but its name. It counts as the stack's, so
- * that `docker stack rm` removes it too.
+ * The specification of one more worker that is like `pattern` in all but its name and pool. It counts as the stack's,
+ * so that `docker stack rm` removes it too.
  */
-export function cloneSpec(pattern: SwarmService, name: string): ServiceSpec {
+export function cloneSpec(pattern: SwarmService, name: string, pool: string): ServiceSpec {
   const { Spec: spec } = pattern;
   const stack = label(pattern, LABELS.stack) ?? '';
   const template = spec.TaskTemplate;
   return {
     ...revised(spec, 1, {
       [LABELS.name]: name,
+      [LABELS.pool]: pool,
       [LABELS.cloneOf]: spec.Name ?? pattern.ID,
       [LABELS.replicas]: undefined,
       [LABELS.retired]: undefined,
@@ -35,6 +36,7 @@ export function cloneSpec(pattern: SwarmService, name: string): ServiceSpec {
     ...(template && {
       TaskTemplate: {
         ...template,
+        ...('ContainerSpec' in template && { ContainerSpec: inPool(template.ContainerSpec, pool) }),
         // Others find it on the network by its own name.
         Networks: template.Networks?.map((network) => ({ ...network, Aliases: [name] })),
         ForceUpdate: 0,
@@ -49,13 +51,19 @@ export function cloneSpec(pattern: SwarmService, name: string): ServiceSpec {
  */
 export function realigned(clone: SwarmService, pattern: SwarmService): ServiceSpec | undefined {
   const { Labels, TaskTemplate } = clone.Spec;
-  const wanted = cloneSpec(pattern, label(clone, LABELS.name) ?? '');
+  const wanted = cloneSpec(pattern, label(clone, LABELS.name) ?? '', poolOf(clone));
   const next = revised({ ...wanted, Name: clone.Spec.Name }, replicasOf(clone), {
     [LABELS.replicas]: Labels?.[LABELS.replicas],
   });
   // How often it was restarted is each one's own.
   if (next.TaskTemplate) next.TaskTemplate.ForceUpdate = TaskTemplate?.ForceUpdate;
   return isDeepStrictEqual(plain(next), plain(clone.Spec)) ? undefined : next;
+}
+
+/** The process learns its pool from its environment. */
+function inPool(spec: ContainerSpec | undefined, pool: string): ContainerSpec {
+  const others = (spec?.Env ?? []).filter((entry) => !entry.startsWith('WORKER_POOL='));
+  return { ...spec, Env: [...others, `WORKER_POOL=${pool}`] };
 }
 
 /** As it goes over the wire: without what is undefined. */

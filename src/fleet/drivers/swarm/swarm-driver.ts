@@ -7,6 +7,7 @@ import {
   type RuntimeRole,
   type RuntimeScale,
   type RuntimeService,
+  type ScaleScope,
 } from '../../runtime-driver';
 import type { DockerEngine, SwarmService } from './docker-engine';
 import { readServiceLog } from './service-log';
@@ -91,8 +92,13 @@ export class SwarmDriver implements RuntimeDriver {
     return this.look(name);
   }
 
-  scale(role: RuntimeRole, replicas: number): Promise<RuntimeScale> {
-    return this.scaling.scale(role, replicas);
+  scale(role: RuntimeRole, replicas: number, scope: ScaleScope = {}): Promise<RuntimeScale> {
+    return this.scaling.scale(role, replicas, scope);
+  }
+
+  async addWorker(pool: string, name: string): Promise<RuntimeService> {
+    await this.scaling.addWorker(pool, name);
+    return this.look(name);
   }
 
   async logs(name: string, limit: number): Promise<RuntimeLogLine[]> {

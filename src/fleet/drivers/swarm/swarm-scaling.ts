@@ -1,15 +1,23 @@
 import type { ServiceSpec } from 'dockerode';
-import { RuntimeDriverError, type RuntimeRole, type RuntimeScale } from '../../runtime-driver';
+import { DEFAULT_POOL, MAX_WORKERS } from '../../../platform/settings/fleet.settings';
+import {
+  RuntimeDriverError,
+  type RuntimeRole,
+  type RuntimeScale,
+  type ScaleScope,
+} from '../../runtime-driver';
+import { checkNewName, checkPool, freeNames, workerPrefix } from '../../worker-names';
+import { surplusOf } from '../scale-down';
 import { cloneSpec, isClone, numberIn } from './clones';
 import { ConflictError, type DockerEngine, type SwarmService } from './docker-engine';
 import type { SwarmRollout } from './swarm-rollout';
-import { label, LABELS, nameOf, replicasOf, revised } from './swarm-service';
+import { label, LABELS, nameOf, poolOf, replicasOf, revised } from './swarm-service';
 import type { Listed, SwarmServices } from './swarm-services';
 
 /** The roles of which there may be any number, with the least and the greatest. */
 const SCALABLE: Partial<Record<RuntimeRole, [number, number]>> = {
   api: [1, 32],
-  worker: [0, 32],
+  worker: [0, MAX_WORKERS],
   manager: [1, 8],
 };
 
@@ -22,7 +30,7 @@ export class SwarmScaling {
   ) {}
 
   /** Resolves when those that were added run, and those that were taken away have ended. */
-  async scale(role: RuntimeRole, replicas: number): Promise<RuntimeScale> {
+  async scale(role: RuntimeRole, replicas: number, scope: ScaleScope): Promise<RuntimeScale> {
     const range = SCALABLE[role];
     if (!range) throw new RuntimeDriverError('NOT_SCALABLE', `The number of ${role} services is fixed here.`);
     if (!Number.isInteger(replicas) || replicas < range[0] || replicas > range[1]) {
@@ -30,7 +38,7 @@ export class SwarmScaling {
       throw new RuntimeDriverError('INVALID', `The number of ${role} services must be ${allowed}.`);
     }
     const previous =
-      role === 'worker' ? await this.scaleWorkers(replicas) : await this.scaleReplicas(role, replicas);
+      role === 'worker' ? await this.scaleWorkers(replicas, scope) : await this.scaleReplicas(role, replicas);
     return { role, replicas, previous };
   }
 
@@ -47,17 +55,45 @@ export class SwarmScaling {
     return previous;
   }
 
-  private async scaleWorkers(replicas: number): Promise<number> {
+  /** One more worker, which is gone again if it does not come up. */
+  async addWorker(pool: string, name: string): Promise<void> {
+    checkPool(pool);
+    const all = await this.services.all();
+    checkNewName(name, new Set(all.map(({ service }) => nameOf(service))));
+    const [made] = await this.make(pool, [name], all);
+    if (!made) throw new RuntimeDriverError('FAILED', `${name} was taken away while it started.`);
+    try {
+      await this.rollout.up(made, []);
+    } catch (error) {
+      await this.engine.remove(made);
+      throw error;
+    }
+  }
+
+  private async scaleWorkers(
+    replicas: number,
+    { pool = DEFAULT_POOL, first = [] }: ScaleScope,
+  ): Promise<number> {
+    checkPool(pool);
     const all = (await this.services.all()).filter(({ role }) => role === 'worker').sort(byNumber);
+    const ofPool = all.filter(({ service }) => poolOf(service) === pool);
     const isRetired = ({ service }: Listed) => label(service, LABELS.retired) !== undefined;
-    const listed = all.filter((entry) => !isRetired(entry));
+    const listed = ofPool.filter((entry) => !isRetired(entry));
     const missing = Math.max(0, replicas - listed.length);
-    const back = all.filter(isRetired).slice(0, missing);
+    const back = ofPool.filter(isRetired).slice(0, missing);
+    const going = surplusOf(
+      listed.map(({ service }) => nameOf(service)),
+      replicas,
+      first,
+    );
     const surplus = await Promise.all(
-      listed.slice(replicas).map(({ service }) => this.services.change(service, retire)),
+      listed
+        .filter(({ service }) => going.includes(nameOf(service)))
+        .map(({ service }) => this.services.change(service, retire)),
     );
     const returned = await Promise.all(back.map(({ service }) => this.services.change(service, takeUp)));
-    const made = await this.make(newNames(all, missing - back.length), all);
+    const taken = new Set(all.map(({ service }) => nameOf(service)));
+    const made = await this.make(pool, freeNames(workerPrefix(pool), missing - back.length, taken), all);
     await Promise.all([
       ...[...returned, ...made].map((service) => this.rollout.up(service, [])),
       ...surplus.map((service) => this.takeAway(service)),
@@ -65,10 +101,15 @@ export class SwarmScaling {
     return listed.length;
   }
 
-  /** Makes workers of these names, like the first one of the stack. */
-  private async make(names: readonly string[], all: readonly Listed[]): Promise<SwarmService[]> {
+  /** Makes workers of these names, like the first one of the stack in this pool, else in any. */
+  private async make(
+    pool: string,
+    names: readonly string[],
+    all: readonly Listed[],
+  ): Promise<SwarmService[]> {
     if (names.length === 0) return [];
-    const pattern = all.find(({ service }) => !isClone(service));
+    const ofStack = all.filter(({ service, role }) => role === 'worker' && !isClone(service));
+    const pattern = ofStack.find(({ service }) => poolOf(service) === pool) ?? ofStack[0];
     if (!pattern) {
       throw new RuntimeDriverError(
         'FAILED',
@@ -77,7 +118,7 @@ export class SwarmScaling {
     }
     for (const name of names) {
       try {
-        await this.engine.create(cloneSpec(pattern.service, name));
+        await this.engine.create(cloneSpec(pattern.service, name, pool));
       } catch (error) {
         // Somebody else made it at the same moment.
         if (!(error instanceof ConflictError)) throw error;
@@ -104,14 +145,4 @@ function takeUp(service: SwarmService): ServiceSpec {
 
 function byNumber(a: Listed, b: Listed): number {
   return numberIn(nameOf(a.service)) - numberIn(nameOf(b.service));
-}
-
-/** The lowest numbers that are free. */
-function newNames(workers: readonly Listed[], count: number): string[] {
-  const taken = new Set(workers.map(({ service }) => nameOf(service)));
-  const names: string[] = [];
-  for (let number = 1; names.length < count; number++) {
-    if (!taken.has(`worker-${number}`)) names.push(`worker-${number}`);
-  }
-  return names;
 }

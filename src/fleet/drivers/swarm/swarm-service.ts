@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import type { ServiceSpec } from 'dockerode';
+import { DEFAULT_POOL } from '../../../platform/settings/fleet.settings';
 import {
   RUNTIME_ROLES,
   type RuntimeRole,
@@ -16,6 +17,8 @@ export const LABELS = {
   role: 'com.agentos.role',
   /** What the driver calls it. */
   name: 'com.agentos.name',
+  /** The pool of a worker; one without it belongs to the pool `default`. */
+  pool: 'com.agentos.pool',
   /** On a stopped service: with how many replicas it is started. */
   replicas: 'com.agentos.replicas',
   /** On a service of the stack that was scaled away; it stays, with no replicas, to be taken up again. */
@@ -45,6 +48,11 @@ export function roleOf(service: SwarmService): RuntimeRole | undefined {
 /** What the driver calls a service: its label, else the engine's name for it. */
 export function nameOf(service: SwarmService): string {
   return label(service, LABELS.name) ?? service.Spec.Name ?? service.ID;
+}
+
+/** The pool of a worker. */
+export function poolOf(service: SwarmService): string {
+  return label(service, LABELS.pool) ?? DEFAULT_POOL;
 }
 
 /** How many replicas the Swarm is to run. */
@@ -111,6 +119,7 @@ export function describe(
   return {
     name: nameOf(service),
     role,
+    pool: role === 'worker' ? poolOf(service) : null,
     state: stateOf(replicasOf(service), own, running.length),
     pid: single?.Status.ContainerStatus?.PID ?? null,
     since: (running[0] ?? newest)?.Status.Timestamp ?? service.UpdatedAt ?? new Date().toISOString(),
