@@ -1,4 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { PoolKeepingModule } from '../fleet/pools/pool-keeping.module';
 import { SwarmKeepingModule } from '../fleet/swarm-keeping.module';
 import { ManagersModule } from '../managers/managers.module';
 import { FlowModule } from '../media/flow/flow.module';
@@ -25,6 +26,7 @@ export class ManagerAppModule {
         AuditSealingModule,
         ...CATEGORIES,
         SsotModule,
+        ...(env.runtime.kind === 'none' ? [] : [PoolKeepingModule]),
         ...(env.runtime.kind === 'swarm' ? [SwarmKeepingModule] : []),
       ],
     };

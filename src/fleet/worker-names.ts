@@ -4,7 +4,7 @@ import { RuntimeDriverError } from './runtime-driver';
 /** How a worker may be called: it becomes a part of the names of files, and of services of a Swarm. */
 export const WORKER_NAME = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
 /** The longest name of a worker, in characters; with that of the stack it must fit into the 63 of a Swarm service. */
-export const MAX_WORKER_NAME = 42;
+export const MAX_WORKER_NAME = 48;
 
 /** What the names of a pool's workers begin with, unless they were given names of their own. */
 export function workerPrefix(pool: string): string {

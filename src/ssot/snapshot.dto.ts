@@ -188,6 +188,8 @@ export class ManagersDto {
 export class ServiceDto {
   name!: string;
   role!: string;
+  /** Of a worker. */
+  pool!: string | null;
   state!: string;
   pid!: number | null;
   since!: string | null;

@@ -1,5 +1,3 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,42 +8,7 @@ import type { OwnedProcess } from '../../src/up/ownership/owned-processes';
 import { isAlive } from '../../src/platform/process/process-identity';
 import { freePort } from '../../src/up/ports';
 import { eventually } from '../support/eventually';
-
-const MAIN = join(__dirname, '../../dist/up/main.js');
-const START_MS = 60_000;
-const READY = /AgentOS is ready after/;
-
-/** A launcher on a home of its own, as `npm start` runs it. */
-class Launch {
-  output = '';
-  private readonly child: ChildProcess;
-  private readonly ended: Promise<unknown[]>;
-
-  constructor(env: NodeJS.ProcessEnv) {
-    // Without the servers of the test run: it is to bring its own.
-    const rest = Object.entries(process.env).filter(([key]) => !/_URL$|^REDIS_/.test(key));
-    this.child = spawn(process.execPath, [MAIN], {
-      env: { ...Object.fromEntries(rest), ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    for (const stream of [this.child.stdout, this.child.stderr]) {
-      stream?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
-    }
-    this.ended = once(this.child, 'exit');
-  }
-
-  async ready(): Promise<this> {
-    await eventually(() => expect(this.output).toMatch(READY), { timeoutMs: START_MS });
-    return this;
-  }
-
-  /** Its exit code, or the signal that ended it. */
-  async exit(signal?: NodeJS.Signals): Promise<unknown> {
-    if (signal) this.child.kill(signal);
-    const [code, name] = await this.ended;
-    return code ?? name;
-  }
-}
+import { Launch, START_MS } from '../support/launch';
 
 describe('npm start', () => {
   let home: string;

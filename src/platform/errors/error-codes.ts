@@ -134,7 +134,11 @@ export const ERROR_CODES = {
     'Agents would wait for each other in a circle.',
     'Name other agents in after or before.',
   ),
-  POOL_NOT_FOUND: info(404, 'There is no such pool of workers.', 'Use the pool of a worker that is alive.'),
+  POOL_NOT_FOUND: info(
+    404,
+    'There is no such pool of workers.',
+    'The settings fleet.pools name them; default always exists.',
+  ),
   PREVIEW_INVALID: info(
     400,
     'The preview token is forged, expired, or belongs to another action, payload or person.',

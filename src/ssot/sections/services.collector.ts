@@ -46,10 +46,18 @@ export class ServicesCollector implements Collector<ServicesDto> {
         ...unknown,
         name: worker.worker_id,
         role: 'worker',
+        pool: worker.pool,
         pid: worker.pid,
         since: worker.started_at,
       })),
-      ...holders.map(({ holder }) => ({ ...unknown, name: holder, role: 'manager', pid: null, since: null })),
+      ...holders.map(({ holder }) => ({
+        ...unknown,
+        name: holder,
+        role: 'manager',
+        pool: null,
+        pid: null,
+        since: null,
+      })),
     ];
   }
 }

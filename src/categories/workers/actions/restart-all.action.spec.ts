@@ -3,7 +3,7 @@ import type { ActionContext } from '../../../pipeline/catalogue/action-command';
 import type { RestartState, RollingRestart } from '../rolling-restart';
 import { RestartAllWorkers, RestartAllWorkersHandler } from './restart-all.action';
 
-const service = (name: string, since = 'a') => ({ name, since }) as RuntimeService;
+const service = (name: string, since = 'a', pool = 'default') => ({ name, since, pool }) as RuntimeService;
 
 function setUp(found: RuntimeService[], context: Partial<ActionContext> = {}, kept?: RestartState) {
   const begun: RestartState[] = [];
@@ -31,7 +31,11 @@ describe('worker.restart_all', () => {
       selection: [{ id: 'worker-1', state: 'b' }],
       warnings: [expect.stringContaining('stands in')],
     });
-    expect((await setUp([service('worker-1'), service('worker-2')]).preview()).warnings).toEqual([]);
+    const two = [service('worker-1'), service('worker-2')];
+    expect((await setUp(two).preview()).warnings).toEqual([]);
+    expect((await setUp([...two, service('worker-gpu-1', 'a', 'gpu')]).preview()).warnings).toEqual([
+      expect.stringContaining('The pool gpu has only one'),
+    ]);
   });
 
   it('touches only what a preview showed, as long as it was not started anew since', async () => {
@@ -46,7 +50,7 @@ describe('worker.restart_all', () => {
   });
 
   it('goes on where an earlier run was', async () => {
-    const kept = { targets: ['worker-1', 'worker-2'], restarted: ['worker-1'], replicas: null };
+    const kept = { targets: ['worker-1', 'worker-2'], restarted: ['worker-1'], stand_ins: [] };
     const { begun, execute } = setUp([service('worker-9')], {}, kept);
     await execute();
     expect(begun).toEqual([kept]);

@@ -14,7 +14,7 @@ export interface WorkersRestarted {
   pool: string | null;
   /** The services, in the order in which they were restarted. */
   restarted: readonly string[];
-  /** Whether one was added for a while, because there was only one. */
+  /** Whether one was added for a while, because a pool had only one. */
   stand_in: boolean;
   /** With a preview token: those that were started anew since the preview, and were left alone. */
   left_alone?: number;
@@ -34,7 +34,7 @@ interface Kept extends RestartState {
   dependsOn: ['redis'],
   summary: 'Restart all workers',
   description:
-    'One after the other, each when another one is alive: at no moment are all of them down. Where there is only one, another stands in for it meanwhile. What a worker runs when its turn comes goes on for a while, and is then given to others. Stops at the first that does not come back.',
+    'One after the other, each when another one of its pool is alive: at no moment are all of them down. Where a pool has only one, another stands in for it meanwhile. What a worker runs when its turn comes goes on for a while, and is then given to others. Stops at the first that does not come back.',
   errors: ['POOL_NOT_FOUND', 'RUNTIME_UNAVAILABLE'],
   example: { pool: 'default' },
   since: '1.0',
@@ -54,30 +54,32 @@ export class RestartAllWorkersHandler implements PreviewingHandler<RestartAllWor
 
   async preview({ pool }: RestartAllWorkers): Promise<Preview> {
     const targets = await this.restart.targets(pool);
+    const pools = targets.map((target) => target.pool ?? '');
+    const alone = pools.filter((one) => pools.indexOf(one) === pools.lastIndexOf(one));
     return {
       selection: targets.map(frozen),
       effects: targets.map(({ name }) => ({ target: name, effect: 'is restarted when its turn comes' })),
-      warnings: targets.length === 1 ? ['There is only one: another worker stands in for it meanwhile.'] : [],
+      warnings: alone.map((pool) => `The pool ${pool} has only one: another stands in for it meanwhile.`),
     };
   }
 
   async execute({ pool, context }: RestartAllWorkers): Promise<WorkersRestarted> {
     const begun = context.checkpoint.resume<Kept>() ?? (await this.begin(pool, context.selection));
     const { left_alone } = begun;
-    const { restarted, replicas } = await this.restart.run(begun, {
+    const { restarted, stand_ins } = await this.restart.run(begun, {
       signal: context.signal,
       save: (state) => context.checkpoint.save({ ...state, left_alone }),
       progress: (progress) => context.progress(progress),
     });
     const drift = left_alone === undefined ? {} : { left_alone };
-    return { pool: pool ?? null, restarted, stand_in: replicas !== null, ...drift };
+    return { pool: pool ?? null, restarted, stand_in: stand_ins.length > 0, ...drift };
   }
 
   private async begin(pool: string | undefined, selection?: readonly FrozenItem[]): Promise<Kept> {
     const found = await this.restart.targets(pool);
     const states = new Map(selection?.map(({ id, state }) => [id, state]));
     const chosen = selection ? found.filter((one) => states.get(one.name) === frozen(one).state) : found;
-    const begun = { targets: chosen.map(({ name }) => name), restarted: [], replicas: null };
+    const begun = { targets: chosen.map(({ name }) => name), restarted: [], stand_ins: [] };
     return selection ? { ...begun, left_alone: found.length - chosen.length } : begun;
   }
 }

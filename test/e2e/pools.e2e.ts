@@ -1,0 +1,160 @@
+import { join } from 'node:path';
+import { ProcessDriver } from '../../src/fleet/drivers/process/process-driver';
+import { AGENTS } from '../../src/media/agents';
+import { socketPath } from '../../src/up/control/control-server';
+import { freePort } from '../../src/up/ports';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { testVariables } from '../support/env';
+import { eventually } from '../support/eventually';
+import { HttpClient } from '../support/http-client';
+import { Launch, START_MS } from '../support/launch';
+import { sampleVideo } from '../support/media';
+import { redisForTest, type TestRedis } from '../support/redis';
+import { makeUser, saveSettings, signIn } from '../support/users';
+import { createJob, PLAIN_CLIPS, settled, upload } from '../support/video-way';
+
+/** What one pool does here; the other one does the rest. */
+const RENDERING = ['clip-renderer', 'packager'];
+const REST = AGENTS.map(({ id }) => id as string).filter((id) => !RENDERING.includes(id));
+
+interface Snapshot {
+  agents_workers: {
+    workers: { worker_id: string; pool: string; pid: number; concurrency: number; queues: string[] }[];
+  };
+}
+
+describe('pools of workers, as npm start runs them', () => {
+  let database: TestDatabase;
+  let redis: TestRedis;
+  let launch: Launch;
+  let driver: ProcessDriver;
+  let admin: HttpClient;
+  let version = 1;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    redis = redisForTest();
+    const installation = {
+      databaseUrl: database.url,
+      ownerUrl: database.ownerUrl,
+      redisUrl: redis.url,
+      redisPrefix: redis.prefix,
+    };
+    const port = await freePort();
+    const variables = testVariables(installation, {
+      PORT: String(port),
+      WS_PORT: String(await freePort()),
+      LOG_LEVEL: 'info',
+      AGENTOS_SAMPLE: 'off',
+    });
+    await saveSettings(database);
+    launch = await new Launch(variables).ready();
+    driver = new ProcessDriver(socketPath(join(variables['AGENTOS_HOME'] ?? '', 'run')));
+    const http = new HttpClient(`http://127.0.0.1:${port}`);
+    admin = http.as((await signIn(http, await makeUser(database, 'admin'))).access_token);
+  }, 2 * START_MS);
+
+  afterAll(async () => {
+    await launch?.exit('SIGTERM');
+    await redis?.close();
+    await database?.drop();
+  }, 60_000);
+
+  async function save(pools: object): Promise<void> {
+    const payload = { settings: { fleet: { pools } }, expected_version: version };
+    version = (await admin.action<{ version: number }>('config.save', payload)).data.version;
+  }
+
+  /** The workers of a pool that the driver has: their names and states. */
+  const services = async (pool: string) =>
+    (await driver.list())
+      .filter((service) => service.pool === pool)
+      .map(({ name, state }) => `${name} ${state}`);
+  const become = (pool: string, expected: string[]) =>
+    eventually(async () => expect(await services(pool)).toEqual(expected), { timeoutMs: 60_000 });
+  const pidOf = async (name: string) =>
+    (await driver.list()).find((service) => service.name === name)?.pid ?? 0;
+  const workers = async () => (await admin.get<Snapshot>('/api/admin/ssot')).data.agents_workers.workers;
+
+  it('are made by saving settings, and a video completes across them', async () => {
+    expect(await services('default')).toEqual(['worker-1 running']);
+    await save({ default: { agents: REST }, render: { agents: RENDERING, replicas: 1, max: 3 } });
+    await become('render', ['worker-render-1 running']);
+    const found = await eventually(async () => {
+      const seen = await workers();
+      const queues = Object.fromEntries(seen.map((worker) => [worker.pool, worker.queues]));
+      expect(queues).toEqual({ default: REST, render: RENDERING });
+      return seen;
+    });
+    const jobId = await createJob(admin, await upload([admin], await sampleVideo()), PLAIN_CLIPS);
+    expect((await settled(admin, jobId)).status).toBe('completed');
+    const poolOf = new Map(found.map((worker) => [worker.worker_id, worker.pool]));
+    const steps = await database.query<{ agent: string; worker_id: string }>(
+      'SELECT agent, worker_id FROM steps WHERE job_id = $1',
+      [jobId],
+    );
+    const done = steps.map(({ agent, worker_id }) => [agent, poolOf.get(worker_id)]);
+    expect(Object.fromEntries(done)).toEqual(
+      Object.fromEntries(AGENTS.map(({ id }) => [id, RENDERING.includes(id) ? 'render' : 'default'])),
+    );
+  }, 180_000);
+
+  it('follow a changed concurrency without a restart', async () => {
+    const pid = await pidOf('worker-render-1');
+    await save({ render: { concurrency: 3 } });
+    await eventually(async () =>
+      expect((await workers()).find((worker) => worker.pid === pid)).toMatchObject({
+        pool: 'render',
+        concurrency: 3,
+      }),
+    );
+  }, 60_000);
+
+  it('restart one after the other, with another that stands in for the only one', async () => {
+    const before = await pidOf('worker-render-1');
+    const seen: string[] = [];
+    let over = false;
+    const looking = (async () => {
+      while (!over) {
+        const running = (await services('render')).filter((text) => text.endsWith(' running'));
+        seen.push(running.join(', ') || 'none');
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    })();
+    const answer = await admin.action<unknown>(
+      'worker.restart_all',
+      { pool: 'render' },
+      { options: { wait_ms: 30_000 } },
+    );
+    expect(answer.status).toBe(200);
+    over = true;
+    await looking;
+    expect(answer.data).toEqual({ pool: 'render', restarted: ['worker-render-1'], stand_in: true });
+    expect(seen).not.toContain('none');
+    expect(seen).toContain('worker-render-stand-in running');
+    expect(await services('render')).toEqual(['worker-render-1 running']);
+    expect(await pidOf('worker-render-1')).not.toBe(before);
+  }, 90_000);
+
+  it('have as many as was said: a killed one comes back, one stopped on purpose does not', async () => {
+    await save({ render: { replicas: 2 } });
+    await become('render', ['worker-render-1 running', 'worker-render-2 running']);
+    const killed = await pidOf('worker-render-1');
+    await driver.kill('worker-render-1');
+    await driver.stop('worker-render-2');
+    await become('render', ['worker-render-1 running', 'worker-render-2 stopped']);
+    const pid = await pidOf('worker-render-1');
+    expect(pid).not.toBe(killed);
+
+    // By the time that another pool has been seen to, this one has been looked at as well.
+    await save({ default: { replicas: 0 } });
+    await become('default', []);
+    expect(await services('render')).toEqual(['worker-render-1 running', 'worker-render-2 stopped']);
+
+    await save({ render: { replicas: 1 } });
+    await become('render', ['worker-render-1 running']);
+    expect(await pidOf('worker-render-1')).toBe(pid);
+    await save({ default: null, render: null });
+    await become('render', []);
+  }, 120_000);
+});
