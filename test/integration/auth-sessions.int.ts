@@ -385,16 +385,19 @@ describe('signing in', () => {
     }
   });
 
-  it('answers the same for accounts that do not exist', async () => {
+  it('answers the same for accounts that do not exist, or are disabled', async () => {
     const user = await makeUser(installation.database);
+    const disabled = await makeUser(installation.database);
+    await installation.database.query('UPDATE users SET enabled = false WHERE id = $1', [disabled.id]);
     const strip = ({ status, body }: Answer) => ({ status, error: body.error, code: body.error_code });
-    const known: unknown[] = [];
-    const unknown: unknown[] = [];
+    const answers = { known: [] as unknown[], unknown: [] as unknown[], disabled: [] as unknown[] };
     for (let i = 0; i < 6; i++) {
-      known.push(strip(await login(user.email, 'wrong')));
-      unknown.push(strip(await login(`nobody-${user.email}`, 'wrong')));
+      answers.known.push(strip(await login(user.email, 'wrong')));
+      answers.unknown.push(strip(await login(`nobody-${user.email}`, 'wrong')));
+      answers.disabled.push(strip(await login(disabled.email, disabled.password)));
     }
-    expect(unknown).toEqual(known);
+    expect(answers.unknown).toEqual(answers.known);
+    expect(answers.disabled).toEqual(answers.known);
   });
 
   it.each([

@@ -1,6 +1,6 @@
 import { Inject, Logger, Module } from '@nestjs/common';
 import { CommandHandler } from '@nestjs/cqrs';
-import { IsIn, IsString } from 'class-validator';
+import { IsIn, IsInt, IsString } from 'class-validator';
 import { v7 as uuidv7 } from 'uuid';
 import { Action, type ActionDeclaration } from '../../src/pipeline/catalogue/action.decorator';
 import { ActionCommand } from '../../src/pipeline/catalogue/action-command';
@@ -41,18 +41,19 @@ class Mark extends ActionCommand<{ mark: string }> {
   @Recorded() @IsString() mark!: string;
   @MayBeAbsent() @IsIn(['tx', 'plain']) way = 'tx';
   @MayBeAbsent() @IsString() password?: string;
+  @MayBeAbsent() @IsInt() filler = 0;
 }
 
 @CommandHandler(Mark)
 class MarkHandler implements ActionHandler<Mark> {
   constructor(@Inject(Db) private readonly db: Db) {}
 
-  async execute({ mark, way, context }: Mark): Promise<{ mark: string }> {
+  async execute({ mark, way, filler, context }: Mark): Promise<{ mark: string; filler?: string }> {
     const sql = 'INSERT INTO marks (mark) VALUES ($1)';
     if (way === 'plain') {
       await this.db.execute(sql, [mark]);
       await behaviour();
-      return { mark };
+      return { mark, filler: 'x'.repeat(filler) };
     }
     return context.transaction(async (tx) => {
       await tx.execute(sql, [mark]);
@@ -256,12 +257,14 @@ describe('a process that was taken for dead', () => {
 });
 
 describe('an answer that got lost', () => {
-  it('is given again, with the effect there once', async () => {
-    const key = uuidv7();
-    const first = await run({ mark: 'lost' }, key);
-    const second = await run({ mark: 'lost' }, key);
-    expect(second).toMatchObject({ status: 200, replayed: true, text: first.text });
-    expect(await marks('lost')).toBe(1);
+  it.each([0, 5_000_000])('is given again, of %i more bytes, with the effect there once', async (filler) => {
+    const [key, mark] = [uuidv7(), `lost ${filler}`];
+    const first = await run({ mark, filler, way: 'plain' }, key);
+    expect(first.text.length).toBeGreaterThan(filler);
+    const second = await run({ mark, filler, way: 'plain' }, key);
+    expect(second).toMatchObject({ status: 200, replayed: true });
+    expect(second.text === first.text).toBe(true);
+    expect(await marks(mark)).toBe(1);
   });
 });
 
