@@ -107,7 +107,7 @@ describe('the queues', () => {
 
     const progress: number[] = [];
     const result = await admin.clear('inspector', {
-      jobIds: waiting,
+      jobs: waiting.map((id) => ({ id, state: '1:0' })),
       onProgress: (done) => void progress.push(done),
     });
     expect(result).toMatchObject({ cancelled_jobs: 3, removed_entries: 3, left: 0 });

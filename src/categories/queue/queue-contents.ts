@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { QueueAdmin } from '../../media/flow/queues/queue-admin.service';
+import { WAITING_STATE_SQL } from '../../media/jobs/bulk';
 import type { FrozenItem } from '../../pipeline/preview/preview';
 import { AppError } from '../../platform/errors/app-error';
 import { Db } from '../../platform/postgres/db';
@@ -32,7 +33,7 @@ export class QueueContents {
   async waiting(queue: string): Promise<FrozenItem[]> {
     if (!this.queues.exists(queue)) throw new AppError('QUEUE_NOT_FOUND');
     return this.db.query<{ id: string; state: string }>(
-      `SELECT s.job_id AS id, j.attempt || ':' || s.attempt AS state
+      `SELECT s.job_id AS id, ${WAITING_STATE_SQL} AS state
          FROM steps s JOIN jobs j ON j.id = s.job_id
         WHERE s.agent = $1 AND s.status = 'queued' ORDER BY s.job_id`,
       [queue],

@@ -7,7 +7,7 @@ import { StepEntries, type Walk } from '../flow/queues/step-entries';
 import { recordEvents } from '../flow/system-events';
 import { isJobSettled, moveJobs, type MovedStep, moveStepsUntold } from '../flow/transitions';
 import { type JobRow, lockJobs } from '../steps/step';
-import { type Alongside, type BulkItem, type BulkVerdict, judge } from './bulk';
+import { type Alongside, type BulkItem, type BulkVerdict, judge, waitingStateOf } from './bulk';
 import { BulkEvents } from './bulk-events';
 
 type OpenStep = Pick<MovedStep, 'id' | 'job_id' | 'agent' | 'status' | 'attempt' | 'priority' | 'not_before'>;
@@ -15,7 +15,7 @@ type OpenStep = Pick<MovedStep, 'id' | 'job_id' | 'agent' | 'status' | 'attempt'
 /** How to cancel many jobs. */
 export interface BulkCancelOptions {
   reason: string;
-  /** Only those with a step that waits in this queue. */
+  /** Only those with a step that waits in this queue; the states of the items are as {@link waitingStateOf} says them. */
   queue?: string;
   alongside: Alongside;
   /** Where a run of several chunks is in the queues. */
@@ -45,7 +45,13 @@ export class BulkCancellation {
     const done = await this.db.transaction(async (tx) => {
       const jobs = await lockJobs(tx, ids(items));
       const open = await this.openSteps(tx, ids(jobs));
-      const { verdicts, chosen } = judge(items, jobs, (job) => refusal(job, open.get(job.id), options.queue));
+      const { queue } = options;
+      const { verdicts, chosen } = judge(
+        items,
+        jobs,
+        (job) => refusal(job, open.get(job.id), queue),
+        queue === undefined ? undefined : (job) => stateIn(queue, job, open.get(job.id)),
+      );
       const running = chosen.filter((job) => open.get(job.id)?.some((step) => step.status === 'processing'));
       const stopping = new Set(ids(running));
       const idle = chosen.filter((job) => !stopping.has(job.id));
@@ -132,7 +138,16 @@ function refusal(job: JobRow, open: readonly OpenStep[] | undefined, queue?: str
   if (isJobSettled(job.status)) return job.status;
   if (job.cancel_requested_at) return 'cancelling';
   if (queue === undefined) return undefined;
-  return open?.some((step) => step.agent === queue && step.status === 'queued') ? undefined : 'changed';
+  return waitingIn(queue, open) ? undefined : 'changed';
+}
+
+function waitingIn(queue: string, open: readonly OpenStep[] = []): OpenStep | undefined {
+  return open.find((step) => step.agent === queue && step.status === 'queued');
+}
+
+function stateIn(queue: string, job: JobRow, open?: readonly OpenStep[]): string | undefined {
+  const step = waitingIn(queue, open);
+  return step && waitingStateOf(job, step);
 }
 
 function ids(of: readonly { id: string }[]): string[] {

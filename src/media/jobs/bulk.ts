@@ -36,18 +36,30 @@ export function stateOf(job: { status: string; attempt: number }): string {
 /** The same in SQL, for table `j`. */
 export const STATE_SQL = `j.status || ':' || j.attempt`;
 
-/** Sorts the items into those to act on and those to leave alone; `refuse` says why one is, if it is. */
+/** What is frozen of a job for the step of it that waits in a queue: another try of either makes another one. */
+export function waitingStateOf(job: { attempt: number }, step: { attempt: number }): string {
+  return `${job.attempt}:${step.attempt}`;
+}
+
+/** The same in SQL, for tables `j` (jobs) and `s` (steps). */
+export const WAITING_STATE_SQL = `j.attempt || ':' || s.attempt`;
+
+/**
+ * Sorts the items into those to act on and those to leave alone; `refuse` says why one is, if it is, and `stateNow`
+ * what its state is compared with.
+ */
 export function judge<J extends { id: string; status: string; attempt: number }>(
   items: readonly BulkItem[],
   jobs: readonly J[],
   refuse: (job: J) => SkipReason | undefined,
+  stateNow: (job: J) => string | undefined = stateOf,
 ): { verdicts: BulkVerdict[]; chosen: J[] } {
   const byId = new Map(jobs.map((job) => [job.id, job]));
   const chosen: J[] = [];
   const verdicts = items.map(({ id, state }): BulkVerdict => {
     const job = byId.get(id);
     if (!job) return { id, outcome: 'skipped', reason: 'not_found' };
-    if (state !== undefined && state !== stateOf(job)) return { id, outcome: 'skipped', reason: 'changed' };
+    if (state !== undefined && state !== stateNow(job)) return { id, outcome: 'skipped', reason: 'changed' };
     const reason = refuse(job);
     if (reason) return { id, outcome: 'skipped', reason };
     chosen.push(job);

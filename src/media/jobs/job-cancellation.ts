@@ -64,29 +64,6 @@ export class JobCancellation {
   }
 
   /**
-   * Cancels the job of a waiting step, unless the step has stopped waiting. Whether it did; if so, `alongside`
-   * is run in the same transaction.
-   */
-  async cancelWaiting(
-    step: { id: string; job_id: string },
-    reason: string,
-    alongside: (tx: Tx) => Promise<void> = () => Promise.resolve(),
-  ): Promise<boolean> {
-    const changes = new FlowChanges();
-    const did = await this.db.transaction(async (tx) => {
-      const job = await lockJob(tx, step.job_id);
-      if (!job || isJobSettled(job.status) || job.cancel_requested_at) return false;
-      const steps = await readSteps(tx, job.id);
-      if (steps.find((row) => row.id === step.id)?.status !== 'queued') return false;
-      await this.cancelIn(tx, job, reason, changes);
-      await alongside(tx);
-      return true;
-    });
-    await this.events.committed(changes);
-    return did;
-  }
-
-  /**
    * After a request: tells the workers of the job's running steps to end them, and waits up to 5 s for that.
    * Harmless to call more than once. With `announce` (after a request in a transaction of the caller) it also
    * tells those who watch, if the job was cancelled at once.

@@ -17,7 +17,8 @@ function handlerWith(waiting: FrozenItem[], active = 0) {
     clear: (_queue: string, options: ClearOptions) => {
       cleared.push(options);
       return Promise.resolve({
-        cancelled_jobs: options.jobIds?.length ?? waiting.length,
+        cancelled_jobs: options.jobs?.length ?? waiting.length,
+        failed_jobs: 0,
         removed_entries: 0,
         left: options.signal?.aborted ? 1 : 0,
       });
@@ -53,25 +54,27 @@ describe('queue.clear', () => {
     expect(await handler.execute(command({ reason: 'spring' }))).toEqual({
       queue: 'packager',
       cancelled_jobs: 2,
+      failed_jobs: 0,
       removed_entries: 0,
     });
-    expect(cleared).toMatchObject([{ reason: 'spring', jobIds: undefined }]);
+    expect(cleared).toMatchObject([{ reason: 'spring', jobs: undefined }]);
   });
 
-  it('with one touches what was shown and is as it was, and nothing else', async () => {
+  it('with one touches what was shown as it was then, and says what has changed', async () => {
     const { handler, cleared } = handlerWith([A, { ...B, state: '2:0' }, { id: 'c', state: '1:0' }]);
-    const result = await handler.execute(command({ selection: [A, B, { id: 'd', state: '1:0' }] }));
-    expect(cleared).toMatchObject([{ jobIds: ['a'] }]);
+    const selection = [A, B, { id: 'd', state: '1:0' }];
+    const result = await handler.execute(command({ selection }));
+    expect(cleared).toMatchObject([{ jobs: selection }]);
     expect(result.since_preview).toEqual({ added: 1, changed: 1, gone: 1 });
   });
 
   it('goes on where an earlier run was, with what that had found', async () => {
-    const clearing = { cancelled_jobs: 4, removed_entries: 4, until: 'now', after: 'a', total: 9 };
+    const clearing = { cancelled_jobs: 4, removed_entries: 4, until: 'now', at: 1, total: 9 };
     const since_preview = { added: 0, changed: 0, gone: 2 };
     const checkpoint = { ...NO_CHECKPOINT, resume: () => ({ clearing, since_preview }) as never };
     const { handler, cleared } = handlerWith([B]);
     const result = await handler.execute(command({ selection: [A, B], checkpoint }));
-    expect(cleared).toMatchObject([{ from: clearing, jobIds: ['b'] }]);
+    expect(cleared).toMatchObject([{ from: clearing, jobs: [A, B] }]);
     expect(result.since_preview).toEqual(since_preview);
   });
 

@@ -21,6 +21,8 @@ interface ClearQueueState {
 export interface QueueCleared {
   queue: string;
   cancelled_jobs: number;
+  /** Jobs that were left as they are, because something of them cannot be stored. */
+  failed_jobs: number;
   removed_entries: number;
   /** With a preview token: what differed from the preview, and was left alone. */
   since_preview?: Omit<Drift, 'unchanged'>;
@@ -71,15 +73,21 @@ export class ClearQueueHandler implements PreviewingHandler<ClearQueue> {
     // What is gone because an earlier run cancelled it was not gone when that began.
     const { added = 0, gone = 0, changed = 0 } = drift ?? {};
     const since_preview = begun ? begun.since_preview : drift && { added, gone, changed };
-    const { cancelled_jobs, removed_entries, left } = await this.queues.clear(queue, {
+    const { cancelled_jobs, failed_jobs, removed_entries, left } = await this.queues.clear(queue, {
       reason: context.reason ?? `The queue ${queue} was cleared`,
-      jobIds: drift?.unchanged,
+      jobs: context.selection,
       from: begun?.clearing,
       onCancelled: (clearing, tx) => context.checkpoint.save({ clearing, since_preview }, tx),
       onProgress: (done, total) => context.progress({ done, total }),
       signal: context.signal,
     });
-    const cleared = { queue, cancelled_jobs, removed_entries, ...(since_preview ? { since_preview } : {}) };
+    const cleared = {
+      queue,
+      cancelled_jobs,
+      failed_jobs,
+      removed_entries,
+      ...(since_preview ? { since_preview } : {}),
+    };
     if (left > 0) mayStop(context.signal, () => ({ done: cancelled_jobs, not_done: left, ...cleared }));
     return cleared;
   }

@@ -1,108 +1,174 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { Db, type Tx } from '../../../platform/postgres/db';
-import { JobCancellation } from '../../jobs/job-cancellation';
-import type { MovedStep } from '../transitions';
-import { StepEntries } from './step-entries';
+import type { BulkVerdict } from '../../jobs/bulk';
+import { BulkCancellation } from '../../jobs/bulk-cancellation';
+import { isRefused } from '../../steps/persist';
+import { ChunkSize } from './chunk-size';
+import type { Walk } from './step-entries';
 
-/** Steps that are read in one go. */
-const CHUNK = 200;
-/** What is still to be looked at. */
-const WAITING = `agent = $1 AND status = 'queued' AND ($2::uuid[] IS NULL OR job_id = ANY($2))
-  AND queued_at <= $3::timestamptz AND job_id > $4`;
+/** How long the rows of a chunk may stay locked, in milliseconds. */
+const LOCKED_MS = 150;
+
+/** Where in the order in which steps are taken a clearing is. */
+type Cursor = readonly [priority: number, queued: string, id: string];
+const START: Cursor = [0, '-infinity', '00000000-0000-0000-0000-000000000000'];
+
+/** What waited for the queue when the clearing began, and comes later in its order. */
+const WAITING = `agent = $1 AND status = 'queued' AND queued_at <= $2::timestamptz
+  AND (priority, queued_at, id) > ($3::smallint, $4::timestamptz, $5::uuid)`;
+
+/** A job whose step waits, and the tries that the two of them were in when it was chosen. */
+export interface WaitingJob {
+  id: string;
+  /** As `waitingStateOf` says it. */
+  state: string;
+}
 
 /** How far a clearing is; with it, it can be gone on with. */
 export interface Clearing {
   cancelled_jobs: number;
+  /** Jobs that could not be cancelled, because something of them cannot be stored. */
+  failed_jobs: number;
   /** Entries taken out of Redis; what stays there is refused when a worker wants it. */
   removed_entries: number;
-  /** What waited for the queue before this, and comes after this job, is still to be looked at. */
+  /** What waited for the queue before this is cleared. */
   until: string;
-  after: string;
+  /** What comes after this in the order of the queue, or in that of the chosen jobs, is still to be looked at. */
+  after: Cursor;
+  at: number;
+  /** How many have been cancelled since the order was begun from its start. */
+  this_round: number;
   /** The jobs that waited when it began. */
   total: number;
+}
+
+/** A job to be cancelled, and how far the clearing is after it. */
+interface Target {
+  id: string;
+  state?: string;
+  then: Pick<Clearing, 'after'> | Pick<Clearing, 'at'>;
 }
 
 /** How to clear a queue. */
 export interface ClearOptions {
   /** What the jobs are cancelled with. */
   reason?: string;
-  /** Only these jobs (frozen by a preview). */
-  jobIds?: readonly string[];
+  /** Only these jobs, and only as they were then (frozen by a preview). */
+  jobs?: readonly WaitingJob[];
   /** Where an earlier clearing was. */
   from?: Clearing;
-  /** Called in the transaction of each job that is cancelled, with how far it is then. */
+  /** Called in the transaction of each chunk, with how far it is then. */
   onCancelled?: (state: Clearing, tx: Tx) => Promise<void>;
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
 }
 
-/** Cancels the jobs whose steps wait for a queue, one transaction each. */
+/**
+ * Cancels the jobs whose steps wait for a queue, many in one transaction. They are taken in the order of the queue,
+ * which is that of an index and of Bull's list; as steps can be moved within it meanwhile, it goes round until a round
+ * finds none.
+ */
 @Injectable()
 export class QueueClearing {
-  private readonly log = new Logger(QueueClearing.name);
-
   constructor(
     private readonly db: Db,
-    private readonly entries: StepEntries,
-    private readonly cancellation: JobCancellation,
+    private readonly cancellation: BulkCancellation,
   ) {}
 
   /** Clears the queue; what comes to it meanwhile stays. @returns with how many are left, if it was stopped */
   async run(queue: string, options: ClearOptions): Promise<Clearing & { left: number }> {
-    const { jobIds, signal, onProgress } = options;
-    const reason = options.reason ?? `The queue ${queue} was cleared`;
-    let state = options.from ?? (await this.begin(queue, jobIds));
+    const walk: Walk = new Map();
+    const size = new ChunkSize({ targetMs: LOCKED_MS, least: 25, most: 1_000 });
+    let state = options.from ?? (await this.begin(queue, options.jobs));
     for (;;) {
-      const steps = await this.waiting(queue, state, jobIds);
-      const taken: MovedStep[] = [];
-      for (const step of steps) {
-        if (signal?.aborted) break;
-        const next = { ...state, cancelled_jobs: state.cancelled_jobs + 1, after: step.job_id };
-        const did = await this.cancellation.cancelWaiting(step, reason, async (tx) => {
-          await options.onCancelled?.(next, tx);
-        });
-        state = did ? next : { ...state, after: step.job_id };
-        if (did) taken.push(step);
-        onProgress?.(state.cancelled_jobs, state.total);
+      if (options.signal?.aborted) return { ...state, left: await this.left(queue, state, options.jobs) };
+      const chunk = await this.next(queue, state, size.current, options.jobs);
+      if (chunk.length === 0) {
+        if (options.jobs || state.this_round === 0) return { ...state, left: 0 };
+        // What could not be cancelled still waits, and is met again.
+        state = { ...state, after: START, this_round: 0, failed_jobs: 0 };
+        continue;
       }
-      state = { ...state, removed_entries: state.removed_entries + (await this.removeEntries(taken)) };
-      if (steps.length === 0) return { ...state, left: 0 };
-      if (signal?.aborted) return { ...state, left: await this.count(queue, state, jobIds) };
+      const startedAt = performance.now();
+      state = await this.clear(queue, state, chunk, options, walk);
+      size.took(performance.now() - startedAt, chunk.length);
+      options.onProgress?.(state.cancelled_jobs, state.total);
     }
   }
 
-  private async begin(queue: string, jobIds?: readonly string[]): Promise<Clearing> {
+  private async begin(queue: string, jobs?: readonly WaitingJob[]): Promise<Clearing> {
     const [now] = await this.db.query<{ until: string }>('SELECT now()::text AS until');
     if (!now) throw new Error('Postgres does not tell the time');
-    const after = '00000000-0000-0000-0000-000000000000';
-    const state = { cancelled_jobs: 0, removed_entries: 0, until: now.until, after, total: 0 };
-    return { ...state, total: await this.count(queue, state, jobIds) };
+    const nothing = { cancelled_jobs: 0, failed_jobs: 0, removed_entries: 0, this_round: 0, at: 0 };
+    const state = { ...nothing, until: now.until, after: START, total: 0 };
+    return { ...state, total: await this.left(queue, state, jobs) };
   }
 
-  private waiting(queue: string, state: Clearing, jobIds?: readonly string[]): Promise<MovedStep[]> {
-    return this.db.query<MovedStep>(
-      `SELECT id, job_id, agent, status, attempt, priority, progress, not_before FROM steps
-        WHERE ${WAITING} ORDER BY job_id LIMIT ${CHUNK}`,
-      [queue, jobIds ?? null, state.until, state.after],
+  private async next(
+    queue: string,
+    { at, after, until }: Clearing,
+    limit: number,
+    jobs?: readonly WaitingJob[],
+  ): Promise<Target[]> {
+    if (jobs)
+      return jobs.slice(at, at + limit).map((job, index) => ({ ...job, then: { at: at + index + 1 } }));
+    const steps = await this.db.query<{ id: string; step: string; priority: number; queued: string }>(
+      `SELECT job_id AS id, id AS step, priority, queued_at::text AS queued FROM steps
+        WHERE ${WAITING} ORDER BY priority, queued_at, steps.id LIMIT $6`,
+      [queue, until, ...after, limit],
     );
+    return steps.map(({ id, step, priority, queued }) => ({ id, then: { after: [priority, queued, step] } }));
   }
 
-  private async count(queue: string, state: Clearing, jobIds?: readonly string[]): Promise<number> {
-    const [row] = await this.db.query<{ total: number }>(
-      `SELECT count(*) AS total FROM steps WHERE ${WAITING}`,
-      [queue, jobIds ?? null, state.until, state.after],
-    );
-    return row?.total ?? 0;
-  }
-
-  private async removeEntries(steps: readonly MovedStep[]): Promise<number> {
-    if (steps.length === 0) return 0;
+  private async clear(
+    queue: string,
+    before: Clearing,
+    chunk: readonly Target[],
+    options: ClearOptions,
+    walk: Walk,
+  ): Promise<Clearing> {
+    let next = before;
     try {
-      return await this.entries.remove(steps);
+      const { removedEntries } = await this.cancellation.cancel(chunk, {
+        reason: options.reason ?? `The queue ${queue} was cleared`,
+        queue,
+        walk,
+        alongside: async (tx, verdicts) => {
+          next = { ...counted(before, verdicts), ...chunk.at(-1)?.then };
+          await options.onCancelled?.(next, tx);
+        },
+      });
+      return { ...next, removed_entries: next.removed_entries + removedEntries };
     } catch (error) {
-      // What stays behind in Bull is refused when a worker wants to claim it.
-      this.log.warn(`Entries of cancelled steps stay in Redis for now: ${(error as Error).message}`);
-      return 0;
+      if (!isRefused(error)) throw error;
+      // Something in the chunk cannot be stored: the others are done without it.
+      const [only, second] = chunk;
+      if (!second) return { ...before, failed_jobs: before.failed_jobs + 1, ...only?.then };
+      const middle = Math.ceil(chunk.length / 2);
+      const half = await this.clear(queue, before, chunk.slice(0, middle), options, walk);
+      return this.clear(queue, half, chunk.slice(middle), options, walk);
     }
   }
+
+  private async left(
+    queue: string,
+    { at, after, until }: Clearing,
+    jobs?: readonly WaitingJob[],
+  ): Promise<number> {
+    if (jobs) return jobs.length - at;
+    const [row] = await this.db.query<{ left: number }>(
+      `SELECT count(*) AS left FROM steps WHERE ${WAITING}`,
+      [queue, until, ...after],
+    );
+    return row?.left ?? 0;
+  }
+}
+
+function counted(before: Clearing, verdicts: readonly BulkVerdict[]): Clearing {
+  const did = verdicts.filter(({ outcome }) => outcome === 'done' || outcome === 'stopping').length;
+  return {
+    ...before,
+    cancelled_jobs: before.cancelled_jobs + did,
+    this_round: before.this_round + did,
+  };
 }

@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { JobsCategory } from '../../src/categories/jobs/jobs.module';
 import { QueueCategory } from '../../src/categories/queue/queue.module';
 import { QueueAdmin } from '../../src/media/flow/queues/queue-admin.service';
+import { StepDispatch } from '../../src/media/flow/step-dispatch';
 import { StepQueues } from '../../src/media/flow/queues/step-queues';
 import { OperationsModule } from '../../src/pipeline/operations/operations.module';
 import { ActionRunner } from '../../src/pipeline/pipeline';
@@ -23,9 +24,10 @@ interface Purged {
   effects: { target: string; effect: string }[];
   preview_token: string;
   retried: number;
+  cancelled_jobs: number;
 }
 
-describe('purging queues of failed entries', () => {
+describe('clearing and purging queues', () => {
   let processes: TestProcesses;
   let api: TestProcess;
   let actor: Actor;
@@ -75,6 +77,48 @@ describe('purging queues of failed entries', () => {
       await entry?.moveToFailed({ message: 'broken' });
     }
   }
+
+  it('cancels all that waits, each job once, but one that cannot be stored and what came since', async () => {
+    const ids = await manyJobs(processes.database, actor.userId, 300, 'waiting');
+    await processes.database.query(
+      `UPDATE steps SET priority = 1 + abs(hashtext(id::text)) % 10 WHERE status = 'queued'`,
+    );
+    for (const id of ids) await api.get(StepDispatch).enqueueJob(id);
+    const [bad = '', moved = ''] = ids;
+    await processes.database.query(
+      `ALTER TABLE jobs ADD CONSTRAINT bad CHECK (status <> 'cancelled' OR id <> '${bad}') NOT VALID`,
+    );
+    const shown = await run('queue.clear', { queue: 'inspector' }, { dry_run: true });
+    const later = await manyJobs(processes.database, actor.userId, 2, 'waiting');
+    await processes.database.query(`UPDATE steps SET attempt = 1 WHERE job_id = $1 AND status = 'queued'`, [
+      moved,
+    ]);
+    const frozen = await run(
+      'queue.clear',
+      { queue: 'inspector' },
+      { preview_token: shown.preview_token, wait_ms: 25_000 },
+    );
+    expect(frozen).toMatchObject({
+      cancelled_jobs: 298,
+      failed_jobs: 1,
+      removed_entries: 298,
+      since_preview: { added: 2, changed: 1, gone: 0 },
+    });
+    const all = await run('queue.clear', { queue: 'inspector' });
+    expect(all).toMatchObject({ cancelled_jobs: 3, failed_jobs: 1 });
+    await processes.database.query('ALTER TABLE jobs DROP CONSTRAINT bad');
+    const told = await processes.database.query<{ job_id: string }>(
+      `SELECT job_id FROM system_events WHERE event = 'job.cancelled'`,
+    );
+    const cancelled = [...ids, ...later].filter((id) => id !== bad);
+    expect(told.map(({ job_id }) => job_id).sort()).toEqual(cancelled.sort());
+    expect(await statuses()).toEqual([
+      { status: 'cancelled', n: 301 },
+      { status: 'queued', n: 1 },
+    ]);
+    await processes.database.query('DELETE FROM jobs');
+    await queue().empty();
+  });
 
   it('leaves the jobs as they are, what failed since, and what can be retried', async () => {
     const old = await failed(30, 30);
