@@ -160,6 +160,33 @@ describe(`the API and its description (seed ${SEED})`, () => {
     return client.token ?? '';
   }
 
+  it('changes nothing by GET, whatever is read', async () => {
+    const token = await signedIn('admin');
+    const requests = fuzzer.operations
+      .filter(({ method }) => method.toUpperCase() === 'GET')
+      .flatMap((operation) => fuzzer.valid(operation, 2));
+    expect(requests.length).toBeGreaterThan(40);
+    const before = await contents();
+    for (const request of requests) await fuzzer.send(request, { token, problem: false });
+    expect(await contents()).toEqual(before);
+  }, 60_000);
+
+  /** A digest of what is in each table. */
+  async function contents(): Promise<Record<string, string>> {
+    const tables = await installation.database.query<{ name: string }>(
+      `SELECT quote_ident(relname) AS name FROM pg_class
+        WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1`,
+    );
+    const digests: Record<string, string> = {};
+    for (const { name } of tables) {
+      const [row] = await installation.database.query<{ digest: string }>(
+        `SELECT count(*) || ' ' || md5(coalesce(string_agg(md5(t::text), '' ORDER BY md5(t::text)), '')) AS digest FROM ${name} t`,
+      );
+      digests[name] = row?.digest ?? '';
+    }
+    return digests;
+  }
+
   /** The methods that a path answers: its own, and those of a pattern that it fits, too. */
   function methodsAt(path: string): string[] {
     const fitting = Object.entries(fuzzer.document.paths).filter(([other]) =>

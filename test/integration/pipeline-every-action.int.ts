@@ -86,6 +86,7 @@ describe.each(ACTIONS.map((action) => [action.name, action] as const))(
       const second = await run(installation.at(admin, 1), headers);
       expect(second.headers.get('idempotent-replayed')).toBe('true');
       expect(second.status).toBe(first.status);
+      expect(second.headers.get('content-type')).toBe(first.headers.get('content-type'));
       expect(second.bytes.equals(first.bytes)).toBe(true);
     });
 

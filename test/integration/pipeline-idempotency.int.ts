@@ -65,15 +65,6 @@ describe('an idempotency key', () => {
     }
   });
 
-  it('keeps an error that the action answered with', async () => {
-    const job_id = uuidv7();
-    const headers = newKey();
-    const first = await operator.action('job.retry', { job_id }, { headers });
-    const second = await operator.action('job.retry', { job_id }, { headers });
-    expect([first.status, second.status]).toEqual([404, 404]);
-    expect(second.bytes.equals(first.bytes)).toBe(true);
-  });
-
   it('means the same payload however it is written', async () => {
     const job_id = await failedJob(installation.database, operatorId);
     const headers = newKey();
@@ -123,10 +114,6 @@ describe('an idempotency key', () => {
 
   it.each([
     ['is empty', { 'x-idempotency-key': '' }],
-    ['is too long', { 'x-idempotency-key': 'a'.repeat(256) }],
-    ['has a blank', { 'x-idempotency-key': 'a b' }],
-    ['has a colon', { 'x-idempotency-key': 'a:b' }],
-    ['has braces', { 'x-idempotency-key': '{a}' }],
     ['contradicts the other header', { 'x-idempotency-key': 'a', 'idempotency-key': 'b' }],
     ['was given twice', { 'x-idempotency-key': 'a, b' }],
   ])('is refused if it %s', async (_what, headers: Record<string, string>) => {
@@ -232,7 +219,7 @@ describe('an execution whose process died', () => {
   });
 });
 
-describe('a process that was only slow', () => {
+describe('an execution that is held up', () => {
   it('cannot pause a queue any more once its execution was taken over', async () => {
     const queue = 'packager';
     await operator.action('queue.pause', { queue }, { headers: newKey() });
@@ -256,6 +243,32 @@ describe('a process that was only slow', () => {
       { paused: false },
     ]);
   });
+
+  it('does what it was asked once, and keeps the answer, although its caller has gone', async () => {
+    const job_id = await failedJob(installation.database, operatorId);
+    const [headers, gone] = [newKey(), new AbortController()];
+    await holding(`SELECT FROM jobs WHERE id = '${job_id}' FOR UPDATE`, async (release) => {
+      const json = { action: 'job.retry', payload: { job_id } };
+      const lost = operator.call('POST', '/api/admin/action', { json, headers, signal: gone.signal });
+      await eventually(async () => expect(await statusOf(headers)).toBe('running'));
+      gone.abort();
+      await expect(lost).rejects.toThrow();
+      await release();
+    });
+    await eventually(async () => expect(await statusOf(headers)).toBe('succeeded'));
+    const again = await operator.action('job.retry', { job_id }, { headers });
+    expect([again.status, again.headers.get('idempotent-replayed')]).toEqual([200, 'true']);
+    expect(await attempts(job_id)).toBe(2);
+    expect(await auditOf(installation.database, again.body.trace_id, 2)).toHaveLength(2);
+  });
+
+  const statusOf = async (headers: Record<string, string>) =>
+    (
+      await installation.database.query<{ status: string }>(
+        'SELECT status FROM executions WHERE idempotency_key = $1',
+        [headers['x-idempotency-key']],
+      )
+    )[0]?.status;
 
   /** Runs `work` while a transaction holds what `lock` locks, until `work` releases it. */
   async function holding<T>(lock: string, work: (release: () => Promise<unknown>) => Promise<T>): Promise<T> {
