@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { canonicalJson } from '../../platform/security/canonical-json';
 import { AUDIT_COLUMNS, type AuditEntry } from './audit-entry';
 
@@ -27,7 +27,7 @@ export const RETURN_STAMP = `seq, ${AT_TEXT} AS at`;
 /** Names what is hashed and how; another form of entry gets another one. */
 const VERSION = 'agentos-audit-entry/1';
 /** RFC 6962, section 2.1: so that nobody can pass a node of the tree off as a leaf. */
-const LEAF_PREFIX = Buffer.from([0x00]);
+const LEAF_PREFIX = '\u0000';
 
 /** The entry as it was written, with the stamp that Postgres gave it. */
 export function leafRow(entry: AuditEntry, { seq, at }: EntryStamp): SealedFields {
@@ -45,7 +45,7 @@ const SORTED_COLUMNS = [...LEAF_COLUMNS].sort();
  * @throws Error if a value has no JSON form, such as NaN
  */
 export function leafHash(fields: SealedFields): Buffer {
-  return createHash('sha256').update(LEAF_PREFIX).update(canonicalRow(fields)).digest();
+  return hash('sha256', LEAF_PREFIX + canonicalRow(fields), 'buffer');
 }
 
 /** What canonicalJson makes of version and row, in half the time: every action waits for this. */

@@ -5,6 +5,7 @@ import { bodyField, fieldErrors } from '../../platform/errors/field-errors';
 import type { CommandClass } from './action.decorator';
 import type { ActionCommand } from './action-command';
 import { fieldNames, isMapped } from './fields';
+import { isSurelyValid } from './sure-validity';
 
 /**
  * Keys that class-transformer drops without a word, so that the check for unknown fields never sees them.
@@ -34,7 +35,9 @@ export function validatePayload(command: CommandClass, payload: unknown): Valida
   const instance = instanceOf(command, payload, known);
   // A command without fields has no rules, which class-validator would report as an unknown value.
   const wrong =
-    known.size === 0 ? [] : validateSync(instance, { whitelist: true, forbidNonWhitelisted: true });
+    known.size === 0 || isSurelyValid(instance)
+      ? []
+      : validateSync(instance, { whitelist: true, forbidNonWhitelisted: true });
   const errors = [...dropped, ...unknown, ...fieldErrors(wrong, bodyField, ['payload'])];
   return errors.length > 0 ? { errors } : { command: instance };
 }

@@ -73,7 +73,10 @@ export class DispatchStage implements Stage {
       ownerId: run.ownerId,
       // Handlers keep it with what they change; so it is the storable form, as operations get it.
       reason: this.scrubber.text(run.options.reason) ?? undefined,
-      signal: run.abort.signal,
+      // Made for those who look at it: a signal costs as much as the rest of the context.
+      get signal() {
+        return run.abort.signal;
+      },
       selection: run.selection,
       transaction: (work) => this.transaction(run, work),
       progress: () => undefined,

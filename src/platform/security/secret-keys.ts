@@ -61,8 +61,25 @@ const SECRET_COMPOUNDS = [
   'redisurl',
 ];
 
+/** Names that were looked at, since they are nearly always the same; forgotten all at once when they become many. */
+const known = new Map<string, boolean>();
+const MAX_KNOWN = 2_000;
+/** Longer ones are hardly names, and would only take room. */
+const MAX_LENGTH = 60;
+
 /** Whether a key's name says that its value is a secret. `author` is not `auth`. */
 export function isSecretKey(key: string): boolean {
+  const old = known.get(key);
+  if (old !== undefined) return old;
+  const isSecret = namesSecret(key);
+  if (key.length <= MAX_LENGTH) {
+    if (known.size >= MAX_KNOWN) known.clear();
+    known.set(key, isSecret);
+  }
+  return isSecret;
+}
+
+function namesSecret(key: string): boolean {
   const words = undisguised(key)
     .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
     .toLowerCase()
