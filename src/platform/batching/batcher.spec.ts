@@ -13,7 +13,12 @@ function heldCalls() {
   return { calls, call };
 }
 
-const soon = () => new Promise((resolve) => setImmediate(resolve));
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** When nothing is waited for any more. */
+async function soon(): Promise<void> {
+  for (let i = 0; i < 10; i++) await turn();
+}
 
 describe('a batcher', () => {
   it('calls at once when nothing is under way, and together for what comes meanwhile', async () => {
@@ -30,6 +35,27 @@ describe('a batcher', () => {
     expect(calls.map(({ items }) => items)).toEqual([[1], [2, 3]]);
     calls[1]?.done([20, 30]);
     expect(await Promise.all(others)).toEqual([20, 30]);
+  });
+
+  it('takes along what the next turns of the event loop bring, and does not wait for ever', async () => {
+    const { calls, call } = heldCalls();
+    const batcher = new Batcher(call, { size: 100 });
+    const results: Promise<number>[] = [];
+    const pushUntilCalled = async () => {
+      const { length } = calls;
+      while (calls.length === length && results.length < 50) {
+        results.push(batcher.push(results.length));
+        await turn();
+      }
+    };
+    await pushUntilCalled();
+    const [first] = calls;
+    expect(first?.items.length).toBeGreaterThan(2);
+    expect(first?.items.length).toBeLessThan(10);
+    first?.done([...first.items]);
+    await soon();
+    calls[1]?.done([...calls[1].items]);
+    expect(await Promise.all(results)).toEqual(results.map((_, i) => i));
   });
 
   it('takes no more than its size into a call, and has no more calls under way than lanes', async () => {

@@ -1,5 +1,11 @@
 import { AsyncResource } from 'node:async_hooks';
 
+/**
+ * How many turns of the event loop a call waits at most, while each brings more items. One takes microseconds, if
+ * nobody has anything to do.
+ */
+const MAX_TURNS = 6;
+
 /** What a call makes of each of its items, in their order; a promise for an item that has to go on alone. */
 export type BatchResults<R> = readonly (R | PromiseLike<R>)[];
 
@@ -19,8 +25,9 @@ interface Waiting<T, R> {
 
 /**
  * Makes one call of many, as databases do with commits: what comes while a call is under way goes together in the next
- * one. Nothing waits for a timer, so that somebody who is alone is not held up, and the more there is to do the less
- * each item costs.
+ * one. Nothing waits for a timer, so that somebody who is alone is not held up. A call is made when a turn of the event
+ * loop brings nothing new: a process that is busy finds what has come in meanwhile turn by turn, and would make calls
+ * of a few items each otherwise. So the more there is to do, the less each item costs.
  */
 export class Batcher<T, R> {
   private readonly lanes: number;
@@ -28,6 +35,9 @@ export class Batcher<T, R> {
   private readonly waiting: Waiting<T, R>[] = [];
   private underWay = 0;
   private scheduled = false;
+  private turns = 0;
+  /** How many waited at the last turn. */
+  private seen = 0;
   /** A call is of many requests: it must not be logged and traced as a part of the one that happened to begin it. */
   private readonly start = AsyncResource.bind(() => this.flush());
 
@@ -52,13 +62,26 @@ export class Batcher<T, R> {
   private schedule(): void {
     if (this.scheduled || this.underWay >= this.lanes || this.waiting.length === 0) return;
     this.scheduled = true;
+    this.turns = 0;
+    this.seen = 0;
     setImmediate(this.start);
   }
 
   private flush(): void {
+    if (this.gathers()) {
+      setImmediate(this.start);
+      return;
+    }
     this.scheduled = false;
     while (this.underWay < this.lanes && this.waiting.length > 0)
       void this.send(this.waiting.splice(0, this.size));
+  }
+
+  /** Whether the last turn brought more, and the next one may. */
+  private gathers(): boolean {
+    const grew = this.waiting.length > this.seen;
+    this.seen = this.waiting.length;
+    return grew && this.waiting.length < this.size && ++this.turns < MAX_TURNS;
   }
 
   private async send(batch: readonly Waiting<T, R>[]): Promise<void> {
