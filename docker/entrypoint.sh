@@ -16,7 +16,7 @@ if [ "${1:-}" = alive ]; then
   exit
 fi
 
-for name in DATABASE_URL MIGRATION_DATABASE_URL REDIS_URL ADMIN_PASSWORD; do
+for name in DATABASE_URL MIGRATION_DATABASE_URL REDIS_URL ADMIN_PASSWORD S3_ACCESS_KEY_ID S3_SECRET_ACCESS_KEY; do
   eval "file=\${${name}_FILE:-}"
   [ -n "$file" ] || continue
   if [ ! -r "$file" ]; then

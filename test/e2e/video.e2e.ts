@@ -4,18 +4,25 @@ import { join } from 'node:path';
 import { Cluster } from '../support/cluster';
 import type { HttpClient } from '../support/http-client';
 import { probe, SAMPLE, sampleVideo, topLevelBoxes } from '../support/media';
+import { startS3, type TestS3 } from '../support/s3-server';
+import { filesBelow } from '../support/uploading';
 import { type Clip, clipsOf, createJob, type Job, settled, sha256, upload } from '../support/video-way';
 
-describe('the way of a video through two api processes', () => {
+describe('the way of a video through two api processes, with its files in S3', () => {
   let cluster: Cluster;
+  let s3: TestS3;
   let client: HttpClient;
 
   beforeAll(async () => {
-    cluster = await Cluster.start();
+    s3 = await startS3();
+    cluster = await Cluster.start({ variables: s3.variables });
     ({ client } = await cluster.user('user'));
   });
 
-  afterAll(() => cluster?.stop());
+  afterAll(async () => {
+    await cluster?.stop();
+    await s3?.close();
+  });
 
   it('goes from chunks to playable clips, and is seen live on the way', async () => {
     const [a, b] = [client, client.at(cluster.url(1))];
@@ -43,6 +50,14 @@ describe('the way of a video through two api processes', () => {
     const clips = await clipsOf(b, jobId);
     expect(clips.length).toBeGreaterThan(0);
     for (const clip of clips) await expectPlayable(cluster, client, job, clip);
+
+    const stored = await cluster.query<{ storage_key: string; size_bytes: number }>(
+      `SELECT storage_key, size_bytes FROM artifacts UNION ALL SELECT storage_key, size_bytes FROM uploads`,
+    );
+    const objects = filesBelow(s3.folder);
+    for (const { storage_key: key, size_bytes: size } of stored)
+      expect(objects[`${key}._S3rver_object`]).toBe(size);
+    expect(filesBelow(join(cluster.folder, 'home', 'blobs'))).toEqual({});
   });
 
   it('serves a clip in ranges, so that a browser can seek', async () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { AgentError } from '../../src/media/agents/agent';
 import { cleanLeftovers, makeStepDir } from '../../src/media/tools/leftovers';
 import { createMediaTools, MediaTools, type FfmpegCall } from '../../src/media/tools/media-tools';
-import { processName } from '../../src/media/tools/process-name';
+import { processName } from '../../src/platform/process/process-name';
 import { identify, ownIdentity } from '../../src/platform/process/process-identity';
 import { KeptLog, runChain } from '../support/media/agent-chain';
 import { Specimens } from '../support/media/specimens';

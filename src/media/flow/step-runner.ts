@@ -78,6 +78,7 @@ export class StepRunner {
       this.tell(step.id, 'NOT_REPORTED');
       this.log.error(`The end of step ${step.id} could not be reported: ${(error as Error).message}`);
     } finally {
+      files.release();
       if (workDir) await this.removeDir(workDir);
     }
   }
@@ -134,14 +135,14 @@ export class StepRunner {
       attempt: step.attempt,
       settings: { ...agent.defaults, ...step.settings },
       source: {
-        path: await this.blobs.localPath(source?.storage_key ?? ''),
+        path: await files.local(source?.storage_key ?? ''),
         filename: source?.filename ?? '',
         size: source?.size_bytes ?? 0,
         sha256: source?.sha256 ?? null,
       },
       captions: captions
         ? {
-            path: await this.blobs.localPath(captions.storage_key),
+            path: await files.local(captions.storage_key),
             filename: captions.filename,
             size: captions.size_bytes,
             sha256: captions.sha256,

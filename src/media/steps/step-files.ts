@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Db } from '../../platform/postgres/db';
-import type { BlobStore } from '../../platform/storage/blob-store';
+import type { BlobStore, LocalFile } from '../../platform/storage/blob-store';
 import type { ArtifactFile, PublishedArtifact } from '../agents/agent';
 import type { ArtifactDraft } from './step-results';
 
@@ -18,6 +18,7 @@ export function attemptPrefix(of: { jobId: string; agent: string; attempt: numbe
  */
 export class StepFiles {
   readonly published: ArtifactDraft[] = [];
+  private readonly held: LocalFile[] = [];
   private closed = false;
 
   constructor(
@@ -43,13 +44,25 @@ export class StepFiles {
   /** The local path of a file of this job: one of an earlier step, or of this attempt. */
   async open(artifactId: string): Promise<string> {
     const own = this.published.find((file) => file.id === artifactId);
-    if (own) return this.blobs.localPath(own.storageKey);
+    if (own) return this.local(own.storageKey);
     const [row] = await this.db.query<{ storage_key: string }>(
       'SELECT storage_key FROM artifacts WHERE id = $1 AND job_id = $2',
       [artifactId, this.of.jobId],
     );
     if (!row) throw new Error(`The job has no artifact ${artifactId}`);
-    return this.blobs.localPath(row.storage_key);
+    return this.local(row.storage_key);
+  }
+
+  /** The path of a local file with what is stored under the key, which stays until {@link release}. */
+  async local(storageKey: string): Promise<string> {
+    const file = await this.blobs.local(storageKey);
+    this.held.push(file);
+    return file.path;
+  }
+
+  /** Lets go of the local files: nothing of the attempt runs any more. */
+  release(): void {
+    for (const file of this.held) file.release();
   }
 
   /** From now on nothing can be published: the attempt is being settled. */

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { identify, ownIdentity } from '../../platform/process/process-identity';
-import { namedProcessRuns, pidOf, processName } from './process-name';
+import { namedProcessRuns, pidOf, processName } from '../../platform/process/process-name';
 
 /**
  * Remembers the running tools of this process in a folder: one empty file per tool, whose name holds owner and tool.

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { rename, rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { AppError } from '../../platform/errors/app-error';
-import { storageError } from '../../platform/storage/folder-blob-store';
+import { storageError } from '../../platform/storage/local-disk';
 import { RuntimeSettings } from '../../platform/settings/runtime-settings';
 import { chunkLength, MAX_CHUNK_BYTES } from './chunk-geometry';
 import { spool, type Spooled } from './spool';

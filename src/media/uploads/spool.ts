@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { AppError } from '../../platform/errors/app-error';
-import { storageError } from '../../platform/storage/folder-blob-store';
+import { storageError } from '../../platform/storage/local-disk';
 
 /** Sockets hand over some 64 KiB at a time; writing a mebibyte at once costs a third less. */
 const BLOCK_BYTES = 1 << 20;

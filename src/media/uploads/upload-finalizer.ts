@@ -5,7 +5,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { AppError } from '../../platform/errors/app-error';
 import { ERROR_CODES, type ErrorCode } from '../../platform/errors/error-codes';
 import { BlobStore } from '../../platform/storage/blob-store';
-import { storageError } from '../../platform/storage/folder-blob-store';
+import { storageError } from '../../platform/storage/local-disk';
 import { assemble, ChunkLost } from './assembler';
 import type { Upload } from './upload';
 import { UploadFiles } from './upload-files';

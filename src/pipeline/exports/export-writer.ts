@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { v7 as uuidv7 } from 'uuid';
 import { Db } from '../../platform/postgres/db';
 import { BlobStore, type StoredBlob } from '../../platform/storage/blob-store';
-import { storageError } from '../../platform/storage/folder-blob-store';
+import { storageError } from '../../platform/storage/local-disk';
 import { DownloadLinks } from '../../platform/storage/download-links';
 import type { ActionContext } from '../catalogue/action-command';
 import { mayStop } from '../catalogue/stopped-early';

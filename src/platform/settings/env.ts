@@ -5,6 +5,7 @@ import { EnvError } from './env-error';
 import { connectionUrl, fraction, list, networks, poolName, tokens, wholeNumber } from './env-validators';
 import { DEFAULT_POOL, MAX_CONCURRENCY, MAX_WORKERS } from './fleet.settings';
 import { runtimeOf } from './runtime-env';
+import { S3_ENV_SPEC, s3Of } from './s3-env';
 
 export { EnvError } from './env-error';
 
@@ -62,6 +63,7 @@ export const ENV_SPEC = {
   REDIS_PREFIX: str({ default: 'agentos', desc: 'what all keys in Redis begin with' }),
   AGENTOS_HOME: str({ default: '.agentos', desc: 'data, logs, keys and files of an installation' }),
   STORAGE_DIR: str({ default: '', desc: 'the blob store; empty = AGENTOS_HOME/blobs' }),
+  ...S3_ENV_SPEC,
   KEYS_DIR: str({ default: '', desc: 'signing keys; empty = AGENTOS_HOME/keys' }),
   AUDIT_CHECKPOINT_FILE: str({
     default: '',
@@ -224,6 +226,8 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env) {
     redisPrefix: env.REDIS_PREFIX,
     home,
     storageDir: resolve(env.STORAGE_DIR || `${home}/blobs`),
+    /** Undefined: files live in {@link storageDir}. */
+    s3: s3Of(env),
     keysDir: resolve(env.KEYS_DIR || `${home}/keys`),
     auditCheckpointFile: resolve(env.AUDIT_CHECKPOINT_FILE || `${home}/audit/checkpoints.log`),
     workDir: resolve(env.WORK_DIR || `${home}/work`),

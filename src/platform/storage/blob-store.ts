@@ -14,6 +14,21 @@ export interface StoredBlob {
   sha256: string;
 }
 
+/** A file on this machine that holds what is stored under a key. It must not be changed. */
+export interface LocalFile {
+  readonly path: string;
+  /** The file is no longer needed and may go at any time. Calling it again is harmless. */
+  release(): void;
+}
+
+/** What is stored under a key, as a list tells it. */
+export interface ListedBlob {
+  key: string;
+  /** In bytes. */
+  size: number;
+  modifiedAt: Date;
+}
+
 /**
  * Where files live. Keys are made by us from ids and fixed names, never from what a user sent.
  * A key that does not fit is a fault of ours and throws.
@@ -26,18 +41,26 @@ export abstract class BlobStore {
    * @throws AppError STORAGE_FULL
    */
   abstract put(key: string, source: string, known?: StoredBlob): Promise<StoredBlob>;
-  /** The path of a local, readable file with the contents of `key`; it must not be changed. */
-  abstract localPath(key: string): Promise<string>;
-  /** The contents, or a part of them. */
+  /**
+   * A file with the contents of `key` for tools that read files; it stays until it is released.
+   *
+   * @throws Error if there is nothing under the key; AppError STORAGE_FULL
+   */
+  abstract local(key: string): Promise<LocalFile>;
+  /** The contents, or a part of them. @throws Error if there is nothing under the key */
   abstract open(key: string, range?: ByteRange): Promise<Readable>;
   /** The size in bytes; undefined if there is nothing under the key. */
   abstract stat(key: string): Promise<{ size: number } | undefined>;
   /** Removes what is under the key, if anything. */
   abstract delete(key: string): Promise<void>;
-  /** Removes all keys below `prefix`; the number of bytes freed. */
+  /** Removes all keys below `prefix`, a part of a key up to one of its slashes; the number of bytes freed. */
   abstract deletePrefix(prefix: string): Promise<number>;
-  /** A folder on the same file system, for files that will be put. */
+  /** All keys below `prefix`, in no order. */
+  abstract list(prefix: string): AsyncIterable<ListedBlob>;
+  /** A folder for files that will be put, on the same file system if the store is a folder. All processes share it. */
   abstract tempDir(): Promise<string>;
-  /** Free and total bytes, as far as the store knows. */
+  /** Free and total bytes of the disk that {@link tempDir} is on. */
   abstract usage(): Promise<{ freeBytes: number; totalBytes: number }>;
+  /** Resolves if files can be stored and read. @throws Error saying why not */
+  abstract check(): Promise<void>;
 }

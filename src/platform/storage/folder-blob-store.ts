@@ -1,22 +1,18 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { access, copyFile, lstat, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { access, copyFile, lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { AppError } from '../errors/app-error';
 import { ENV, type Env } from '../settings/env';
-import { BlobStore, type ByteRange, type StoredBlob } from './blob-store';
-
-/** One part of a key: letters, digits, `.`, `_`, `-`, not starting with a dot. */
-const KEY_PART = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}$/;
+import { BlobStore, type ByteRange, type ListedBlob, type LocalFile, type StoredBlob } from './blob-store';
+import { checksumOf, diskUsage, keyParts, storageError, temporaryFolder } from './local-disk';
 
 /** A blob store in a folder, which several processes may share. */
 @Injectable()
 export class FolderBlobStore extends BlobStore {
   private readonly root: string;
 
-  constructor(@Inject(ENV) env: Env) {
+  constructor(@Inject(ENV) env: Pick<Env, 'storageDir'>) {
     super();
     this.root = env.storageDir;
   }
@@ -24,7 +20,7 @@ export class FolderBlobStore extends BlobStore {
   async put(key: string, source: string, known?: StoredBlob): Promise<StoredBlob> {
     const target = this.path(key);
     try {
-      const blob = known ?? (await checksum(source));
+      const blob = known ?? (await checksumOf(source));
       await mkdir(dirname(target), { recursive: true });
       await this.moveIn(source, target);
       await syncFile(dirname(target));
@@ -34,10 +30,11 @@ export class FolderBlobStore extends BlobStore {
     }
   }
 
-  async localPath(key: string): Promise<string> {
+  /** The very file: there is nothing to release. */
+  async local(key: string): Promise<LocalFile> {
     const path = this.path(key);
     await access(path);
-    return path;
+    return { path, release: () => undefined };
   }
 
   async open(key: string, range?: ByteRange): Promise<Readable> {
@@ -46,12 +43,7 @@ export class FolderBlobStore extends BlobStore {
   }
 
   async stat(key: string): Promise<{ size: number } | undefined> {
-    try {
-      return { size: (await stat(this.path(key))).size };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw error;
-    }
+    return statOf(this.path(key));
   }
 
   async delete(key: string): Promise<void> {
@@ -65,16 +57,29 @@ export class FolderBlobStore extends BlobStore {
     return freed;
   }
 
-  async tempDir(): Promise<string> {
-    const path = join(this.root, '.tmp');
-    await mkdir(path, { recursive: true, mode: 0o700 });
-    return path;
+  async *list(prefix: string): AsyncGenerator<ListedBlob> {
+    const found = await readdir(this.path(prefix), { withFileTypes: true }).catch(nothing);
+    for (const entry of found) {
+      const key = `${prefix}/${entry.name}`;
+      if (entry.isDirectory()) yield* this.list(key);
+      else {
+        // It may have been removed since.
+        const file = await statOf(this.path(key));
+        if (file) yield { key, ...file };
+      }
+    }
   }
 
-  async usage(): Promise<{ freeBytes: number; totalBytes: number }> {
-    await mkdir(this.root, { recursive: true });
-    const fs = await statfs(this.root);
-    return { freeBytes: fs.bavail * fs.bsize, totalBytes: fs.blocks * fs.bsize };
+  tempDir(): Promise<string> {
+    return temporaryFolder(this.root);
+  }
+
+  usage(): Promise<{ freeBytes: number; totalBytes: number }> {
+    return diskUsage(this.root);
+  }
+
+  async check(): Promise<void> {
+    await this.tempDir();
   }
 
   /** In one step, so that nobody ever finds half of it; scratch space may be on another file system, as in a container. */
@@ -97,28 +102,23 @@ export class FolderBlobStore extends BlobStore {
   }
 
   private path(key: string): string {
-    const parts = key.split('/');
-    if (!parts.every((part) => KEY_PART.test(part))) throw new Error('A storage key is malformed');
-    return join(this.root, ...parts);
+    return join(this.root, ...keyParts(key));
   }
 }
 
-/** Turns "no space" into what the caller is told; everything else stays as it is. */
-export function storageError(error: unknown): unknown {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new AppError('STORAGE_FULL', undefined, { cause: error });
-  return error;
+async function statOf(path: string): Promise<{ size: number; modifiedAt: Date } | undefined> {
+  try {
+    const { size, mtime } = await stat(path);
+    return { size, modifiedAt: mtime };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
-async function checksum(path: string): Promise<StoredBlob> {
-  const hash = createHash('sha256');
-  let size = 0;
-  for await (const block of createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
-    hash.update(block);
-    size += block.length;
-  }
-  return { size, sha256: hash.digest('hex') };
+function nothing(error: NodeJS.ErrnoException): never[] {
+  if (error.code === 'ENOENT') return [];
+  throw error;
 }
 
 async function syncFile(path: string): Promise<void> {

@@ -70,7 +70,7 @@ export class ServerChecks {
   }
 
   private async storage(): Promise<Finding> {
-    await this.blobs.tempDir();
+    await this.blobs.check();
     return ok('Files can be stored.');
   }
 

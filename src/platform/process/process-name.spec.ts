@@ -1,4 +1,4 @@
-import { ownIdentity } from '../../platform/process/process-identity';
+import { ownIdentity } from './process-identity';
 import { namedProcessRuns, pidOf, processName } from './process-name';
 
 describe('the name of a process', () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { identify, type ProcessIdentity } from '../../platform/process/process-identity';
+import { identify, type ProcessIdentity } from './process-identity';
 
 const NAME = /^(\d{1,10})\.[0-9a-f]{16}$/;
 

@@ -1,0 +1,103 @@
+import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { blobStoreContract } from '../../../../test/support/blob-store.contract';
+import { startS3, type TestS3 } from '../../../../test/support/s3-server';
+import { loadEnv } from '../../settings/env';
+import { S3BlobStore } from './s3-blob-store';
+
+describe('S3BlobStore', () => {
+  let root: string;
+  let s3: TestS3;
+  let store: S3BlobStore;
+
+  beforeAll(async () => {
+    root = await mkdtemp(join(tmpdir(), 's3-blobs-'));
+    s3 = await startS3();
+    store = storeWith({});
+  });
+  afterAll(async () => {
+    await store.onModuleDestroy();
+    await s3.close();
+    await rm(root, { recursive: true });
+  });
+
+  function storeWith(variables: Record<string, string>): S3BlobStore {
+    const env = loadEnv({ AGENTOS_HOME: root, ...s3.variables, ...variables });
+    if (!env.s3) throw new Error('S3 is not configured');
+    return new S3BlobStore(env, env.s3);
+  }
+
+  async function put(key: string, contents: string): Promise<void> {
+    const source = join(await store.tempDir(), 'new');
+    await writeFile(source, contents);
+    await store.put(key, source);
+  }
+
+  describe('as every blob store', () => blobStoreContract(() => store));
+
+  it('refuses a copy that is not what was stored', async () => {
+    await put('changed/file', 'hello');
+    const { S3_ENDPOINT: endpoint, S3_BUCKET: Bucket, S3_ACCESS_KEY_ID: key = '' } = s3.variables;
+    const client = new S3Client({
+      endpoint,
+      region: 'us-east-1',
+      forcePathStyle: true,
+      credentials: { accessKeyId: key, secretAccessKey: key },
+    });
+    const object = { Bucket, Key: 'changed/file' };
+    const { Metadata } = await client.send(new GetObjectCommand(object));
+    await client.send(new PutObjectCommand({ ...object, Body: 'hallo', Metadata }));
+    client.destroy();
+    await expect(store.local('changed/file')).rejects.toThrow('another checksum');
+  });
+
+  it('keeps copies up to a limit, those in use beyond it, and none when it ends', async () => {
+    const small = storeWith({ S3_CACHE_MIB: '0', WORK_DIR: join(root, 'small') });
+    await put('copies/a', 'aaa');
+    await put('copies/b', 'bbb');
+    const files = () => readdir(join(root, 'small'), { recursive: true, withFileTypes: true }).then(
+      (entries) => entries.filter((entry) => entry.isFile()).length); // prettier-ignore
+    const a = await small.local('copies/a');
+    const b = await small.local('copies/b');
+    expect(await files()).toBe(2);
+    a.release();
+    const again = await small.local('copies/b');
+    expect(again.path).toBe(b.path);
+    await put('copies/c', 'ccc');
+    await small.local('copies/c');
+    expect(await files()).toBe(2);
+    await small.onModuleDestroy();
+    expect(await files()).toBe(0);
+  });
+
+  describe('where the server refuses', () => {
+    let server: Server;
+    let status: number;
+    beforeAll(async () => {
+      server = createServer((request, response) => {
+        request.resume().once('end', () => response.writeHead(status).end());
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    });
+    afterAll(() => void server.close());
+
+    it.each([
+      [507, { code: 'STORAGE_FULL' }],
+      [403, { $metadata: { httpStatusCode: 403 } }],
+    ])('with %d', async (answer, error) => {
+      status = answer;
+      const port = (server.address() as AddressInfo).port;
+      const refused = storeWith({ S3_ENDPOINT: `http://127.0.0.1:${port}` });
+      const source = join(await refused.tempDir(), 'new');
+      await writeFile(source, 'hello');
+      await expect(refused.put('a/b', source)).rejects.toMatchObject(error);
+      expect(await readdir(await refused.tempDir())).toEqual(['new']);
+      await rm(source);
+      await refused.onModuleDestroy();
+    });
+  });
+});

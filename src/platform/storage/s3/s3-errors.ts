@@ -1,0 +1,23 @@
+import { AppError } from '../../errors/app-error';
+
+/** What servers other than AWS' own, which is never full, call a full disk or an exceeded quota. */
+const FULL = ['XMinioStorageFull', 'InsufficientStorage', 'QuotaExceeded', 'XMinioAdminBucketQuotaExceeded'];
+
+interface S3Fault {
+  name?: string;
+  $metadata?: { httpStatusCode?: number };
+}
+
+/** Whether S3 said that there is nothing under a key. */
+export function isMissing(error: unknown): boolean {
+  const { name, $metadata } = error as S3Fault;
+  return name === 'NoSuchKey' || name === 'NotFound' || $metadata?.httpStatusCode === 404;
+}
+
+/** Turns "no space" into what the caller is told; everything else stays as it is. */
+export function s3Error(error: unknown): unknown {
+  const { name = '', $metadata } = error as S3Fault;
+  if ($metadata?.httpStatusCode === 507 || FULL.includes(name))
+    return new AppError('STORAGE_FULL', undefined, { cause: error });
+  return error;
+}

@@ -1,0 +1,18 @@
+/** What the tests use of a package that comes without types. */
+declare module '@20minutes/s3rver' {
+  import type { Server } from 'node:http';
+
+  export default class S3rver {
+    constructor(options: {
+      address: string;
+      port: number;
+      silent: boolean;
+      allowMismatchedSignatures: boolean;
+      directory: string;
+      configureBuckets: { name: string; configs: string[] }[];
+    });
+    readonly httpServer: Server;
+    run(): Promise<unknown>;
+    close(): Promise<void>;
+  }
+}
