@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { CLIENT_CORE, cpuMs, pin } from './measure';
+import { CLIENT_CORE, cpuMs, familyCpuMs, pin } from './measure';
 
 /** What is measured: something that answers POST /api/admin/action. */
 export interface ActionServer {
@@ -10,6 +10,8 @@ export interface ActionServer {
   readonly pid: number;
   /** Of those who ask, one for each connection in turn. */
   readonly tokens: readonly string[];
+  /** The processes of Postgres and Redis behind it. */
+  readonly behind?: readonly number[];
 }
 
 /** What a run of requests came to; times in milliseconds. */
@@ -23,7 +25,15 @@ export interface ActionLoad {
   readonly sample: Readonly<Record<string, string>>;
   /** On-CPU time of the server's process per request, in microseconds. */
   readonly cpuUs: number;
+  /** That of the servers behind it, with their children. */
+  readonly behindUs: number;
 }
+
+/**
+ * Requests after which a server's code counts as compiled. One that has answered a few thousand still spends a
+ * quarter of its time on that, and runs the rest slowly meanwhile: a small one is through with it long before.
+ */
+const WARM_UP = Number(process.env['BENCH_WARM_UP'] ?? 10_000);
 
 const run = promisify(execFile);
 let runs = 0;
@@ -43,11 +53,26 @@ export async function loadActions(
     keys: `bench-${process.pid}-${runs++}`,
   };
   const client = join(__dirname, 'action-client.cjs');
-  const before = cpuMs(server.pid);
+  const spent = () => ({
+    own: cpuMs(server.pid),
+    behind: (server.behind ?? []).reduce((sum, pid) => sum + familyCpuMs(pid), 0),
+  });
+  const before = spent();
   const { stdout } = await run('taskset', ['-c', CLIENT_CORE, process.execPath, client, JSON.stringify(job)]);
-  const spentMs = cpuMs(server.pid) - before;
-  const result = JSON.parse(stdout) as Omit<ActionLoad, 'cpuUs'>;
-  return { ...result, cpuUs: (spentMs * 1000) / result.count };
+  const after = spent();
+  const result = JSON.parse(stdout) as Omit<ActionLoad, 'cpuUs' | 'behindUs'>;
+  const perRequest = (ms: number) => (ms * 1000) / result.count;
+  return {
+    ...result,
+    cpuUs: perRequest(after.own - before.own),
+    behindUs: perRequest(after.behind - before.behind),
+  };
+}
+
+/** Posts `bodies` in turn until the server is warm. */
+export async function warmUp(server: ActionServer, bodies: readonly object[]): Promise<void> {
+  for (let count = 0; count < WARM_UP;)
+    count += (await loadActions(server, { bodies, connections: 64, seconds: 2 })).count;
 }
 
 /** Starts a server of this folder on the server's core; the answer's `stop` ends it. */

@@ -306,7 +306,7 @@ describe('the limits of actions', () => {
     const { client } = await installation.user('operator');
     const keys = () => installation.redis.client.keys(`${installation.redis.prefix}:limit:*`);
     await client.action('queue.resume', { queue: 'inspector' });
-    const before = (await keys()).length;
+    const before = await keys();
     const alike = [
       'QUEUE.RESUME',
       'queue.resume ',
@@ -319,7 +319,8 @@ describe('the limits of actions', () => {
       const answer = await client.action(name, { queue: 'inspector' });
       expect([answer.status, answer.body.error_code]).toEqual([400, 'VALIDATION_ERROR']);
     }
-    expect((await keys()).length).toBe(before);
+    // Old ones may have expired meanwhile.
+    expect(await keys().then((now) => now.filter((key) => !before.includes(key)))).toEqual([]);
   });
 
   it('hold although Redis forgets its scripts all the time', async () => {

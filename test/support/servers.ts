@@ -84,6 +84,11 @@ abstract class Server {
     );
   }
 
+  /** Of the server's first process, while it runs. */
+  get pid(): number | undefined {
+    return this.child?.pid;
+  }
+
   /** Stops the server at once, cutting its connections. */
   async stop(): Promise<void> {
     const { child } = this;

@@ -8,7 +8,7 @@ import { ActionCommand } from '../../../pipeline/catalogue/action-command';
 import type { PreviewingHandler } from '../../../pipeline/catalogue/action-handler';
 import { mayStop } from '../../../pipeline/catalogue/stopped-early';
 import { Recorded } from '../../../pipeline/catalogue/fields';
-import type { Preview } from '../../../pipeline/preview/preview';
+import type { FrozenItem, Preview } from '../../../pipeline/preview/preview';
 import { type Drift, driftOf, QueueContents } from '../queue-contents';
 
 /** What a clearing keeps of how far it is. */
@@ -69,10 +69,10 @@ export class ClearQueueHandler implements PreviewingHandler<ClearQueue> {
 
   async execute({ queue, context }: ClearQueue): Promise<QueueCleared> {
     const begun = context.checkpoint.resume<ClearQueueState>();
-    const drift = context.selection && driftOf(context.selection, await this.contents.waiting(queue));
     // What is gone because an earlier run cancelled it was not gone when that began.
-    const { added = 0, gone = 0, changed = 0 } = drift ?? {};
-    const since_preview = begun ? begun.since_preview : drift && { added, gone, changed };
+    const since_preview = begun
+      ? begun.since_preview
+      : await driftIn(this.contents, queue, context.selection);
     const { cancelled_jobs, failed_jobs, removed_entries, left } = await this.queues.clear(queue, {
       reason: context.reason ?? `The queue ${queue} was cleared`,
       jobs: context.selection,
@@ -91,4 +91,14 @@ export class ClearQueueHandler implements PreviewingHandler<ClearQueue> {
     if (left > 0) mayStop(context.signal, () => ({ done: cancelled_jobs, not_done: left, ...cleared }));
     return cleared;
   }
+}
+
+async function driftIn(
+  contents: QueueContents,
+  queue: string,
+  selection?: readonly FrozenItem[],
+): Promise<QueueCleared['since_preview']> {
+  if (!selection) return undefined;
+  const { added, gone, changed } = driftOf(selection, await contents.waiting(queue));
+  return { added, gone, changed };
 }
