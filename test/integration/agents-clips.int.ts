@@ -66,6 +66,26 @@ describe('subtitles that were uploaded', () => {
     });
   });
 
+  it('are a track of the stream, which names only what lies beside it', async () => {
+    const result = chain.results.packager;
+    const [variant] = (result?.status === 'completed' ? result.clips?.[0]?.variants : undefined) ?? [];
+    const named = (text: string) => [...text.matchAll(/URI="([^"]+)"|^([^#\s].*)$/gm)].map(([, uri, line]) => uri ?? line ?? ''); // prettier-ignore
+    const byName = new Map([...chain.published.values()].filter(({ kind }) => kind === 'hls').map((file) => [file.name, file])); // prettier-ignore
+    const master = await textOf(chain, variant?.hls_artifact_id ?? '');
+
+    expect(master).toMatch(
+      /BANDWIDTH=[1-9]\d+,.*CODECS="avc1\.[0-9a-f]{6},mp4a\.40\.2",RESOLUTION=\d+x\d+,SUBTITLES="captions"/,
+    );
+    expect(named(master)).toEqual(['clip-1-original-hls-captions.m3u8', 'clip-1-original-hls-media.m3u8']);
+    for (const name of named(master)) {
+      const files = named(await textOf(chain, byName.get(name)?.artifact_id));
+      expect(files.length).toBeGreaterThan(0);
+      for (const file of files) expect(byName.get(file)?.size).toBeGreaterThan(0);
+    }
+    const vtt = byName.get('clip-1-original-hls-captions.vtt')?.artifact_id;
+    expect(await textOf(chain, vtt)).toContain('You');
+  });
+
   it('are drawn into the picture if asked for, where they belong', async () => {
     const clip = outputOf(chain, 'clip-renderer').clips[0];
     const { path = '' } = chain.published.get(clip?.variants[0]?.file.artifact_id ?? '') ?? {};

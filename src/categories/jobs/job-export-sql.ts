@@ -58,9 +58,24 @@ export function countSql({ filter, format, includeSteps }: JobExportOrder) {
   return { sql: `SELECT ${most} AS total FROM jobs j WHERE ${sql}`, params };
 }
 
-function csv(jobs: string, { includeSteps }: JobExportOrder): string {
-  const cells = [JOB, ...(includeSteps ? [STEP] : [])].flatMap((columns) => Object.values(columns).map(cell));
-  const steps = includeSteps
+/** How many columns at the end of a row of CSV are times, which are left to {@link CsvRows}. */
+export function timesAtEnd(order: JobExportOrder): number {
+  return columnsOf(order)
+    .reverse()
+    .findIndex(([, kind]) => kind !== 'time');
+}
+
+function columnsOf({ includeSteps }: JobExportOrder): Columns[string][] {
+  return [...Object.values(JOB), ...(includeSteps ? Object.values(STEP) : [])];
+}
+
+function csv(jobs: string, order: JobExportOrder): string {
+  const columns = columnsOf(order);
+  const formatted = columns.length - timesAtEnd(order);
+  const cells = columns.map(([expression, kind], at) =>
+    at < formatted ? cell([expression, kind]) : `${expression}::timestamp(3)`,
+  );
+  const steps = order.includeSteps
     ? 'LEFT JOIN LATERAL (SELECT * FROM steps WHERE job_id = j.id ORDER BY position) s ON true'
     : '';
   return `SELECT ${cells.join(', ')} FROM ${jobs} ${steps}`;

@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ActionContext } from '../../pipeline/catalogue/action-command';
-import { CsvLineEnds } from '../../pipeline/exports/csv-line-ends';
+import { CsvRows } from '../../pipeline/exports/csv-rows';
 import { type ExportedFile, type ExportPart, ExportWriter } from '../../pipeline/exports/export-writer';
 import { Db } from '../../platform/postgres/db';
-import { countSql, header, type JobExportOrder, rowsSql } from './job-export-sql';
+import { countSql, header, type JobExportOrder, rowsSql, timesAtEnd } from './job-export-sql';
 
 const LF = 0x0a;
 
@@ -38,8 +38,8 @@ export class JobExporter {
     if (order.format === 'ndjson')
       for await (const text of this.db.copy(sql, params, 'lines')) yield { text, rows: lineEnds(text) };
     else {
-      const ends = new CsvLineEnds();
-      for await (const piece of this.db.copy(sql, params, 'csv')) yield ends.convert(piece);
+      const converter = new CsvRows(timesAtEnd(order));
+      for await (const piece of this.db.copy(sql, params, 'csv')) yield converter.convert(piece);
     }
   }
 }

@@ -76,10 +76,12 @@ async function packageClip(
   const [main] = clip.variants;
   if (!main) throw new AgentError('MISSING_INPUT');
   const poster = await makePoster(run, shelf, position, main);
+  const captions = captionsOf(run, position);
   const variants: ClipVariantDraft[] = [];
   for (const variant of clip.variants) {
     const { format, width, height, duration_s, file } = variant;
-    const playlist = hls ? await makeHls(run, shelf, `clip-${position}-${format}-hls`, variant) : null;
+    const stem = `clip-${position}-${format}-hls`;
+    const playlist = hls ? await makeHls(run, shelf, stem, variant, captions) : null;
     const hls_artifact_id = playlist?.artifact_id ?? null;
     variants.push({ format, width, height, duration_s, artifact_id: file.artifact_id, hls_artifact_id });
   }
@@ -87,7 +89,7 @@ async function packageClip(
     ...{ position, start_s, end_s, score, reasons, variants },
     poster_artifact_id: poster.artifact_id,
     storyboard_artifact_id: storyboard?.vtt_artifact_id ?? null,
-    captions: captionsOf(run, position),
+    captions,
     needs_review: quality?.needs_review ?? false,
     checks: quality?.checks ?? [],
   };
@@ -96,7 +98,7 @@ async function packageClip(
 /** Makes what belongs to the clips: posters, streams, a storyboard, and a manifest with the hash of every file. */
 export const packager: Agent = {
   id: 'packager',
-  version: '2.0.0',
+  version: '2.1.0',
   title: 'Packager',
   needs: ['quality-gate'],
   defaults: DEFAULTS,

@@ -7,6 +7,7 @@ import { StepEntries } from '../flow/queues/step-entries';
 import { recordEvent } from '../flow/system-events';
 import { isJobSettled, type JobStatus, type MovedStep } from '../flow/transitions';
 import { lockJob, readJob } from '../steps/step';
+import { releaseUploads } from '../uploads/upload-use';
 import { JobCancellation } from './job-cancellation';
 
 /** What there is of a job. */
@@ -18,7 +19,7 @@ export interface JobBelongings {
   files: number;
 }
 
-/** What was removed of a job. Its upload stays: other jobs may be made of it. */
+/** What was removed of a job. Its upload stays for a while: other jobs may be made of it. */
 export interface DeleteResult extends Omit<JobBelongings, 'status'> {
   bytes_freed: number;
 }
@@ -89,6 +90,10 @@ export class JobDeletion {
     await tx.execute('DELETE FROM clips WHERE job_id = $1', [jobId]);
     await tx.execute('DELETE FROM artifacts WHERE job_id = $1', [jobId]);
     await tx.execute('DELETE FROM jobs WHERE id = $1', [jobId]);
+    await releaseUploads(
+      tx,
+      [job.upload_id, job.captions_upload_id].filter((id) => id !== null),
+    );
     await recordEvent(tx, {
       level: 'info',
       event: 'job.deleted',

@@ -11,6 +11,7 @@ import { StepDispatch } from '../flow/step-dispatch';
 import { recordEvent } from '../flow/system-events';
 import type { JobStatus } from '../flow/transitions';
 import { readJob } from '../steps/step';
+import { useUploads } from '../uploads/upload-use';
 import { type CancelResult, JobCancellation } from './job-cancellation';
 import { JobRetry, type Retryability, type RetryResult } from './job-retry';
 import type { RetryFrom } from './rerun-plan';
@@ -48,7 +49,7 @@ export class JobsService {
   /**
    * Makes a job for a finalized upload of this user, with a step for each agent of the graph in force; it keeps that graph.
    *
-   * @throws AppError UPLOAD_NOT_FOUND, UPLOAD_NOT_FINALIZED, VALIDATION_ERROR (settings of an unknown agent, subtitles
+   * @throws AppError UPLOAD_NOT_FOUND, UPLOAD_EXPIRED, UPLOAD_NOT_FINALIZED, VALIDATION_ERROR (settings of an unknown agent, subtitles
    * of another kind)
    */
   async create(input: NewJob): Promise<{ job_id: string; status: JobStatus }> {
@@ -76,6 +77,7 @@ export class JobsService {
           input.captionsUploadId ?? null,
         ],
       );
+      await useUploads(tx, [input.uploadId, ...(input.captionsUploadId ? [input.captionsUploadId] : [])]);
       await this.insertSteps(tx, jobId, input.priority ?? 5, graph, perStep);
       await recordEvent(tx, {
         level: 'info',
@@ -132,10 +134,11 @@ export class JobsService {
 
   private async titleOf(tx: Tx, input: NewJob): Promise<string> {
     const [upload] = await tx.query<{ filename: string; status: string; user_id: string }>(
-      'SELECT filename, status, user_id FROM uploads WHERE id = $1 FOR SHARE',
+      'SELECT filename, status, user_id FROM uploads WHERE id = $1 FOR NO KEY UPDATE',
       [input.uploadId],
     );
     if (!upload || upload.user_id !== input.userId) throw new AppError('UPLOAD_NOT_FOUND');
+    if (upload.status === 'expired') throw new AppError('UPLOAD_EXPIRED');
     if (upload.status !== 'finalized') throw new AppError('UPLOAD_NOT_FINALIZED');
     return input.title ?? (upload.filename.replace(/\.[^.]{1,8}$/, '') || upload.filename);
   }

@@ -22,7 +22,7 @@ describe('assemble', () => {
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'agentos-assemble-'));
-    files = new UploadFiles(new FolderBlobStore({ storageDir: folder } as never));
+    files = new UploadFiles(new FolderBlobStore({ storageDir: folder }));
     bytes = randomBytes(6 * CHUNK + 123);
     const geometry = chunkGeometry(bytes.length, CHUNK);
     upload = { ...geometry, id: ID } as Upload;

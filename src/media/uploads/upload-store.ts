@@ -178,7 +178,7 @@ export class UploadStore {
   async complete(uploadId: string, finalizer: string, sha256: string, storageKey: string): Promise<boolean> {
     const changed = await this.db.execute(
       `UPDATE uploads SET status = 'finalized', sha256 = $3, storage_key = $4, finalizer = NULL, lease_until = NULL,
-         updated_at = now(), finalized_at = now()
+         updated_at = now(), finalized_at = now(), unused_since = now()
        WHERE id = $1 AND finalizer = $2 AND status = 'finalizing'`,
       [uploadId, finalizer, sha256, storageKey],
     );
@@ -197,6 +197,33 @@ export class UploadStore {
       [limit],
     );
     return rows.map((row) => row.id);
+  }
+
+  /** Closes finalized uploads that no job used for `keepS` seconds, at most `limit`; their number. */
+  expireUnused(keepS: number, limit: number): Promise<number> {
+    return this.db.execute(
+      `UPDATE uploads SET status = 'expired', unused_since = NULL, updated_at = now()
+       WHERE id IN (
+         SELECT id FROM uploads WHERE status = 'finalized' AND unused_since < now() - make_interval(secs => $1)
+         ORDER BY unused_since LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+      [keepS, limit],
+    );
+  }
+
+  /** Expired uploads whose file is still stored, at most `limit`. */
+  leftovers(limit: number): Promise<{ id: string; storageKey: string }[]> {
+    return this.db.query(
+      `SELECT id, storage_key AS "storageKey" FROM uploads WHERE status = 'expired' AND storage_key IS NOT NULL
+       ORDER BY id LIMIT $1`,
+      [limit],
+    );
+  }
+
+  /** Notes that the file of an expired upload is gone. */
+  async forgetFile(uploadId: string): Promise<void> {
+    await this.db.execute(`UPDATE uploads SET storage_key = NULL WHERE id = $1 AND status = 'expired'`, [
+      uploadId,
+    ]);
   }
 
   /** Which of these uploads are unfinished. */

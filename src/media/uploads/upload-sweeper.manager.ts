@@ -1,16 +1,19 @@
 import { Inject } from '@nestjs/common';
 import { ControlLoop, type Manager, type ManagerReport, type ManagerRun } from '../../managers/manager';
+import { BlobStore } from '../../platform/storage/blob-store';
 import { UploadFiles } from './upload-files';
 import { UploadStore } from './upload-store';
 
 /** Uploads that one run closes at most; the rest waits for the next. */
 const BATCH = 500;
+/** How long a finalized upload that no job uses is kept, in seconds. */
+const KEEP_UNUSED_S = 7 * 86_400;
 /** A chunk that is coming in is written to all the time; one that was not for so long never ends, in milliseconds. */
 const STALE_MS = 3_600_000;
 
 /**
- * Closes uploads that were not finished in time and removes their files, also those that a process left behind
- * when it was killed.
+ * Closes uploads that were not finished in time, or that no job used for long, and removes their files, also those
+ * that a process left behind when it was killed.
  */
 @ControlLoop()
 export class UploadSweeper implements Manager {
@@ -20,6 +23,7 @@ export class UploadSweeper implements Manager {
   constructor(
     @Inject(UploadStore) private readonly store: UploadStore,
     @Inject(UploadFiles) private readonly files: UploadFiles,
+    @Inject(BlobStore) private readonly blobs: BlobStore,
   ) {}
 
   async run({ signal }: Pick<ManagerRun, 'signal'>): Promise<ManagerReport> {
@@ -34,6 +38,18 @@ export class UploadSweeper implements Manager {
       if (unfinished.has(id)) removed += await this.files.discardStale(id, stale);
       else await this.files.discard(id);
     }
-    return { items: expired.length + removed };
+    return { items: expired.length + removed + (await this.removeUnused(signal)) };
+  }
+  /** First the rows, so that no job begins with a file that goes. */
+  private async removeUnused(signal: AbortSignal): Promise<number> {
+    await this.store.expireUnused(KEEP_UNUSED_S, BATCH);
+    let removed = 0;
+    for (const { id, storageKey } of await this.store.leftovers(BATCH)) {
+      if (signal.aborted) break;
+      await this.blobs.delete(storageKey);
+      await this.store.forgetFile(id);
+      removed += 1;
+    }
+    return removed;
   }
 }

@@ -1,7 +1,8 @@
 import type { ChunkGeometry } from './chunk-geometry';
 
 /**
- * `open` takes chunks; `finalizing` puts them together; `finalized` can become a job; `expired` was not finished in time.
+ * `open` takes chunks; `finalizing` puts them together; `finalized` can become a job; `expired` was not
+ * finished, or not used, in time.
  */
 export const UPLOAD_STATUSES = ['open', 'finalizing', 'finalized', 'expired'] as const;
 export type UploadStatus = (typeof UPLOAD_STATUSES)[number];

@@ -11,6 +11,8 @@ import type { ActionContext } from '../catalogue/action-command';
 import { mayStop } from '../catalogue/stopped-early';
 import { ClaimLost } from '../executions/lease-keeper';
 
+/** What the keys of all exports begin with. */
+export const EXPORTS_PREFIX = 'exports';
 /** How long an export is kept, in days. */
 const KEEP_DAYS = 7;
 
@@ -83,7 +85,7 @@ export class ExportWriter {
     const id = uuidv7();
     const path = join(await this.blobs.tempDir(), `${context.executionId}-${id}`);
     // Of its own: a run that was only slow must not write over what its successor published.
-    const key = `exports/${context.executionId}/${id}/${name}`;
+    const key = `${EXPORTS_PREFIX}/${context.executionId}/${id}/${name}`;
     try {
       const { rows, size, sha256 } = await this.writeFile(path, order, context);
       await this.blobs.put(key, path, { size, sha256 });

@@ -34,7 +34,14 @@ export class JobsController {
   @Post('create')
   @Roles('admin', 'operator', 'supervisor', 'user')
   @ApiData(CreateJobResult, { status: 201, description: 'The job waits for a worker.' })
-  @ApiErrors('VALIDATION_ERROR', 'UPLOAD_NOT_FOUND', 'UPLOAD_NOT_FINALIZED', 'FORBIDDEN', 'MAINTENANCE')
+  @ApiErrors(
+    'VALIDATION_ERROR',
+    'UPLOAD_NOT_FOUND',
+    'UPLOAD_EXPIRED',
+    'UPLOAD_NOT_FINALIZED',
+    'FORBIDDEN',
+    'MAINTENANCE',
+  )
   async create(
     @CurrentActor() actor: Actor,
     @Body() body: CreateJobBody,

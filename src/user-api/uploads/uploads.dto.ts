@@ -160,7 +160,7 @@ export class UploadView {
   filename!: string;
   /** @example video/mp4 */
   content_type!: string | null;
-  /** `open` takes chunks, `finalized` can become a job, `expired` was not finished in time. @example open */
+  /** `open` takes chunks, `finalized` can become a job, `expired` was not finished, or not used, in time. @example open */
   @ApiProperty({ enum: UPLOAD_STATUSES })
   status!: UploadStatus;
   /** In bytes. @example 20971520 */
