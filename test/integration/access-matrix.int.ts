@@ -19,6 +19,7 @@ const MAY: Record<string, Role[]> = {
   'config.save': ['admin'],
   'config.unlock_user': ['admin', 'operator'],
   'config.update_user': ['admin'],
+  'dashboard.export_daily_report': ['admin', 'operator', 'supervisor', 'readonly'],
   'dashboard.queue_purge': ['admin', 'operator'],
   'dashboard.restart_failed_jobs': ['admin', 'operator'],
   'job.bulk_cancel': ['admin', 'operator'],

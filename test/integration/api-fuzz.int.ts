@@ -27,6 +27,7 @@ const BEYOND_SCHEMAS: readonly [path: RegExp, why: string][] = [
   [/^body$/, 'a chunk has exactly the bytes that its place says'],
   [/^(upload_id|index)$/, 'a chunk is named in the query or in the form'],
   [/^date$/, 'a day has to be one of the calendar'],
+  [/^payload\.date$/, 'a day has to be one of the calendar, and has begun'],
   [/^timezone$/, 'a time zone has to be one of the IANA database'],
   [/^filename$/, 'a name that is nothing but folders and signs is none'],
 ];

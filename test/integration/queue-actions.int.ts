@@ -12,6 +12,7 @@ import { RedisService } from '../../src/platform/redis/redis.service';
 import type { Actor } from '../../src/platform/security/roles';
 import { manyJobs } from '../support/jobs-of-a-kind';
 import { processesOf, type TestProcess, type TestProcesses } from '../support/processes';
+import { BullBoard } from '../support/bull-board';
 import { makeUser } from '../support/users';
 
 @Module({ imports: [JobsCategory, QueueCategory, PipelineModule, OperationsModule] })
@@ -149,6 +150,38 @@ describe('clearing and purging queues', () => {
     expect(outcome.retried).toBe(54);
     expect(await counted()).toBe(0);
     expect(await queue().getFailedCount()).toBe(2);
+  });
+
+  it('are counted as a Bull Board on the same Redis counts them', async () => {
+    const queues = ['inspector', 'packager'].map((name) => api.get(StepQueues).get(name));
+    const board = new BullBoard(queues);
+    const ids = await manyJobs(processes.database, actor.userId, 6, 'waiting');
+    await processes.database.query(
+      `UPDATE steps SET not_before = now() + interval '1 hour' WHERE job_id = $1 AND status = 'queued'`,
+      [ids[5]],
+    );
+    await processes.database.query(
+      `UPDATE steps SET status = 'queued' WHERE agent = 'packager' AND job_id = ANY($1)`,
+      [ids.slice(0, 2)],
+    );
+    for (const id of ids) await api.get(StepDispatch).enqueueJob(id);
+    await queue().moveToActive();
+    for (const paused of [true, false]) {
+      await (paused ? api.get(QueueAdmin).pause('packager') : api.get(QueueAdmin).resume('packager'));
+      const [ours, theirs] = [await api.get(StepQueues).counts(), await board.counts()];
+      for (const name of ['inspector', 'packager']) {
+        const { waiting = 0, paused: held = 0, active, delayed, isPaused } = theirs[name] ?? {};
+        expect({ name, waiting: waiting + held, active, delayed, paused: isPaused }).toEqual({
+          name,
+          ...ours[name],
+        });
+      }
+      expect(ours['packager']).toMatchObject({ paused, waiting: 2 });
+      expect(theirs['packager']).toMatchObject(
+        paused ? { paused: 2, waiting: 0 } : { paused: 0, waiting: 2 },
+      );
+    }
+    expect((await board.counts())['inspector']).toMatchObject({ active: 1, delayed: 1, failed: 2 });
   });
 
   it('counts nothing twice when it is done twice', async () => {

@@ -6,6 +6,7 @@ import { BulkCancelJobsHandler } from './actions/bulk-cancel-jobs.action';
 import { BulkRetryJobsHandler } from './actions/bulk-retry-jobs.action';
 import { CancelJobHandler } from './actions/cancel-job.action';
 import { DeleteJobHandler } from './actions/delete-job.action';
+import { ExportDailyReportHandler } from './actions/export-daily-report.action';
 import { ExportJobsHandler } from './actions/export-jobs.action';
 import { PrioritiseJobHandler } from './actions/prioritise-job.action';
 import { RestartFailedJobsHandler } from './actions/restart-failed-jobs.action';
@@ -13,6 +14,8 @@ import { RetryJobHandler } from './actions/retry-job.action';
 import { BulkRun } from './bulk/bulk-run';
 import { BulkTargets } from './bulk/bulk-targets';
 import { JobsInBulk } from './bulk/jobs-in-bulk';
+import { DailyReporter } from './daily-report/daily-reporter';
+import { ReportCollector } from './daily-report/report-collector';
 import { JobExporter } from './job-exporter';
 
 /** The actions of this category, sorted by name; a new one is added here. */
@@ -21,6 +24,7 @@ const ACTIONS = [
   BulkRetryJobsHandler,
   CancelJobHandler,
   DeleteJobHandler,
+  ExportDailyReportHandler,
   ExportJobsHandler,
   PrioritiseJobHandler,
   RestartFailedJobsHandler,
@@ -31,6 +35,6 @@ const ACTIONS = [
 @Category('jobs')
 @Module({
   imports: [FlowModule, ExportsModule],
-  providers: [JobExporter, BulkRun, BulkTargets, JobsInBulk, ...ACTIONS],
+  providers: [DailyReporter, JobExporter, ReportCollector, BulkRun, BulkTargets, JobsInBulk, ...ACTIONS],
 })
 export class JobsCategory {}

@@ -11,6 +11,7 @@ import { AgentGraph1764100000000 } from './migrations/1764100000000-agent-graph'
 import { ClipFiles1764101000000 } from './migrations/1764101000000-clip-files';
 import { QueueDrains1764103000000 } from './migrations/1764103000000-queue-drains';
 import { UnusedFiles1764104000000 } from './migrations/1764104000000-unused-files';
+import { DayIndexes1764105000000 } from './migrations/1764105000000-day-indexes';
 
 // Every bigint of the schema (sizes, sequence numbers) stays far below 2^53, and a number is what callers want.
 types.setTypeParser(types.builtins.INT8, Number);
@@ -27,6 +28,7 @@ export const MIGRATIONS = [
   ClipFiles1764101000000,
   QueueDrains1764103000000,
   UnusedFiles1764104000000,
+  DayIndexes1764105000000,
 ];
 
 /** How to connect to Postgres at `url`, with at most `poolSize` connections. */
