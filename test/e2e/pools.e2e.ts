@@ -29,7 +29,6 @@ describe('pools of workers, as npm start runs them', () => {
   let launch: Launch;
   let driver: ProcessDriver;
   let admin: HttpClient;
-  let version = 1;
 
   beforeAll(async () => {
     database = await createTestDatabase();
@@ -60,9 +59,22 @@ describe('pools of workers, as npm start runs them', () => {
     await database?.drop();
   }, 60_000);
 
+  /** Saves pools as they are to be, whatever version of the settings came before. */
   async function save(pools: object): Promise<void> {
-    const payload = { settings: { fleet: { pools } }, expected_version: version };
-    version = (await admin.action<{ version: number }>('config.save', payload)).data.version;
+    const [newest] = await database.query<{ n: number }>(
+      'SELECT max(version)::int AS n FROM settings_versions',
+    );
+    const payload = { settings: { fleet: { pools } }, expected_version: newest?.n ?? 0 };
+    void (await admin.action<unknown>('config.save', payload)).data; // throws unless it was saved
+  }
+
+  /** Configures a pool; the workers that say that they go by it. */
+  async function acknowledged(payload: object): Promise<string[]> {
+    const { data } = await admin.action<{ workers: { worker_id: string; acknowledged: boolean }[] }>(
+      'worker.configure',
+      payload,
+    );
+    return data.workers.filter((worker) => worker.acknowledged).map(({ worker_id }) => worker_id);
   }
 
   /** The workers of a pool that the driver has: their names and states. */
@@ -76,9 +88,11 @@ describe('pools of workers, as npm start runs them', () => {
     (await driver.list()).find((service) => service.name === name)?.pid ?? 0;
   const workers = async () => (await admin.get<Snapshot>('/api/admin/ssot')).data.agents_workers.workers;
 
-  it('are made by saving settings, and a video completes across them', async () => {
+  it('are made while all runs, and a video completes across them', async () => {
     expect(await services('default')).toEqual(['worker-1 running']);
-    await save({ default: { agents: REST }, render: { agents: RENDERING, replicas: 1, max: 3 } });
+    await admin.action<unknown>('worker.create_generic', { name: 'render', agents: RENDERING, max: 3 });
+    const configured = await acknowledged({ pool: 'default', agents: REST });
+    expect(configured).toHaveLength(1);
     await become('render', ['worker-render-1 running']);
     const found = await eventually(async () => {
       const seen = await workers();
@@ -101,7 +115,7 @@ describe('pools of workers, as npm start runs them', () => {
 
   it('follow a changed concurrency without a restart', async () => {
     const pid = await pidOf('worker-render-1');
-    await save({ render: { concurrency: 3 } });
+    expect(await acknowledged({ pool: 'render', concurrency: 3 })).toHaveLength(1);
     await eventually(async () =>
       expect((await workers()).find((worker) => worker.pid === pid)).toMatchObject({
         pool: 'render',
@@ -137,8 +151,9 @@ describe('pools of workers, as npm start runs them', () => {
   }, 90_000);
 
   it('have as many as was said: a killed one comes back, one stopped on purpose does not', async () => {
-    await save({ render: { replicas: 2 } });
-    await become('render', ['worker-render-1 running', 'worker-render-2 running']);
+    const wait = { options: { wait_ms: 30_000 } };
+    const more = await admin.action<object>('worker.scale_up', { pool: 'render' }, wait);
+    expect(more.data).toMatchObject({ from: 1, to: 2, workers: ['worker-render-1', 'worker-render-2'] });
     const killed = await pidOf('worker-render-1');
     await driver.kill('worker-render-1');
     await driver.stop('worker-render-2');
@@ -151,9 +166,13 @@ describe('pools of workers, as npm start runs them', () => {
     await become('default', []);
     expect(await services('render')).toEqual(['worker-render-1 running', 'worker-render-2 stopped']);
 
-    await save({ render: { replicas: 1 } });
-    await become('render', ['worker-render-1 running']);
+    const fewer = await admin.action<object>('worker.scale_down', { pool: 'render' }, wait);
+    expect(fewer.data).toMatchObject({ from: 2, to: 1, workers: ['worker-render-1'] });
     expect(await pidOf('worker-render-1')).toBe(pid);
+    const spawned = await admin.action<object>('worker.spawn_new', { pool: 'render', name: 'painter' });
+    expect(spawned.data).toMatchObject({ service: 'painter', replicas: 2 });
+    expect(await services('render')).toEqual(['worker-render-1 running', 'painter running']);
+
     await save({ default: null, render: null });
     await become('render', []);
   }, 120_000);

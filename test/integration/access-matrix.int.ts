@@ -41,7 +41,12 @@ const MAY: Record<string, Role[]> = {
   'system.abort_operation': ['admin', 'operator', 'supervisor', 'readonly', 'user'],
   'system.health_check': ['admin', 'operator', 'supervisor', 'readonly'],
   'system.maintenance_mode_toggle': ['admin'],
+  'worker.configure': ['admin', 'operator'],
+  'worker.create_generic': ['admin', 'operator'],
   'worker.restart_all': ['admin', 'operator'],
+  'worker.scale_down': ['admin', 'operator'],
+  'worker.scale_up': ['admin', 'operator'],
+  'worker.spawn_new': ['admin', 'operator'],
 };
 
 /** And what each role gets for cancelling or retrying a job over the user API. */

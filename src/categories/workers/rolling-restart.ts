@@ -3,12 +3,13 @@ import { Inject, Injectable } from '@nestjs/common';
 import { RUNTIME_DRIVER } from '../../fleet/fleet.module';
 import { PoolHolds } from '../../fleet/pools/pool-holds';
 import { poolsOf } from '../../fleet/pools/pools';
-import { type RuntimeDriver, RuntimeDriverError, type RuntimeService } from '../../fleet/runtime-driver';
+import type { RuntimeDriver, RuntimeService } from '../../fleet/runtime-driver';
 import { workerPrefix } from '../../fleet/worker-names';
 import { type WorkerInfo, WorkerRegistry } from '../../fleet/workers/worker-registry';
 import { mayStop } from '../../pipeline/catalogue/stopped-early';
 import { AppError } from '../../platform/errors/app-error';
 import { RuntimeSettings } from '../../platform/settings/runtime-settings';
+import { driven } from './driven';
 
 /** How long a worker may take until it gives a sign of life, in milliseconds, and how often that is looked for. */
 const ALIVE_WITHIN_MS = 60_000;
@@ -153,14 +154,8 @@ export class RollingRestart {
     return services.filter((one) => one.role === 'worker' && (pool === undefined || one.pool === pool));
   }
 
-  private async driven<T>(work: (driver: RuntimeDriver) => Promise<T>): Promise<T> {
-    if (!this.runtime) throw new AppError('RUNTIME_UNAVAILABLE', 'Nothing starts and stops processes here.');
-    try {
-      return await work(this.runtime);
-    } catch (error) {
-      if (!(error instanceof RuntimeDriverError)) throw error;
-      throw new AppError('RUNTIME_UNAVAILABLE', error.message, { cause: error });
-    }
+  private driven<T>(work: (driver: RuntimeDriver) => Promise<T>): Promise<T> {
+    return driven(this.runtime, work);
   }
 }
 

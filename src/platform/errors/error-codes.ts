@@ -134,6 +134,12 @@ export const ERROR_CODES = {
     'Agents would wait for each other in a circle.',
     'Name other agents in after or before.',
   ),
+  POOL_EXISTS: info(409, 'There is a pool of this name already.', 'Use worker.configure, or another name.'),
+  POOL_LIMIT_REACHED: info(
+    409,
+    'The pool would have more workers than its most, or fewer than its fewest.',
+    'Ask for another number, or change its bounds with worker.configure.',
+  ),
   POOL_NOT_FOUND: info(
     404,
     'There is no such pool of workers.',
@@ -209,6 +215,7 @@ export const ERROR_CODES = {
   USER_EXISTS: info(409, 'There is an account with this e-mail address.', 'Use config.update_user instead.'),
   USER_NOT_FOUND: info(404, 'There is no such account.', 'Check the id; config.list_users has all of them.'),
   VALIDATION_ERROR: info(400, 'The request is malformed.', 'Mend what details name.'),
+  WORKER_EXISTS: info(409, 'A process of this name runs already.', 'Choose another name.'),
 } as const satisfies Record<string, ErrorCodeInfo>;
 
 /** A code of the closed list. */

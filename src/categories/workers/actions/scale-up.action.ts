@@ -1,0 +1,49 @@
+import { Inject } from '@nestjs/common';
+import { CommandHandler } from '@nestjs/cqrs';
+import { IsInt, IsString, Length, Max, Min } from 'class-validator';
+import { Action } from '../../../pipeline/catalogue/action.decorator';
+import { ActionCommand } from '../../../pipeline/catalogue/action-command';
+import type { ActionHandler } from '../../../pipeline/catalogue/action-handler';
+import { MayBeAbsent, Recorded } from '../../../pipeline/catalogue/fields';
+import { DEFAULT_POOL, MAX_WORKERS } from '../../../platform/settings/fleet.settings';
+import { type PoolScaled, PoolScaling } from '../pools/pool-scaling';
+
+@Action({
+  name: 'worker.scale_up',
+  views: ['agents-workers'],
+  risk: 'standard',
+  mode: 'operation',
+  roles: ['operator'],
+  dependsOn: ['postgres', 'redis'],
+  summary: 'Add workers to a pool',
+  description:
+    'More workers in the pool, as a setting that is kept; done when all are ready. One that was stopped counts as one of them.',
+  errors: ['POOL_NOT_FOUND', 'POOL_LIMIT_REACHED', 'CONFLICT', 'RUNTIME_UNAVAILABLE'],
+  example: { pool: 'default', by: 1 },
+  since: '1.0',
+})
+export class ScaleUpPool extends ActionCommand<PoolScaled> {
+  /** Which pool. */
+  @Recorded()
+  @MayBeAbsent()
+  @IsString()
+  @Length(1, 100)
+  pool = DEFAULT_POOL;
+
+  /** How many more. */
+  @Recorded()
+  @MayBeAbsent()
+  @IsInt()
+  @Min(1)
+  @Max(MAX_WORKERS)
+  by = 1;
+}
+
+@CommandHandler(ScaleUpPool)
+export class ScaleUpPoolHandler implements ActionHandler<ScaleUpPool> {
+  constructor(@Inject(PoolScaling) private readonly scaling: PoolScaling) {}
+
+  execute({ pool, by, context }: ScaleUpPool): Promise<PoolScaled> {
+    return this.scaling.scale(pool, by, context);
+  }
+}

@@ -1,0 +1,145 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Inject, Injectable } from '@nestjs/common';
+import { RUNTIME_DRIVER } from '../../../fleet/fleet.module';
+import { PoolHolds } from '../../../fleet/pools/pool-holds';
+import { wantedIn } from '../../../fleet/pools/pool-plan';
+import type { RuntimeDriver, RuntimeService } from '../../../fleet/runtime-driver';
+import { freeNames, workerPrefix } from '../../../fleet/worker-names';
+import { WorkerRegistry } from '../../../fleet/workers/worker-registry';
+import type { ActionContext } from '../../../pipeline/catalogue/action-command';
+import { mayStop } from '../../../pipeline/catalogue/stopped-early';
+import { AppError } from '../../../platform/errors/app-error';
+import type { WorkerPool } from '../../../platform/settings/fleet.settings';
+import { RuntimeSettings } from '../../../platform/settings/runtime-settings';
+import { driven } from '../driven';
+import { poolIn, sizing } from './pool-changes';
+import { PoolEditor } from './pool-editor';
+
+/** How long it waits until all are as they are to be, in milliseconds, and how often it looks. */
+const SETTLED_WITHIN_MS = 180_000;
+const LOOK_MS = 500;
+/** How long it waits for whoever else changes the workers of the pool, in milliseconds. */
+const HOLD_WITHIN_MS = 5_000;
+
+/** What scaling came to. */
+export interface PoolScaled {
+  pool: string;
+  /** How many workers it had, and has. */
+  from: number;
+  to: number;
+  /** Their services. */
+  workers: string[];
+}
+
+/** One more worker. */
+export interface WorkerSpawned {
+  pool: string;
+  /** What the runtime driver calls it. */
+  service: string;
+  pid: number | null;
+  /** How many workers the settings give the pool now; null where they do not say. */
+  replicas: number | null;
+}
+
+/** What the operation keeps. */
+interface Kept {
+  from: number;
+  to: number;
+  saved: boolean;
+}
+
+/** Gives pools more workers or fewer. The settings say how many; the loop `pool-keeper` sees to it. */
+@Injectable()
+export class PoolScaling {
+  constructor(
+    @Inject(RUNTIME_DRIVER) private readonly runtime: RuntimeDriver | null,
+    @Inject(RuntimeSettings) private readonly settings: RuntimeSettings,
+    @Inject(WorkerRegistry) private readonly registry: WorkerRegistry,
+    @Inject(PoolHolds) private readonly holds: PoolHolds,
+    @Inject(PoolEditor) private readonly editor: PoolEditor,
+  ) {}
+
+  /**
+   * Gives a pool so many more workers, or fewer if `by` is below 0; resolves when all are ready.
+   *
+   * @throws AppError POOL_NOT_FOUND, POOL_LIMIT_REACHED, RUNTIME_UNAVAILABLE; CONFLICT if somebody scaled it again
+   * @throws StoppedEarly while it waits for them
+   */
+  async scale(pool: string, by: number, context: ActionContext): Promise<PoolScaled> {
+    const kept = context.checkpoint.resume<Kept>() ?? (await this.begin(pool, by, context));
+    const { from, to } = kept;
+    if (!kept.saved) {
+      await this.editor.save(pool, sizing(pool, to), context);
+      await context.checkpoint.save({ from, to, saved: true });
+    }
+    return { pool, from, to, workers: await this.settled(pool, to, context) };
+  }
+
+  /**
+   * Starts one more worker, and answers when it is ready.
+   *
+   * @param name what it is to be called; the next number of the pool if not given
+   * @throws AppError POOL_NOT_FOUND, POOL_LIMIT_REACHED, WORKER_EXISTS, RUNTIME_UNAVAILABLE
+   */
+  async spawn(pool: string, name: string | undefined, context: ActionContext): Promise<WorkerSpawned> {
+    const held = await this.holds.during(pool, HOLD_WITHIN_MS, async () => {
+      const given = poolIn(this.settings.current(), pool);
+      const services = await driven(this.runtime, (driver) => driver.list());
+      const present = services.filter((service) => service.pool === pool).length;
+      refuseBeyond(given, present + 1);
+      const taken = new Set(services.map((service) => service.name));
+      const [free = ''] = freeNames(workerPrefix(pool), 1, taken);
+      const made = await driven(this.runtime, (driver) => driver.addWorker(pool, name ?? free));
+      const replicas = given.replicas === null ? null : Math.min(given.max, given.replicas + 1);
+      if (replicas !== null) await this.editor.save(pool, sizing(pool, replicas), context);
+      return { pool, service: made.name, pid: made.pid, replicas };
+    });
+    if (!held) throw new AppError('CONFLICT', 'Somebody else is at the workers of the pool.');
+    return held.result;
+  }
+
+  private async begin(pool: string, by: number, context: ActionContext): Promise<Kept> {
+    const given = poolIn(this.settings.current(), pool);
+    const from = wantedIn(given, (await this.services(pool)).length);
+    refuseBeyond(given, from + by);
+    const kept = { from, to: from + by, saved: false };
+    await context.checkpoint.save(kept);
+    return kept;
+  }
+
+  /** The services of the pool, when each that is to run gives signs of life. */
+  private async settled(pool: string, to: number, context: ActionContext): Promise<string[]> {
+    const until = performance.now() + SETTLED_WITHIN_MS;
+    for (;;) {
+      if (poolIn(this.settings.current(), pool).replicas !== to)
+        throw new AppError('CONFLICT', 'The number of workers of the pool was changed again meanwhile.');
+      const services = await this.services(pool);
+      const failed = services.find(({ state }) => state === 'failed');
+      if (failed && services.length <= to)
+        throw new AppError('RUNTIME_UNAVAILABLE', `${failed.name} does not come up; see its log.`);
+      const alive = new Set((await this.registry.list()).map(({ service }) => service));
+      const ready = services.filter(
+        ({ name, state }) => state === 'stopped' || (state === 'running' && alive.has(name)),
+      );
+      context.progress({ done: Math.min(ready.length, to), total: to });
+      if (ready.length === to && services.length === to) return services.map(({ name }) => name);
+      mayStop(context.signal, () => ({ done: ready.length, not_done: Math.abs(to - ready.length) }));
+      if (performance.now() > until)
+        throw new AppError('RUNTIME_UNAVAILABLE', `Only ${ready.length} of ${to} workers are ready.`);
+      await delay(LOOK_MS);
+    }
+  }
+
+  private async services(pool: string): Promise<RuntimeService[]> {
+    const services = await driven(this.runtime, (driver) => driver.list());
+    return services.filter((service) => service.role === 'worker' && service.pool === pool);
+  }
+}
+
+function refuseBeyond({ min, max }: WorkerPool, wanted: number): void {
+  if (wanted >= min && wanted <= max) return;
+  throw new AppError(
+    'POOL_LIMIT_REACHED',
+    `It would have ${wanted} workers; it may have from ${min} to ${max}.`,
+  );
+}
