@@ -24,6 +24,7 @@ const BEYOND_SCHEMAS: readonly [path: RegExp, why: string][] = [
   [/^settings\./, 'the settings of a job go by the ids of agents'],
   [/^payload\.settings\b/, 'the settings of an agent go by its type'],
   [/^payload\.(after|before|type)$/, 'an agent waits for agents that there are'],
+  [/^payload\.(agents|min|max|replicas)$/, 'a pool has agents that there are, and bounds that fit together'],
   [/^body$/, 'a chunk has exactly the bytes that its place says'],
   [/^(upload_id|index)$/, 'a chunk is named in the query or in the form'],
   [/^date$/, 'a day has to be one of the calendar'],

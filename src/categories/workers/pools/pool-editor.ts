@@ -106,7 +106,7 @@ async function ofPayload<T>(pool: string, work: () => Promise<T>): Promise<T> {
     const details = error.details.map(({ path, message }) => ({
       path: path
         .replace(`settings.fleet.pools.${pool}`, 'payload')
-        .replace(/^settings\.fleet\b.*/, 'payload'),
+        .replace(/^settings\.fleet\.pools$/, 'payload.agents'),
       message,
     }));
     throw new AppError(error.code, error.message, { details, cause: error });
