@@ -262,6 +262,31 @@ describe('moment-selector', () => {
     );
   });
 
+  it('follows what moves through a still picture, where there are neither cuts nor sound', async () => {
+    const passing = [31, 64, 98];
+    const moves = (second: number) => passing.some((start) => second >= start && second < start + 6);
+    const freezes = [...passing, 120].map((end_s, index) => ({
+      start_s: index === 0 ? 0 : (passing[index - 1] ?? 0) + 6,
+      end_s,
+    }));
+    const motion = Array.from({ length: 120 }, (_, second) => (moves(second) ? 15 : 0.5));
+    const { clips } = await select({ durationS: 120, freezes, motion });
+
+    expect(clips.map(({ start_s }) => start_s).sort((a, b) => a - b)).toHaveLength(3);
+    for (const start of passing)
+      expect(clips.filter((clip) => clip.start_s <= start && clip.end_s >= start + 6)).toHaveLength(1);
+    for (const clip of clips) expect(length(clip)).toBeLessThan(20);
+  });
+
+  it('finds the best of what is poor throughout', async () => {
+    const freezes = [{ start_s: 0, end_s: 100 }];
+    const motion = Array.from({ length: 100 }, (_, second) => (second >= 60 && second < 80 ? 3 : 0));
+    const { clips } = await select({ durationS: 100, freezes, motion });
+
+    expect(clips[0]?.start_s).toBeGreaterThanOrEqual(50);
+    expect(clips[0]?.end_s).toBeLessThanOrEqual(90);
+  });
+
   it('gives the same clips for the same inputs', async () => {
     const facts = { durationS: 90, cuts: [9, 18, 27, 36, 45, 54, 63, 72, 81] };
 

@@ -60,7 +60,7 @@ function wishedLengths(settings: Record<string, unknown>): LengthRules {
 /** Chooses the stretches that become clips, and says why. Reads no file: the same inputs always give the same clips. */
 export const momentSelector: Agent = {
   id: 'moment-selector',
-  version: '2.0.0',
+  version: '2.1.0',
   title: 'Moment selector',
   needs: ['inspector', 'audio-analyst', 'speech-detector', 'scene-detector', 'visual-scorer'],
   defaults: DEFAULTS,
@@ -92,7 +92,7 @@ async function scoreAll(
   for (let index = 0; index < boundaries.length; index += 1) {
     const scored = windowsFrom(boundaries, index, lengths).map((window) => scorer.score(window));
     seen += scored.length;
-    if (boundaries.length > KEEP_ALL) scored.sort((a, b) => b.score - a.score).splice(KEEP);
+    if (boundaries.length > KEEP_ALL) scored.sort((a, b) => b.rank - a.rank).splice(KEEP);
     kept.push(...scored);
     if (index % TURN !== TURN - 1) continue;
     run.progress(index / boundaries.length);
@@ -137,8 +137,9 @@ async function select(run: AgentRun): Promise<MomentSelectorOutput> {
       silences: sound?.silences ?? [],
       blacks: scenes?.blacks ?? [],
       pauses: between(speech?.segments ?? []),
+      freezes: scenes?.freezes ?? [],
     },
-    Math.max(1, lengths.targetS / 2),
+    Math.max(1, lengths.targetS / 4),
   );
   const { kept, seen } = await scoreAll(run, scorer, boundaries, lengths);
   const picked = pickBest(kept, count, numberSetting(settings, 'max_dead_share', 0, 1));
@@ -152,7 +153,7 @@ async function select(run: AgentRun): Promise<MomentSelectorOutput> {
   run.progress(1);
   return {
     schema_version: SCHEMA_VERSION,
-    engine: 'moment-selector 2.0.0',
+    engine: 'moment-selector 2.1.0',
     params: settings,
     clips,
     candidates: seen,

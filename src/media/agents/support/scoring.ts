@@ -44,9 +44,12 @@ const INAUDIBLE_DB = -60;
 /** A word may reach so far beyond a clip's edge before the edge counts as within speech; seconds. */
 const SPEECH_EDGE_S = 0.15;
 
-/** A window with its score, 0..1. */
+/** A window with its score. */
 export interface ScoredWindow extends Window {
+  /** What is shown: 0..1. */
   score: number;
+  /** The same before it is held to 0..1: windows that are all poor still have a best among them. */
+  rank: number;
   /** Share of the window in which nothing happens: black, or frozen without sound. */
   dead: number;
 }
@@ -142,7 +145,7 @@ export class Scorer {
       const weight = this.weights[name];
       if (weight !== undefined) sum += weight * this.feature(name, window);
     }
-    return { from, to, dead, score: clamp(sum) };
+    return { from, to, dead, score: clamp(sum), rank: sum };
   }
 
   /** Share of the two edges that cut somebody short. */
@@ -262,6 +265,7 @@ const EDGE: Record<Window['from']['kind'], string> = {
   silence: 'at the edge of a silence',
   speech: 'between two utterances',
   black: 'at the edge of a black picture',
+  motion: 'at the edge of a still picture',
   grid: 'within a shot',
 };
 
@@ -275,7 +279,7 @@ const round = (value: number) => Math.round(value * 1000) / 1000;
 export function pickBest(windows: readonly ScoredWindow[], count: number, maxDead: number): ScoredWindow[] {
   const picked: ScoredWindow[] = [];
   const byScore = [...windows].sort(
-    (a, b) => b.score - a.score || a.from.time_s - b.from.time_s || a.to.time_s - b.to.time_s,
+    (a, b) => b.rank - a.rank || a.from.time_s - b.from.time_s || a.to.time_s - b.to.time_s,
   );
   for (const window of byScore) {
     if (picked.length === count) break;

@@ -3,7 +3,7 @@ import type { Span } from './outputs';
 /** A moment where a clip may begin or end; `clean` if the picture or the sound changes there. */
 export interface Boundary {
   time_s: number;
-  kind: 'start' | 'end' | 'cut' | 'silence' | 'speech' | 'black' | 'grid';
+  kind: 'start' | 'end' | 'cut' | 'silence' | 'speech' | 'black' | 'motion' | 'grid';
 }
 
 /** A stretch that could become a clip. */
@@ -21,6 +21,9 @@ export interface LengthRules {
 
 /** Ends that are looked at for each beginning, at most: keeps a long and busy video from taking minutes. */
 const MAX_ENDS = 24;
+
+/** So much stillness is kept before something moves, and after it has come to rest; seconds. */
+const LEAD_S = 0.5;
 
 /** Makes the wished lengths fit a video: a short one gets shorter clips, and at worst the whole of it is one. */
 export function fitLengths(durationS: number, count: number, wished: LengthRules): LengthRules {
@@ -43,6 +46,8 @@ export function findBoundaries(
     blacks: readonly Span[];
     /** Stretches between two utterances. */
     pauses?: readonly Span[];
+    /** Stretches in which the picture stands still. */
+    freezes?: readonly Span[];
   },
   gridS: number,
 ): Boundary[] {
@@ -60,6 +65,14 @@ export function findBoundaries(
   for (const { start_s, end_s } of found.silences) [start_s, end_s].forEach((time) => add(time, 'silence'));
   // In the middle of a pause nobody is cut short, and nobody waits long for the first word.
   for (const { start_s, end_s } of found.pauses ?? []) add((start_s + end_s) / 2, 'speech');
+  // Where a cut ends the stillness, half a second before it would show the end of another shot.
+  const others = [...byFrame.values()].map(({ time_s }) => time_s);
+  const bare = (timeS: number) => !others.some((other) => Math.abs(other - timeS) <= LEAD_S);
+  for (const { start_s, end_s } of found.freezes ?? []) {
+    const lead = Math.min(LEAD_S, (end_s - start_s) / 2);
+    if (bare(start_s)) add(start_s + lead, 'motion');
+    if (bare(end_s)) add(end_s - lead, 'motion');
+  }
   const natural = [...byFrame.values()].sort((a, b) => a.time_s - b.time_s);
   natural.slice(1).forEach((boundary, index) => {
     const before = natural[index]?.time_s ?? 0;
