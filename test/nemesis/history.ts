@@ -71,7 +71,8 @@ export function verdictOf({
   if (code === 'IDEMPOTENCY_IN_PROGRESS') return 'again';
   // A refusal that will be answered again and again is final, whatever its status says.
   if (replayed) return 'refusal';
-  return status === 429 || status === 503 || status === 504 ? 'again' : 'refusal';
+  // 408 is of the connection: a process that was frozen finds its request too late, and nothing was begun.
+  return [408, 429, 503, 504].includes(status) ? 'again' : 'refusal';
 }
 
 /** What happened from the clients' side and the nemesis', in the order in which it ended. */
