@@ -202,8 +202,8 @@ export const ERROR_CODES = {
   ),
   UPLOAD_EXPIRED: info(
     410,
-    'The upload was not finished in time and its chunks are gone.',
-    'Start a new upload.',
+    'The upload was not finished in time, or no job used it for a week, and its bytes are gone.',
+    'Upload the file again.',
   ),
   UPLOAD_INCOMPLETE: info(
     409,
