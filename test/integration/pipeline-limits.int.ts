@@ -4,6 +4,7 @@ import type { RedisService } from '../../src/platform/redis/redis.service';
 import { LIMIT_KINDS } from '../../src/platform/settings/limit.settings';
 import { redisForTest, type TestRedis } from '../support/redis';
 import { startInstallation, type TestInstallation } from '../support/installation';
+import { RedisServer } from '../support/servers';
 import { TEST_SETTINGS } from '../support/users';
 
 const SECOND = 1_000_000;
@@ -259,13 +260,22 @@ describe('the rate limiter', () => {
 });
 
 describe('the limits of actions', () => {
+  /** Of its own: what happens to its scripts must not happen to those of other files. */
+  let server: RedisServer;
   let installation: TestInstallation;
 
   beforeAll(async () => {
+    server = await RedisServer.create();
     const rate_limits = { ...TEST_SETTINGS.rate_limits, actions_per_minute: 12, risk_standard_per_minute: 3 };
-    installation = await startInstallation({ settings: { ...TEST_SETTINGS, rate_limits } });
+    installation = await startInstallation({
+      redis: redisForTest(server.url),
+      settings: { ...TEST_SETTINGS, rate_limits },
+    });
   }, 60_000);
-  afterAll(() => installation?.close());
+  afterAll(async () => {
+    await installation?.close();
+    await server?.destroy();
+  });
 
   it('hold over both processes, and refuse no more than they must', async () => {
     const { client } = await installation.user('operator');

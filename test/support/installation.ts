@@ -33,10 +33,10 @@ export interface TestInstallation {
 
 /** Starts `apis` api applications; `settings` are in force before the first request. */
 export async function startInstallation(
-  options: { apis?: number; settings?: object; variables?: Variables } = {},
+  options: { apis?: number; settings?: object; variables?: Variables; redis?: TestRedis } = {},
 ): Promise<TestInstallation> {
   const database = await createTestDatabase();
-  const redis = redisForTest();
+  const redis = options.redis ?? redisForTest();
   await saveSettings(database, options.settings ?? TEST_SETTINGS);
   const installation = {
     databaseUrl: database.url,

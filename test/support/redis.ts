@@ -11,12 +11,11 @@ export interface TestRedis {
   close(): Promise<void>;
 }
 
-/** A key space of its own on the run's Redis. Nothing but this file reads or writes under `prefix`. */
-export function redisForTest(): TestRedis {
-  const { redisUrl } = serverAddresses();
-  const client = new Redis(redisUrl);
+/** A key space of its own, on the run's Redis unless told otherwise. Nothing but this file reads or writes under `prefix`. */
+export function redisForTest(url = serverAddresses().redisUrl): TestRedis {
+  const client = new Redis(url);
   return {
-    url: redisUrl,
+    url,
     prefix: `test${randomBytes(5).toString('hex')}`,
     client,
     close: async () => {
