@@ -2,8 +2,8 @@
 
 /**
  * `npm test`: builds, then runs the test projects and sums up. Arguments name projects; none = all.
- * All of them share one run: what waits for leases, queues and servers leaves the cores to what calculates. Twice as many
- * files as there are cores run at a time, four at most. test/sequencer.js says in which order.
+ * All of them share one run: what waits for leases, queues and servers leaves the cores to what calculates. One file more
+ * than there are cores runs at a time, four at most. test/sequencer.js says in which order.
  *
  * The last line is `N passed, N failed`. TEST_SUMMARY names a file to write that line into as well.
  */
@@ -25,7 +25,7 @@ const PROJECTS = ['unit', 'integration', 'e2e', 'faults'];
 /** The projects that run the built product. */
 const BUILT = new Set(['e2e', 'faults']);
 /** How many files run at a time. Each may be a whole installation, so more than a few do not fit in. */
-const WORKERS = Math.min(4, 2 * availableParallelism());
+const WORKERS = Math.min(4, availableParallelism() + 1);
 
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
 const unknown = wanted.filter((name) => !PROJECTS.includes(name));

@@ -109,13 +109,13 @@ describe('npm start', () => {
       { timeoutMs: 30_000 },
     );
     expect(await signIn()).toBe(200);
-  }, 60_000);
+  });
 
   it('leaves nothing running when it is killed', async () => {
     const before = owned();
     expect(await first.exit('SIGKILL')).toBe('SIGKILL');
     await allGone(before);
-  }, 60_000);
+  });
 
   it(
     'goes on where it was, also when the killed one has not gone yet',

@@ -57,7 +57,7 @@ describe('pools of workers, as npm start runs them', () => {
     await launch?.exit('SIGTERM');
     await redis?.close();
     await database?.drop();
-  }, 60_000);
+  });
 
   /** Saves pools as they are to be, whatever version of the settings came before. */
   async function save(pools: object): Promise<void> {
@@ -122,7 +122,7 @@ describe('pools of workers, as npm start runs them', () => {
         concurrency: 3,
       }),
     );
-  }, 60_000);
+  });
 
   it('restart one after the other, with another that stands in for the only one', async () => {
     const before = await pidOf('worker-render-1');
@@ -148,7 +148,7 @@ describe('pools of workers, as npm start runs them', () => {
     expect(seen).toContain('worker-render-stand-in running');
     expect(await services('render')).toEqual(['worker-render-1 running']);
     expect(await pidOf('worker-render-1')).not.toBe(before);
-  }, 90_000);
+  });
 
   it('have as many as was said: a killed one comes back, one stopped on purpose does not', async () => {
     const wait = { options: { wait_ms: 30_000 } };
@@ -175,5 +175,5 @@ describe('pools of workers, as npm start runs them', () => {
 
     await save({ default: null, render: null });
     await become('render', []);
-  }, 120_000);
+  });
 });

@@ -94,7 +94,7 @@ describe('when a process is killed', () => {
     const job = await settled(user, await createJob(user, uploadId, PLAIN_CLIPS));
     expect(job.status).toBe('completed');
     await cluster.startManager();
-  }, 120_000);
+  });
 
   it('a worker that freezes: nobody takes it for well, and what it was told meanwhile it does not do any more', async () => {
     const control = await fleetControl();

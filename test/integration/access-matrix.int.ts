@@ -71,7 +71,7 @@ beforeAll(async () => {
   owner = (await installation.user('user')).user.id;
   // Nothing is to take the waiting jobs of these tests.
   await installation.get(QueueAdmin).pause('all');
-}, 60_000);
+});
 afterAll(() => installation?.close());
 
 const person = (role: Role) => {

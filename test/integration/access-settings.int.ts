@@ -23,7 +23,7 @@ beforeAll(async () => {
   installation = await startInstallation({ settings: { ...TEST_SETTINGS, rate_limits } });
   const { user, client } = await installation.user('admin');
   [admin, adminId] = [client, user.id];
-}, 60_000);
+});
 afterAll(() => installation?.close());
 
 const version = async (): Promise<number> => {

@@ -19,7 +19,7 @@ beforeAll(async () => {
   });
   const { user, client } = await installation.user('admin');
   [admin, adminId] = [client, user.id];
-}, 60_000);
+});
 afterAll(() => installation?.close());
 
 const act = <T>(action: string, payload: object, client = admin, options?: object): Promise<Answer<T>> =>
@@ -291,7 +291,7 @@ describe('the last admin', () => {
       ]);
       await eventually(async () => expect((await admin.get('/api/admin/action/status')).status).toBe(200));
     }
-  }, 60_000);
+  });
 });
 
 describe('a lock', () => {

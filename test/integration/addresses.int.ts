@@ -40,7 +40,7 @@ describe('an address that is claimed by a direct connection', () => {
   beforeAll(async () => {
     installation = await startInstallation({ apis: 1, variables: ALLOWED });
     admin = (await installation.user('admin')).client;
-  }, 60_000);
+  });
   afterAll(() => installation?.close());
 
   it.each<[string, [string, string][]]>([
@@ -104,7 +104,7 @@ describe('an address behind a trusted proxy', () => {
       settings: { ...TEST_SETTINGS, rate_limits: { ...TEST_SETTINGS.rate_limits, public_per_minute: 3 } },
     });
     admin = (await installation.user('admin')).client;
-  }, 60_000);
+  });
   afterAll(() => installation?.close());
 
   const forwarded = (...values: string[]): [string, string][] =>

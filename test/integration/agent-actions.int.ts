@@ -14,7 +14,7 @@ beforeAll(async () => {
   const { client, user } = await installation.user('admin');
   admin = client;
   owner = user.id;
-}, 60_000);
+});
 afterAll(() => installation?.close());
 beforeEach(async () => {
   await installation

@@ -38,7 +38,7 @@ beforeAll(async () => {
   admin = client;
   owner = user.id;
   await installation.startManager();
-}, 90_000);
+});
 afterAll(() => installation?.close());
 afterEach(() => installation.get(QueueAdmin).resume('all'));
 

@@ -20,7 +20,7 @@ beforeAll(async () => {
   admin = (await installation.user('admin')).client;
   mallory = (await installation.user('user')).client;
   client = new RawClient(admin.baseUrl);
-}, 60_000);
+});
 afterAll(async () => {
   client?.close();
   await installation?.close();

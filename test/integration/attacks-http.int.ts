@@ -35,7 +35,7 @@ beforeAll(async () => {
   client = new RawClient(admin.baseUrl);
   const document = await admin.get('/docs/openapi.json');
   fuzzer = new Fuzzer(JSON.parse(document.bytes.toString()) as ApiDocument, admin.baseUrl, SEED);
-}, 60_000);
+});
 afterAll(async () => {
   client?.close();
   fuzzer?.close();
@@ -72,7 +72,7 @@ describe('text', () => {
       const [intent] = await auditOf(installation.database, answer.body.trace_id, 2);
       expect(undisguised((intent as unknown as { reason: string }).reason)).toBe(undisguised(reason));
     }
-  }, 30_000);
+  });
 
   it('that means something to SQL, Redis or a shell means nothing in any field', async () => {
     const marker = join(installation.redis.prefix, 'marker');
@@ -90,7 +90,7 @@ describe('text', () => {
     expect(await state()).toEqual(before);
     expect(await installation.redis.client.get(sentinel)).toBe('here');
     expect(existsSync(marker) || existsSync('MARKER')).toBe(false);
-  }, 60_000);
+  });
 
   /** The request with each of the texts in each field and parameter that takes text, one at a time. */
   function* injected(operation: Operation, valid: FuzzRequest, marker: string): Generator<FuzzRequest> {
@@ -135,7 +135,7 @@ describe('text', () => {
       .http()
       .post('/api/auth/login', { email: email.toUpperCase(), password: user.password });
     expect(locked.body.error_code).toBe('ACCOUNT_LOCKED');
-  }, 30_000);
+  });
 });
 
 describe('what belongs to somebody else', () => {
@@ -162,7 +162,7 @@ describe('what belongs to somebody else', () => {
     faults.check(SEED);
     expect(tried).toBeGreaterThan(20);
     expect(await state()).toEqual(before);
-  }, 30_000);
+  });
 
   it('nor can one become more by fields that nobody asks for', async () => {
     const before = await state();
@@ -195,7 +195,7 @@ describe('what belongs to somebody else', () => {
     }
     faults.check(SEED);
     expect(await state()).toEqual(before);
-  }, 30_000);
+  });
 
   it('an account that exists cannot be told from one that does not', async () => {
     const ask = (email: string) => installation.http().post('/api/auth/login', { email, password: 'wrong' });
@@ -237,7 +237,7 @@ describe('names that somebody invents', () => {
     expect((await keys()) - before[0]).toBeLessThan(NAMES / 50);
     expect((await series()) - before[1]).toBeLessThan(NAMES / 50);
     expect(process.memoryUsage().rss - memory).toBeLessThan(300 * 2 ** 20);
-  }, 90_000);
+  });
 });
 
 /** Text without what the record replaces: look-alikes and invisible characters hide secrets, control characters harm. */

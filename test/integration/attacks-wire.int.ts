@@ -17,7 +17,7 @@ beforeAll(async () => {
   const { client } = await installation.user('admin');
   baseUrl = client.baseUrl;
   authorization = `Authorization: Bearer ${client.token}`;
-}, 60_000);
+});
 afterAll(() => installation?.close());
 
 const ACTION = JSON.stringify({ action: 'queue.pause', payload: { queue: 'inspector' } });
@@ -204,5 +204,5 @@ describe('requests that take their time', () => {
       expect(socket.so.text).toMatch(/^HTTP\/1\.1 408 [\s\S]*"error_code":"REQUEST_TIMEOUT"/);
       expect(socket.so.text).toMatch(/^x-trace-id: \w+/im);
     }
-  }, 60_000);
+  });
 });

@@ -45,7 +45,7 @@ beforeAll(async () => {
       { queue },
       { headers: newKey(), options: { reason: `=1+1 for ${queue}` } },
     );
-}, 60_000);
+});
 afterAll(() => installation?.close());
 
 const search = async (payload: object, client = supervisor): Promise<Page> =>
@@ -141,7 +141,7 @@ describe('logs.verify_audit', () => {
       expect(data['entries']).toBeGreaterThanOrEqual(6);
       expect(data['witnessed_seal']).toBe(data['last_seal']);
     });
-  }, 60_000);
+  });
 });
 
 describe('logs.export_audit', () => {
@@ -163,7 +163,7 @@ describe('logs.export_audit', () => {
     expect(text).not.toContain(',=1+1');
     expect(text).toContain(entries[1]?.leaf);
     expect(text).not.toContain(entries[0]?.leaf);
-  }, 60_000);
+  });
 
   it('can be verified elsewhere, with the public key and the checkpoints', async () => {
     await sealed(() => search({ actor: adminId, action: 'queue.pause' }));
@@ -201,7 +201,7 @@ describe('logs.export_audit', () => {
     expect(await offline(bad)).toMatchObject({ code: 2 });
     expect(await auditVerify(['--export', file])).toMatchObject({ code: 2 });
     expect(data.rows).toBe(lines.filter((line) => /^\{"type":"(entry|unsealed)"/.test(line)).length);
-  }, 120_000);
+  });
 });
 
 describe('npm run audit:verify', () => {
@@ -213,7 +213,7 @@ describe('npm run audit:verify', () => {
     expect(await auditVerify(['--nonsense'])).toMatchObject({ code: 2 });
     const away = { ...variables, DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' };
     expect(await auditVerify([], away)).toMatchObject({ code: 2 });
-  }, 120_000);
+  });
 });
 
 /** Runs the program from its source. */

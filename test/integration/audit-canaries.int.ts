@@ -15,7 +15,7 @@ const plant = (place: string): string => {
 let installation: TestInstallation;
 beforeAll(async () => {
   installation = await startInstallation();
-}, 60_000);
+});
 afterAll(() => installation?.close());
 
 it('keeps secrets out of every table and out of Redis, wherever they were put into a request', async () => {
@@ -96,7 +96,7 @@ it('keeps secrets out of every table and out of Redis, wherever they were put in
       .map(([store]) => `${place} in ${store}`),
   );
   expect(leaks).toEqual([]);
-}, 60_000);
+});
 
 /** All rows of every table as text; bytes as the text that they hold. */
 async function tables(): Promise<Record<string, string>> {

@@ -40,7 +40,7 @@ beforeAll(async () => {
   await writeEntries(0, 3);
   keys = await app.get(AuditKeys).verifying();
   audit = await copyOf(new PostgresSource(app.get(Db)));
-}, 60_000);
+});
 afterAll(() => app?.close());
 
 describe('an audit that nobody touched', () => {
@@ -81,7 +81,7 @@ describe('an audit that somebody with all rights has changed', () => {
       'slipped_in',
       'tail_cut',
     ]);
-  }, 120_000);
+  });
 
   /** In Postgres: the statement, and the entry that must be named first; seal n begins at number 1 + (n - 1) * 42. */
   const begin = (seal: number): number => 1 + (seal - 1) * (PER_SEAL + 2);

@@ -12,7 +12,7 @@ let installation: TestInstallation;
 beforeAll(async () => {
   const auth = { refresh_grace_s: 60, lockout_failures: 5, lockout_s: 5 };
   installation = await startInstallation({ settings: { ...TEST_SETTINGS, auth } });
-}, 60_000);
+});
 afterAll(() => installation?.close());
 
 const refresh = (refresh_token: string, api = 0): Promise<Answer<Tokens>> =>
@@ -366,7 +366,7 @@ describe('signing in', () => {
         ),
       ).toHaveLength(1),
     );
-  }, 30_000);
+  });
 
   it('evaluates no more than five of twenty parallel guesses', async () => {
     const user = await makeUser(installation.database);

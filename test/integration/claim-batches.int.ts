@@ -15,7 +15,7 @@ let userId: string;
 beforeAll(async () => {
   app = await bootModules([]);
   userId = (await makeUser(app.database, 'operator')).id;
-}, 60_000);
+});
 afterAll(() => app?.close());
 
 const writer = () => new ClaimWriter(app.get(Db));

@@ -24,7 +24,7 @@ describe('the control channel of the workers', () => {
     flow = await FlowTest.start();
     api = await flow.boot([FlowModule, WorkersModule], {});
     fleet = api.get(FleetControl, { strict: false });
-  }, 60_000);
+  });
 
   /** Agents wait for the test to let them end. */
   beforeEach(() => {
@@ -98,7 +98,7 @@ describe('the control channel of the workers', () => {
     expect(await running()).toBe(3);
     // As its process was started.
     expect(await configure(worker, { default: null })).toMatchObject({ concurrency: 1 });
-  }, 60_000);
+  });
 
   it('changes at once which agents the workers of a pool serve; other pools go on as they were', async () => {
     const worker = await listening(4);
@@ -134,14 +134,14 @@ describe('the control channel of the workers', () => {
     );
     expect(takers).toEqual([{ worker_id: idOf(worker) }]);
     expect((await flow.steps(jobId)).map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1]);
-  }, 60_000);
+  });
 
   it('waits for no version of the settings that is not there', async () => {
     const worker = await listening(1);
     await expect(tell(worker, 'worker.configure', { settings_version: 9_999 })).rejects.toThrow(
       'This worker finds no version 9999 of the settings.',
     );
-  }, 60_000);
+  });
 
   it('lets a worker end what it runs and take nothing more, until it is told to go on', async () => {
     const worker = await listening(2);
@@ -170,7 +170,7 @@ describe('the control channel of the workers', () => {
         expect(await flow.database.query("SELECT FROM jobs WHERE status <> 'completed'")).toHaveLength(0),
       { timeoutMs: 20_000 },
     );
-  }, 60_000);
+  });
 
   it('asks one, some or all, and says what is wrong with whom', async () => {
     const [first, second] = [await listening(1), await listening(2)];
@@ -199,5 +199,5 @@ describe('the control channel of the workers', () => {
     expect(await fleet.ask('worker.health', {}, [])).toEqual([]);
     await first.close();
     expect((await fleet.health()).map(({ worker_id }) => worker_id)).toEqual([idOf(second)]);
-  }, 60_000);
+  });
 });

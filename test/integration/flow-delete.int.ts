@@ -16,7 +16,7 @@ describe('deleting a job', () => {
     flow = await FlowTest.start();
     api = await flow.api();
     deletion = api.get(JobDeletion, { strict: false });
-  }, 60_000);
+  });
   beforeEach(() => flow.scripts.clear());
   afterAll(() => flow.close(), 60_000);
 
@@ -51,7 +51,7 @@ describe('deleting a job', () => {
     expect(await left(jobId)).toEqual({ jobs: 0, steps: 0, files: 0 });
     expect(existsSync(join(folder, 'inspector'))).toBe(false);
     await expect(remove(jobId)).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
-  }, 45_000);
+  });
 
   it('needs it to be over, or ends it first, and the process of its step with it', async () => {
     flow.scripts.set('inspector', async (run) => {
@@ -66,7 +66,7 @@ describe('deleting a job', () => {
     expect((await flow.state(jobId)).job).toBe('cancelled');
     expect(await remove(jobId)).toMatchObject({ steps: 4, files: 0 });
     expect(await left(jobId)).toEqual({ jobs: 0, steps: 0, files: 0 });
-  }, 45_000);
+  });
 
   it('against workers that take its steps: it is gone, or it was not to be had; never a part of it', async () => {
     await Promise.all(flow.apps.splice(1).map((worker) => worker.close()));
@@ -96,5 +96,5 @@ describe('deleting a job', () => {
     }
     const waiting = (await api.get(StepQueues, { strict: false }).counts())['inspector']?.waiting;
     expect(waiting).toBe(outcomes.filter(({ claimed }) => claimed).length);
-  }, 45_000);
+  });
 });

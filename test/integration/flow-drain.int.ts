@@ -13,7 +13,7 @@ describe('a worker that stops', () => {
     flow = await FlowTest.start();
     api = await flow.api();
     await flow.manager();
-  }, 60_000);
+  });
 
   beforeEach(() => {
     flow.scripts.clear();
@@ -43,7 +43,7 @@ describe('a worker that stops', () => {
     await flow.worker();
     await flow.reaches(jobId, 'completed');
     expect(flow.runs).toHaveLength(4);
-  }, 60_000);
+  });
 
   it('gives a long step back without a mark against it, and removes what it had made', async () => {
     await Promise.all(flow.apps.splice(2).map((worker) => worker.close()));
@@ -64,7 +64,7 @@ describe('a worker that stops', () => {
     await flow.worker();
     await flow.reaches(jobId, 'completed');
     expect((await flow.steps(jobId))[0]).toMatchObject({ status: 'completed', attempt: 2, failures: 0 });
-  }, 60_000);
+  });
 
   it('is listed while it lives, and not after it said goodbye', async () => {
     const registry = flow.apps.at(-1)?.get(WorkerRegistry, { strict: false });
@@ -73,7 +73,7 @@ describe('a worker that stops', () => {
     await eventually(async () => expect(await ids()).toContain(3));
     await worker.close();
     expect(await ids()).not.toContain(3);
-  }, 60_000);
+  });
 
   it('leaves nothing behind that fails later when it is stopped as soon as it started', async () => {
     const loose: unknown[] = [];
@@ -82,5 +82,5 @@ describe('a worker that stops', () => {
     for (let round = 0; round < 5; round += 1) await (await flow.worker()).close();
     process.off('unhandledRejection', note);
     expect(loose).toEqual([]);
-  }, 60_000);
+  });
 });

@@ -16,7 +16,7 @@ describe('the priority of a job', () => {
     flow = await FlowTest.start();
     api = await flow.api();
     await flow.manager();
-  }, 60_000);
+  });
   beforeEach(() => {
     flow.scripts.clear();
     flow.runs.length = 0;
@@ -49,7 +49,7 @@ describe('the priority of a job', () => {
     // All of the second job comes before anything of the first.
     expect(flow.runs.map((run) => run.jobId)).toEqual([...Array(4).fill(second), ...Array(4).fill(first)]);
     await expect(set(second, 2)).rejects.toMatchObject({ code: 'INVALID_JOB_STATE' });
-  }, 45_000);
+  });
 
   it('is put right in Redis where nobody did so', async () => {
     const gate = new Gate();
@@ -74,7 +74,7 @@ describe('the priority of a job', () => {
       last,
       jobs[1],
     ]);
-  }, 45_000);
+  });
 
   it('loses and doubles nothing, changed all the time while workers take steps', async () => {
     await flow.worker(4);
@@ -103,5 +103,5 @@ describe('the priority of a job', () => {
     expect(new Set(flow.runs.map((run) => `${run.jobId} ${run.agent}`)).size).toBe(4 * JOBS);
     const counts = Object.values(await api.get(StepQueues, { strict: false }).counts());
     expect(counts.every(({ waiting, delayed }) => waiting + delayed === 0)).toBe(true);
-  }, 60_000);
+  });
 });

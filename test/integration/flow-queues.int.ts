@@ -19,7 +19,7 @@ describe('the queues', () => {
     queues = api.get(StepQueues, { strict: false });
     await flow.worker();
     await flow.manager();
-  }, 60_000);
+  });
 
   beforeEach(async () => {
     flow.scripts.clear();
@@ -42,7 +42,7 @@ describe('the queues', () => {
     expect(await admin.resume('inspector')).toEqual([{ queue: 'inspector', changed: true, paused: false }]);
     for (const jobId of jobs) await flow.reaches(jobId, 'completed');
     expect(flow.runs).toHaveLength(8);
-  }, 45_000);
+  });
 
   it('are not served while paused even by a worker that was handed a ticket before', async () => {
     await admin.pause('inspector');
@@ -53,7 +53,7 @@ describe('the queues', () => {
     expect((await flow.state(jobId)).steps).toMatchObject({ inspector: 'queued' });
     await admin.resume('inspector');
     await flow.reaches(jobId, 'completed');
-  }, 45_000);
+  });
 
   it('follow Postgres where Bull was not told', async () => {
     await flow.database.query(`INSERT INTO queues (name, paused) VALUES ('packager', true)
@@ -65,7 +65,7 @@ describe('the queues', () => {
     );
     await flow.database.query(`UPDATE queues SET paused = false WHERE name = 'packager'`);
     await flow.reaches(jobId, 'completed');
-  }, 45_000);
+  });
 
   it('hand out the most urgent first, and the oldest among equals', async () => {
     await admin.pause('all');
@@ -75,7 +75,7 @@ describe('the queues', () => {
     for (const [, jobId] of created) await flow.reaches(jobId, 'completed');
     const expected = [...created].sort((a, b) => a[0] - b[0]).map(([, jobId]) => jobId);
     expect(flow.runs.filter((run) => run.agent === 'inspector').map((run) => run.jobId)).toEqual(expected);
-  }, 45_000);
+  });
 
   it('take a ticket once, however often it is added', async () => {
     await admin.pause('inspector');
@@ -92,7 +92,7 @@ describe('the queues', () => {
         true,
       ),
     );
-  }, 45_000);
+  });
 
   it('are cleared of what waits; what runs goes on; what was not meant is not touched', async () => {
     const gate = new Gate();
@@ -118,7 +118,7 @@ describe('the queues', () => {
     await flow.reaches(later, 'completed');
     const [job] = await flow.database.query('SELECT cancel_reason FROM jobs WHERE id = $1', [waiting[0]]);
     expect(job).toEqual({ cancel_reason: 'The queue inspector was cleared' });
-  }, 45_000);
+  });
 
   it('that do not exist are refused', async () => {
     await expect(admin.pause('nosuch')).rejects.toMatchObject({ code: 'QUEUE_NOT_FOUND' });

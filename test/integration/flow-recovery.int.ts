@@ -18,7 +18,7 @@ describe('what is lost on the way', () => {
     flow = await FlowTest.start();
     api = await flow.api();
     await flow.manager();
-  }, 60_000);
+  });
 
   beforeEach(() => {
     flow.scripts.clear();
@@ -73,7 +73,7 @@ describe('what is lost on the way', () => {
       [jobId],
     );
     expect(events).toHaveLength(1);
-  }, 45_000);
+  });
 
   it('fails a job whose step kills every worker that takes it', async () => {
     flow.scripts.set('inspector', hanging);
@@ -99,7 +99,7 @@ describe('what is lost on the way', () => {
     await flow.reaches(jobId, 'failed', 20_000);
     const [job] = await flow.database.query('SELECT error_code FROM jobs WHERE id = $1', [jobId]);
     expect(job).toEqual({ error_code: 'WORKER_LOST' });
-  }, 90_000);
+  });
 
   it('goes on after Redis lost everything, with steps running and waiting', async () => {
     const gate = new Gate();
@@ -113,7 +113,7 @@ describe('what is lost on the way', () => {
     gate.open();
     for (const jobId of jobs) await flow.reaches(jobId, 'completed', 20_000);
     expect(flow.runs).toHaveLength(jobs.length * 4);
-  }, 60_000);
+  });
 
   it('finds the ticket again that a worker took with it before it could claim', async () => {
     await Promise.all(flow.apps.splice(2).map((worker) => worker.close()));
@@ -122,7 +122,7 @@ describe('what is lost on the way', () => {
     expect(ticket?.data.job_id).toBe(jobId);
     await flow.worker();
     await flow.reaches(jobId, 'completed', 30_000);
-  }, 45_000);
+  });
 
   it('ends a job that a fault of ours left with nothing to do', async () => {
     const jobId = await flow.createJob(api);
@@ -132,5 +132,5 @@ describe('what is lost on the way', () => {
       [jobId],
     );
     await flow.reaches(jobId, 'completed', 20_000);
-  }, 40_000);
+  });
 });

@@ -16,7 +16,7 @@ describe('retrying a job', () => {
     jobs = api.get(JobsService, { strict: false });
     await flow.worker();
     await flow.manager();
-  }, 60_000);
+  });
 
   beforeEach(() => {
     flow.scripts.clear();
@@ -49,7 +49,7 @@ describe('retrying a job', () => {
     expect(flow.runs).toEqual([{ agent: 'packager', jobId, attempt: 2 }]);
     const [job] = await flow.database.query('SELECT attempt, error_code FROM jobs WHERE id = $1', [jobId]);
     expect(job).toEqual({ attempt: 2, error_code: null });
-  }, 30_000);
+  });
 
   it('from the start runs everything again, and one set of files remains', async () => {
     const jobId = await failedJob();
@@ -66,7 +66,7 @@ describe('retrying a job', () => {
       `jobs/${jobId}/packager/2/out.json`,
       `jobs/${jobId}/scene-detector/2/out.json`,
     ]);
-  }, 30_000);
+  });
 
   it('from the failed step makes again what has vanished, with all that depends on it', async () => {
     const jobId = await failedJob();
@@ -74,7 +74,7 @@ describe('retrying a job', () => {
     const result = await jobs.retry(jobId, { from: 'failed_step' });
     expect(result.rerun_steps).toEqual(['scene-detector', 'packager']);
     await flow.reaches(jobId, 'completed');
-  }, 30_000);
+  });
 
   it('is refused while the job is on its way, and happens once when asked for many times', async () => {
     const jobId = await failedJob();
@@ -87,7 +87,7 @@ describe('retrying a job', () => {
     await flow.reaches(jobId, 'completed');
     expect(flow.runs).toHaveLength(1);
     expect(await jobs.retryability(jobId)).toMatchObject({ can_retry: false });
-  }, 30_000);
+  });
 
   it('of a cancelled job goes on where it was', async () => {
     flow.scripts.set('inspector', (run) => (run.attempt === 1 ? new Promise(() => undefined) : instant(run)));
@@ -99,5 +99,5 @@ describe('retrying a job', () => {
     await cancelled;
     await jobs.retry(jobId, { from: 'failed_step' });
     await flow.reaches(jobId, 'completed');
-  }, 45_000);
+  });
 });

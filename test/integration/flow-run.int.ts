@@ -12,7 +12,7 @@ describe('a job on its way', () => {
     await flow.worker();
     await flow.worker(2);
     await flow.manager();
-  }, 60_000);
+  });
 
   beforeEach(() => {
     flow.scripts.clear();
@@ -63,7 +63,7 @@ describe('a job on its way', () => {
       await flow.reaches(jobId, 'completed');
     }
     expect(flow.runs.filter((run) => run.agent === 'packager')).toHaveLength(20);
-  }, 60_000);
+  });
 
   it('tries a step again after a failure that may pass, and then forgets the failure', async () => {
     flow.scripts.set('inspector', (run) =>

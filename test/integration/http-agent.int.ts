@@ -52,7 +52,7 @@ describe('a step that another system does', () => {
         model: { url: `http://${host}/score`, account: 'scorer', timeout_s: 2, parameters: { top: 3 } },
       },
     });
-  }, 60_000);
+  });
 
   beforeEach(() => (requests.length = 0));
 
@@ -60,7 +60,7 @@ describe('a step that another system does', () => {
     server?.closeAllConnections();
     server?.close();
     await flow?.close();
-  }, 60_000);
+  });
 
   const save = (patch: Parameters<RuntimeSettings['update']>[0]) =>
     api.get(RuntimeSettings, { strict: false }).update(patch, { authorId: null });
@@ -122,7 +122,7 @@ describe('a step that another system does', () => {
     expect(files).toEqual([{ kind: 'data' }]);
     const stored = await flow.database.query(`SELECT 1 FROM steps WHERE settings::text LIKE '%s3cr3t%'`);
     expect(stored).toEqual([]);
-  }, 30_000);
+  });
 
   it('is tried again when the service says that it cannot do it now', async () => {
     let calls = 0;
@@ -131,14 +131,14 @@ describe('a step that another system does', () => {
     await flow.reaches(jobId, 'completed');
     expect(requests.map(({ body }) => (body['step'] as { attempt: number }).attempt)).toEqual([1, 2]);
     expect(await modelOf(jobId)).toMatchObject({ status: 'completed', failures: 1 });
-  }, 30_000);
+  });
 
   it('is skipped when the service says so', async () => {
     answer = json({ skipped: 'no_faces' });
     const jobId = await flow.createJob(api);
     await flow.reaches(jobId, 'completed');
     expect(await modelOf(jobId)).toMatchObject({ status: 'skipped', skip_reason: 'no_faces' });
-  }, 30_000);
+  });
 
   it.each<[string, Answerer, string]>([
     [
@@ -179,7 +179,7 @@ describe('a step that another system does', () => {
     expect(await modelOf(privately)).toMatchObject({ error_code: 'HTTP_REFUSED' });
     expect(requests).toEqual([]);
     await save({ outbound: { hosts: { [host]: { networks: ['127.0.0.0/8'], plain_http: true } } } });
-  }, 30_000);
+  });
 
   it('gives up when there is no answer in time, and lets a service rest that fails again and again', async () => {
     answer = () => undefined;
@@ -197,5 +197,5 @@ describe('a step that another system does', () => {
     await flow.reaches(resting, 'failed', 30_000);
     expect(requests).toEqual([]);
     expect(await modelOf(resting)).toMatchObject({ error_code: 'HTTP_UNAVAILABLE' });
-  }, 120_000);
+  });
 });

@@ -68,7 +68,7 @@ describe('lists, filters and counts', () => {
         .replace('{last}', many.last),
     );
     for (const by of [client, staff]) await recordStatements(paths, by);
-  }, 60_000);
+  });
   afterAll(() => api?.close());
 
   /** Makes the requests, and keeps what each asks Postgres. */

@@ -7,7 +7,7 @@ let app: TestApp;
 
 beforeAll(async () => {
   app = await bootModules([]);
-}, 60_000);
+});
 afterAll(() => app?.close());
 
 /** Cuts a connection, and waits until Postgres has ended it. */

@@ -35,7 +35,7 @@ beforeAll(async () => {
   Logger.overrideLogger(false);
   const user = await makeUser(processes.database, 'admin');
   actor = { userId: user.id, email: user.email, role: 'admin', sessionId: uuidv7() };
-}, 60_000);
+});
 afterAll(() => processes?.close());
 
 /** Begins anew with a closed circuit, as an operator does. */

@@ -44,7 +44,7 @@ beforeAll(async () => {
   await processes.database.query('GRANT ALL ON counted TO PUBLIC');
   admin = await actor('admin');
   reader = await actor('readonly');
-}, 60_000);
+});
 afterEach(async () => {
   for (const child of children.splice(0)) {
     child.kill('SIGKILL');
@@ -156,7 +156,7 @@ describe('a process that runs an operation', () => {
     expect(items.filter(({ pid }) => pid === first.pid)).toEqual(before);
     expect(items.filter(({ pid }) => pid === second.pid).length).toBeGreaterThan(0);
     expect(await outcomes(id)).toMatchObject([{ outcome: 'succeeded' }]);
-  }, 60_000);
+  });
 
   it('may freeze: when it wakes up, it changes nothing any more', async () => {
     const frozen = await spawnRunner();
@@ -179,7 +179,7 @@ describe('a process that runs an operation', () => {
     const from = items.findIndex(({ pid }) => pid === other.pid);
     expect(new Set(items.slice(from).map(({ pid }) => pid))).toEqual(new Set([other.pid]));
     expect(await outcomes(id)).toMatchObject([{ outcome: 'succeeded' }]);
-  }, 60_000);
+  });
 
   it('may stop: it gives back what it runs, and that is no failed attempt', async () => {
     const first = await startRunner();
@@ -191,7 +191,7 @@ describe('a process that runs an operation', () => {
     await startRunner();
     expect(await ended(id)).toMatchObject({ status: 'succeeded', attempts: 1 });
     expect((await counted(id)).map(({ item }) => item)).toEqual(numbers(20));
-  }, 30_000);
+  });
 
   it('may lose Postgres: the operation goes on when that is back, and has not failed', async () => {
     await startRunner();
@@ -205,7 +205,7 @@ describe('a process that runs an operation', () => {
     expect(await ended(id)).toMatchObject({ status: 'succeeded', attempts: 2 });
     expect((await counted(id)).map(({ item }) => item)).toEqual(numbers(20));
     expect(await outcomes(id)).toMatchObject([{ outcome: 'succeeded' }]);
-  }, 30_000);
+  });
 
   it('is the only one, however often it is told', async () => {
     await Promise.all([startRunner(), startRunner()]);
@@ -215,7 +215,7 @@ describe('a process that runs an operation', () => {
     expect(await ended(id)).toMatchObject({ status: 'succeeded', attempts: 1 });
     expect((await counted(id)).map(({ item }) => item)).toEqual(numbers(10));
     expect(await outcomes(id)).toHaveLength(1);
-  }, 30_000);
+  });
 
   it('is not given what has killed too many', async () => {
     const id = await count(3, 1);
@@ -223,7 +223,7 @@ describe('a process that runs an operation', () => {
     await startRunner();
     expect(await ended(id)).toMatchObject({ status: 'failed', error_code: 'INTERNAL_ERROR' });
     expect(await counted(id)).toEqual([]);
-  }, 30_000);
+  });
 });
 
 describe('progress', () => {
@@ -237,7 +237,7 @@ describe('progress', () => {
     });
     await processes.database.query('INSERT INTO counted VALUES ($1, -1, 0)', [id]);
     await ended(id);
-  }, 30_000);
+  });
 
   it('is told at most twice a second, and in the end as it is', async () => {
     await startRunner();
@@ -251,7 +251,7 @@ describe('progress', () => {
     expect(steps.length).toBeLessThanOrEqual((performance.now() - startedAt) / 500 + 2);
     expect(steps.at(-1)).toMatchObject({ progress: { done: 300, total: 300 } });
     expect((await execution(id)).progress).toMatchObject({ done: 300 });
-  }, 30_000);
+  });
 });
 
 describe('an operation that is to stop', () => {
@@ -294,7 +294,7 @@ describe('an operation that is to stop', () => {
     await get(OperationQueue).add(id, 99);
     await ended(await count(1, 1));
     expect(await counted(id)).toEqual([]);
-  }, 30_000);
+  });
 
   it('is not begun again when its process died before it could stop', async () => {
     const first = await spawnRunner();
@@ -308,7 +308,7 @@ describe('an operation that is to stop', () => {
     await startRunner();
     expect(await ended(id)).toMatchObject({ status: 'aborted' });
     expect(await counted(id)).toHaveLength(done);
-  }, 30_000);
+  });
 
   it('tells whoever waits for it', async () => {
     await startRunner();
@@ -325,7 +325,7 @@ describe('an operation that is to stop', () => {
     await isUnderWay(id);
     await abort(id);
     expect(await waiting).toMatchObject({ status: 409, body: { error_code: 'OPERATION_ABORTED' } });
-  }, 30_000);
+  });
 
   it('has succeeded if it has done all of its work all the same', async () => {
     await startRunner();
@@ -337,7 +337,7 @@ describe('an operation that is to stop', () => {
     expect(await ended(id)).toMatchObject({ status: 'succeeded' });
     const late = await abort(id);
     expect([late.status, late.body.error_code]).toEqual([409, 'EXECUTION_FINISHED']);
-  }, 30_000);
+  });
 
   it('is stopped by whoever started it, and else by those who hold the permission', async () => {
     const [theirs, mine] = [await count(3, 1, admin), await count(3, 1, reader)];

@@ -48,7 +48,7 @@ beforeAll(async () => {
   app = await bootModules([TestCategory]);
   const rate_limits = { bulk_items_per_minute: 1_000, risk_standard_per_minute: 5 };
   await app.get(RuntimeSettings).update({ rate_limits }, { authorId: null });
-}, 60_000);
+});
 afterAll(() => app?.close());
 
 async function newActor(): Promise<Actor> {

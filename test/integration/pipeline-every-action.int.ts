@@ -178,7 +178,7 @@ beforeAll(async () => {
   const { user, client } = await installation.user('admin');
   adminId = user.id;
   admin = client;
-}, 120_000);
+});
 
 // An action may have switched maintenance on; the next one must find the user API as it was.
 afterEach(async () => {

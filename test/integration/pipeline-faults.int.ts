@@ -90,7 +90,7 @@ beforeAll(async () => {
   await app.database.query('CREATE TABLE marks (mark text)');
   await app.database.query('GRANT ALL ON marks TO PUBLIC');
   await saveSettings(app.database);
-}, 60_000);
+});
 afterAll(() => app?.close());
 beforeEach(() => {
   behaviour = () => Promise.resolve();
@@ -182,7 +182,7 @@ describe('a handler that takes its time', () => {
     });
     expect(replay.replayed).toBe(true);
     expect(await marks('late')).toBe(1);
-  }, 30_000);
+  });
 });
 
 describe('an effect that is not in one transaction with its record', () => {

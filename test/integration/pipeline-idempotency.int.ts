@@ -19,7 +19,7 @@ beforeAll(async () => {
   const { user, client } = await installation.user('operator');
   operator = client;
   operatorId = user.id;
-}, 60_000);
+});
 
 afterAll(() => installation?.close());
 

@@ -271,7 +271,7 @@ describe('the limits of actions', () => {
       redis: redisForTest(server.url),
       settings: { ...TEST_SETTINGS, rate_limits },
     });
-  }, 60_000);
+  });
   afterAll(async () => {
     await installation?.close();
     await server?.destroy();

@@ -34,7 +34,7 @@ beforeAll(async () => {
   };
   installation = await startInstallation({ settings: { ...TEST_SETTINGS, rate_limits } });
   people = await Promise.all(ROLES.map((role) => installation.user(role)));
-}, 60_000);
+});
 afterAll(() => installation?.close());
 
 /** What is read of what an action answers. */
@@ -247,5 +247,5 @@ describe(`the pipeline at two processes (SEED=${SEED})`, () => {
       { seed: SEED, numRuns: 1_000, interruptAfterTimeLimit: TIME_MS, verbose: 1 },
     );
     expect(sequences).toBeGreaterThan(0);
-  }, 60_000);
+  });
 });

@@ -38,7 +38,7 @@ beforeAll(async () => {
     accepts = (request) => validate(request);
     return app;
   });
-}, 60_000);
+});
 afterAll(() => api?.close());
 
 describe('the description of the write endpoint', () => {

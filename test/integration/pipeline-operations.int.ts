@@ -20,7 +20,7 @@ beforeAll(async () => {
   adminId = user.id;
   // Nothing is to take the waiting jobs of these tests: no worker runs, and the queue is paused besides.
   await installation.get(QueueAdmin).pause('all');
-}, 60_000);
+});
 afterAll(() => installation?.close());
 
 const ended = (executionId: unknown): Promise<Execution['execution']> =>
@@ -64,7 +64,7 @@ describe('a caller who waits for an operation', () => {
     const retry = await installation.at(admin, 1).action('job.export', { filter: {} }, { headers });
     expect(retry.status).toBe(200);
     expect((await waiting).bytes.equals(retry.bytes)).toBe(true);
-  }, 30_000);
+  });
 
   it('is not told that it was accepted if that cannot be kept as the answer', async () => {
     const headers = newKey();
@@ -82,7 +82,7 @@ describe('a caller who waits for an operation', () => {
     );
     expect([answer.status, answer.body.error_code]).toEqual([409, 'IDEMPOTENCY_IN_PROGRESS']);
     expect((await admin.action('job.export', { filter: {} }, { headers })).status).toBe(200);
-  }, 30_000);
+  });
 });
 
 describe('an operation', () => {
@@ -96,7 +96,7 @@ describe('an operation', () => {
       error_code: 'FORBIDDEN',
     });
     await manager.close();
-  }, 60_000);
+  });
 
   it('waits for a manager, is run by it, and is answered the same way all the time', async () => {
     const headers = newKey();
@@ -113,7 +113,7 @@ describe('an operation', () => {
     expect(done).toMatchObject({ status: 'succeeded', result: { rows: 1, name: 'jobs.ndjson' } });
     const replay = await admin.action('job.export', payload, { headers });
     expect([replay.status, replay.bytes.equals(accepted.bytes)]).toEqual([202, true]);
-  }, 60_000);
+  });
 
   it('is answered with its result if the caller waits', async () => {
     const title = '=HYPERLINK("http://evil.example")';
@@ -134,7 +134,7 @@ describe('an operation', () => {
     expect(text).toContain(`"'=HYPERLINK(""http://evil.example"")"`);
     const replay = await admin.action('job.export', { filter: {}, include_steps: true }, call);
     expect([replay.status, replay.bytes.equals(answer.bytes)]).toEqual([200, true]);
-  }, 60_000);
+  });
 });
 
 describe('an operation that is stopped', () => {
@@ -183,7 +183,7 @@ describe('an operation that is stopped', () => {
     });
     await installation.database.query(`UPDATE jobs SET status = 'failed'`);
     await installation.database.query(`UPDATE steps SET status = 'failed'`);
-  }, 60_000);
+  });
 });
 
 describe('a preview', () => {
@@ -227,7 +227,7 @@ describe('a preview', () => {
     ]);
     await installation.database.query(`UPDATE jobs SET status = 'failed'`);
     await installation.database.query(`UPDATE steps SET status = 'failed'`);
-  }, 30_000);
+  });
 
   it('is recorded as a preview, and not as the act', async () => {
     const shown = await preview();

@@ -38,7 +38,7 @@ describe('clearing and purging queues', () => {
     api = await processes.start();
     const user = await makeUser(processes.database, 'admin');
     actor = { userId: user.id, email: user.email, role: 'admin', sessionId: uuidv7() };
-  }, 60_000);
+  });
   afterAll(() => processes?.close());
 
   async function run(action: string, payload: object, options: object = { wait_ms: 25_000 }) {

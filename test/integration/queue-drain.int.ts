@@ -41,7 +41,7 @@ describe('draining a queue', () => {
     actor = { userId: user.id, email: user.email, role: 'operator', sessionId: uuidv7() };
     await flow.manager();
     await flow.worker(2);
-  }, 60_000);
+  });
   beforeEach(() => {
     flow.runs.length = 0;
     gate = new Gate();

@@ -45,7 +45,7 @@ describe(`races (repeat with RACES_SEED=${SEED})`, () => {
     [api, other] = [await processes.start(), await processes.start()];
     const user = await makeUser(processes.database, 'admin');
     actor = { userId: user.id, email: user.email, role: 'admin', sessionId: uuidv7() };
-  }, 60_000);
+  });
   afterEach(async () => {
     await processes.database.query('DELETE FROM jobs');
     await processes.database.query('DELETE FROM queues');

@@ -30,7 +30,7 @@ describe('the routes of the api process', () => {
       await app.init();
       return app;
     });
-  }, 60_000);
+  });
 
   afterAll(() => api?.close());
 

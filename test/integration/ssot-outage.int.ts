@@ -20,7 +20,7 @@ describe('the read model without Redis', () => {
     test = await ReadsideTest.start({ REDIS_URL: redis.url });
     api = await test.api();
     admin = await test.person(api);
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await test?.close();
@@ -50,7 +50,7 @@ describe('the read model without Redis', () => {
     expect(answered).toBeGreaterThan(100);
     expect(builds.mock.calls.length).toBeLessThanOrEqual(4);
     builds.mockRestore();
-  }, 30_000);
+  });
 
   it('is shared again when Redis is back', async () => {
     await redis.start();
@@ -62,7 +62,7 @@ describe('the read model without Redis', () => {
       },
       { timeoutMs: 10_000 },
     );
-  }, 20_000);
+  });
 });
 
 describe('the read model without Postgres', () => {
@@ -79,7 +79,7 @@ describe('the read model without Postgres', () => {
     test.use({ DATABASE_URL: through.href });
     api = await test.api();
     admin = await test.person(api);
-  }, 60_000);
+  });
 
   afterAll(async () => {
     way?.close();
@@ -102,5 +102,5 @@ describe('the read model without Postgres', () => {
     });
     way.open = true;
     await eventually(async () => expect((await read()).data.stale).toBe(false), { timeoutMs: 10_000 });
-  }, 30_000);
+  });
 });

@@ -23,7 +23,7 @@ describe('the read model', () => {
     admin = await test.person(a);
     owner = admin.id;
     for (const status of ['processing', 'queued', 'queued', 'completed', 'failed']) await addJob(status);
-  }, 60_000);
+  });
 
   afterAll(() => test.close());
 

@@ -14,7 +14,7 @@ beforeAll(async () => {
   test = await bootModules([FlowModule]);
   entries = test.get(StepEntries);
   queues = test.get(StepQueues);
-}, 60_000);
+});
 afterEach(async () => {
   const keys = await test.redis.client.keys(`${queues.get(AGENT).toKey('')}*`);
   if (keys.length > 0) await test.redis.client.del(keys);
@@ -104,7 +104,7 @@ describe('the entries of steps', () => {
     expect(await test.redis.client.zcard(key('priority'))).toBe(rest.length);
     expect(await test.redis.client.exists(idOf(list[0] as EntryStep))).toBe(0);
     expect(await entries.remove(list)).toBe(0);
-  }, 30_000);
+  });
 
   it('that are taken stay taken', async () => {
     const [first, second] = [step(1), step(2)];
@@ -178,5 +178,5 @@ describe('the entries of steps', () => {
     }
     expect((await test.redis.client.lrange(key('active'), 0, -1)).sort()).toEqual(active.sort());
     expect(await test.redis.client.zcard(key('priority'))).toBe(model.length);
-  }, 60_000);
+  });
 });
