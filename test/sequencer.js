@@ -20,7 +20,6 @@ const SECONDS = {
   'e2e/bad-input.e2e': 40,
   'e2e/video.e2e': 40,
   'integration/agents.int': 75,
-  'integration/queue-races.int': 40,
   'integration/upload-limits.int': 40,
   'integration/pipeline-limits.int': 40,
   'integration/api-fuzz.int': 40,
