@@ -49,6 +49,11 @@ export function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
+/** The value that the given share of all do not exceed. */
+export function quantile(values: readonly number[], share: number): number {
+  return [...values].sort((a, b) => a - b)[Math.ceil(values.length * share) - 1] ?? Number.NaN;
+}
+
 /** The median, and in brackets the least and the most. */
 export function spread(values: readonly number[]): string {
   return `${figure(median(values))} [${figure(Math.min(...values))}..${figure(Math.max(...values))}]`;
