@@ -109,11 +109,13 @@ function describe(result: Verification): string {
     seals,
     entries,
     unsealed,
+    retired,
     findings,
     findings_total: total,
   } = result;
   const range = from === null ? 'no seal' : `${seals} seals (${from} to ${to})`;
   const lines = [`${range} over ${entries} entries; ${unsealed} entries are too new to be sealed.`];
+  if (retired > 0) lines.push(`${retired} older entries were retired; tombstones stand in their place.`);
   lines.push(
     result.witnessed_seal === null
       ? 'There are no checkpoints: a cut-off tail cannot be seen.'

@@ -9,7 +9,7 @@ import { RuntimeSettings, type SavedSettings } from '../../platform/settings/run
 import type { Settings } from '../../platform/settings/settings';
 
 /** Settings by which somebody could be let in, or shut out. */
-const ABOUT_SECURITY = /^(?:access|auth|outbound|rate_limits)\b/;
+const ABOUT_SECURITY = /^(?:access|audit|auth|outbound|rate_limits)\b/;
 /** The action that mends settings, and that must stay within reach of whoever changes them. */
 const MENDING = 'config.save';
 

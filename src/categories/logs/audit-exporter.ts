@@ -5,7 +5,14 @@ import { checkpointLine } from '../../pipeline/audit/seals/checkpoint';
 import { CheckpointFile } from '../../pipeline/audit/seals/checkpoint-file';
 import type { Seal } from '../../pipeline/audit/seals/seal';
 import { entryPages, lastSeal, sealOver, sealsFrom } from '../../pipeline/audit/seals/stored';
-import { EXPORT_FORMAT, entryLine, exportLine, sealLine } from '../../pipeline/audit/verify/export-lines';
+import { tombstones } from '../../pipeline/audit/seals/stored-tombstones';
+import {
+  EXPORT_FORMAT,
+  entryLine,
+  exportLine,
+  sealLine,
+  tombstoneLine,
+} from '../../pipeline/audit/verify/export-lines';
 import type { ActionContext } from '../../pipeline/catalogue/action-command';
 import { type Cell, csvLines, type ExportFormat } from '../../pipeline/exports/export-format';
 import { type ExportedFile, type ExportPart, ExportWriter } from '../../pipeline/exports/export-writer';
@@ -63,7 +70,11 @@ export class AuditExporter {
       }),
       rows: 0,
     };
-    const counts = { seals: 0, entries: 0 };
+    const counts = { tombstones: 0, seals: 0, entries: 0 };
+    for (const tombstone of await tombstones(this.db)) {
+      counts.tombstones += 1;
+      yield { text: tombstoneLine(tombstone), rows: 0 };
+    }
     for await (const { seal, pages } of this.pieces(range, first, last)) {
       if (seal) {
         counts.seals += 1;

@@ -4,6 +4,7 @@ import { AuditProofs, type InclusionProof } from '../../pipeline/audit/audit-pro
 import { seqRangeOf } from '../../pipeline/audit/audit-period';
 import { leafHash, type SealedFields } from '../../pipeline/audit/leaf';
 import { findEntries } from '../../pipeline/audit/seals/stored';
+import { RETIRED_SEQ } from '../../pipeline/audit/seals/stored-tombstones';
 import { Db } from '../../platform/postgres/db';
 
 /** What to look for; all that is given holds. */
@@ -70,7 +71,7 @@ export class AuditSearch {
   /** Undefined if nothing can fit. */
   private async conditionOf(query: AuditQuery): Promise<{ sql: string; params: unknown[] } | undefined> {
     const params: unknown[] = [];
-    const conditions = ['true'];
+    const conditions = [`seq > ${RETIRED_SEQ}`];
     const add = (value: unknown, sql: (placeholder: string) => string): void => {
       if (value === undefined) return;
       params.push(value);

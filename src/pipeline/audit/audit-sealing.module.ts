@@ -1,8 +1,9 @@
 import { Module } from '@nestjs/common';
 import { PipelineModule } from '../pipeline.module';
+import { AuditRetention } from './audit-retention.manager';
 import { AuditSealer } from './audit-sealer.manager';
 import { SealTrail } from './seals/seal-trail';
 
-/** What seals the audit; for manager processes. */
-@Module({ imports: [PipelineModule], providers: [SealTrail, AuditSealer] })
+/** What seals the audit and lets go of what is too old; for manager processes. */
+@Module({ imports: [PipelineModule], providers: [SealTrail, AuditSealer, AuditRetention] })
 export class AuditSealingModule {}

@@ -15,6 +15,7 @@ const CHANGE_KINDS = [
   'account_disabled',
   'account_enabled',
   'account_unlocked',
+  'audit_retired',
   'password_set',
   'role_changed',
   'signing_key_added',

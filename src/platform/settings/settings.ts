@@ -13,6 +13,7 @@ import {
 } from 'class-validator';
 import { IsTimestamp } from '../validation/timestamp';
 import { AccessSettings } from './access.settings';
+import { AuditSettings } from './audit.settings';
 import { CircuitBreakerSettings } from './circuit-breaker.settings';
 import { FleetSettings } from './fleet.settings';
 import { ActionLimit, LimitKindSettings } from './limit.settings';
@@ -92,7 +93,7 @@ export class RateLimitSettings {
 }
 
 /**
- * How soon others go on with what a dead process was running. Shorter: a retry waits less; longer: a process that
+ * How long executions are kept, and how soon others go on with what a dead process was running. Shorter leases: a retry waits less; longer: a process that
  * only stood still, such as a machine that was moved, is not taken for dead. Either way nothing is done twice.
  */
 export class ExecutionSettings {
@@ -100,6 +101,8 @@ export class ExecutionSettings {
   @IsInt() @Min(3) @Max(600) lease_s = 30;
   /** The same for operations, in seconds. */
   @IsInt() @Min(3) @Max(600) operation_lease_s = 10;
+  /** Days after which what was run is removed together with its answer. The audit keeps what was done. */
+  @IsInt() @Min(1) @Max(36_500) keep_days = 30;
 }
 
 /** Sessions and lockout. */
@@ -155,6 +158,12 @@ export class Settings {
   @ValidateNested()
   @Type(() => ExecutionSettings)
   executions = new ExecutionSettings();
+
+  @IsDefined()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => AuditSettings)
+  audit = new AuditSettings();
 
   @IsDefined()
   @IsObject()

@@ -7,6 +7,8 @@ import { isCheckpointSignedBy, makeCheckpoint } from './checkpoint';
 import { CheckpointFile } from './checkpoint-file';
 import { isSignedBy, NO_SEAL, type Seal, sealHash, type SealingKey } from './seal';
 import { chainFrom, lastSeal } from './stored';
+import { newestTombstone } from './stored-tombstones';
+import { isTombstoneSignedBy } from './tombstone';
 
 /** The seals in Postgres are not those that were made. The message says how that can be told. */
 export class AuditBroken extends Error {
@@ -70,8 +72,8 @@ export class SealTrail {
     hash: Buffer | undefined,
     keys: readonly VerifyingKey[],
   ): Promise<SealedUpTo> {
-    let end = NOTHING;
-    for await (const seal of chainFrom(this.db, Math.max(1, witnessed))) {
+    let end = await this.retiredEnd(witnessed, keys);
+    for await (const seal of chainFrom(this.db, Math.max(end.number + 1, witnessed))) {
       if (seal.number === witnessed) {
         if (hash && !sealHash(seal).equals(hash))
           throw new AuditBroken(`Seal ${seal.number} is not the one that its checkpoint names.`);
@@ -82,6 +84,16 @@ export class SealTrail {
       end = { number: seal.number, to_seq: seal.to_seq, hash: sealHash(seal) };
     }
     return end;
+  }
+
+  /** Where the seals begin whose predecessors are retired, if nothing newer than that was witnessed. */
+  private async retiredEnd(witnessed: number, keys: readonly VerifyingKey[]): Promise<SealedUpTo> {
+    const tombstone = await newestTombstone(this.db);
+    if (!tombstone || tombstone.to_seal < witnessed) return NOTHING;
+    const key = keys.find(({ kid }) => kid === tombstone.key_id);
+    if (!key || !isTombstoneSignedBy(tombstone, key.publicKey))
+      throw new AuditBroken(`The tombstone up to seal ${tombstone.to_seal} is not signed by a key of ours.`);
+    return { number: tombstone.to_seal, to_seq: tombstone.to_seq, hash: tombstone.hash };
   }
 
   private checkNext(seal: Seal, before: SealedUpTo, keys: readonly VerifyingKey[]): void {

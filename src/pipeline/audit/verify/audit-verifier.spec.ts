@@ -114,6 +114,7 @@ describe('verifying an audit', () => {
       last_seal: 4,
       entries: 13,
       unsealed: 2,
+      retired: 0,
       witnessed_seal: 4,
       first: null,
       findings: [],

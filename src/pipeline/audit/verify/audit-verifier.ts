@@ -2,18 +2,14 @@ import type { VerifyingKey } from '../../../platform/security/audit-keys';
 import type { SealedFields } from '../leaf';
 import { type Checkpoint, isCheckpointSignedBy } from '../seals/checkpoint';
 import { isSignedBy, NO_SEAL, type Seal, sealHash } from '../seals/seal';
+import type { Tombstone } from '../seals/tombstone';
+import { Retired, type RetiredEnd } from './retired';
 import { Segment } from './segment';
 import { type AuditSource, type Finding, Findings, type Scope, type Verification } from './verification';
 import { Witnesses } from './witnesses';
 
-/** What the chain of seals has led to. */
-interface ChainEnd {
-  readonly number: number;
-  readonly toSeq: number;
-  readonly hash: Buffer;
-  /** What was found wrong with the seal itself. */
-  readonly finding?: Finding;
-}
+/** What the chain of tombstones and seals has led to. */
+type ChainEnd = RetiredEnd;
 
 type SeqRange = readonly [from: number, to: number];
 
@@ -31,16 +27,19 @@ export interface VerifyOptions {
  */
 export class AuditVerifier {
   private readonly findings = new Findings();
-  private readonly result = { seals: 0, entries: 0, unsealed: 0, first: null as number | null };
+  private readonly result = { seals: 0, entries: 0, unsealed: 0, retired: 0, first: null as number | null };
   private scope: Scope = { firstSeal: 1, toEnd: true };
   private end: ChainEnd | undefined;
   private segment: Segment | undefined;
   private highestSeq = 0;
+  private readonly retired: Retired;
 
   private constructor(
     private readonly keys: ReadonlyMap<string, VerifyingKey>,
     private readonly witnesses: Witnesses,
-  ) {}
+  ) {
+    this.retired = new Retired(keys, witnesses, this.findings);
+  }
 
   /** Verifies all that the source gives. @throws what the source throws, and nothing else */
   static async verify(
@@ -59,6 +58,7 @@ export class AuditVerifier {
     let lastNumber: number | undefined;
     for await (const item of source.items(fromSeal)) {
       if (item.type === 'scope') this.enter(item.scope, fromSeal);
+      else if (item.type === 'tombstone') this.addTombstone(item.tombstone);
       else if (item.type === 'seal') {
         this.closeSegment(onSeal);
         this.addSeal(item.seal);
@@ -79,6 +79,13 @@ export class AuditVerifier {
   private enter(scope: Scope, fromSeal: number): void {
     this.scope = { ...scope, firstSeal: Math.max(scope.firstSeal, fromSeal) };
     if (scope.checkpoint) this.witnesses.add(scope.checkpoint);
+  }
+
+  private addTombstone(tombstone: Tombstone): void {
+    const end = this.retired.add(tombstone);
+    this.result.retired += tombstone.entries;
+    // Where only later seals are looked at, their chain does not go on from here.
+    if (this.scope.firstSeal <= end.number + 1) this.end = end;
   }
 
   private addSeal(seal: Seal): void {
@@ -242,14 +249,15 @@ export class AuditVerifier {
   }
 
   private verification(): Verification {
-    const { seals, entries, unsealed, first } = this.result;
+    const { seals, entries, unsealed, retired, first } = this.result;
     return {
       intact: this.findings.total === 0,
       seals,
       first_seal: first,
-      last_seal: this.end?.number ?? null,
+      last_seal: seals > 0 ? (this.end?.number ?? null) : null,
       entries,
       unsealed,
+      retired,
       witnessed_seal: this.witnesses.newest?.number ?? null,
       first: this.findings.first,
       findings: this.findings.listed,

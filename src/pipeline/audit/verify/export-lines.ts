@@ -2,6 +2,7 @@ import { LEAF_COLUMNS, type SealedFields } from '../leaf';
 import { parseCheckpoint } from '../seals/checkpoint';
 import { exactJson } from '../seals/exact-json';
 import type { Seal } from '../seals/seal';
+import type { Tombstone } from '../seals/tombstone';
 import type { AuditItem } from './verification';
 
 /** Names the form of an export. */
@@ -25,6 +26,8 @@ export interface ExportHeader {
 /** How much of what an export holds; its last line. */
 export interface ExportEnd {
   readonly type: 'end';
+  /** Not in exports that are older than tombstones are. */
+  readonly tombstones?: number;
   readonly seals: number;
   readonly entries: number;
 }
@@ -44,12 +47,36 @@ const SEAL_FIELDS = [
   'signature',
   'to_seq',
 ];
+const TOMBSTONE_FIELDS = [
+  'entries',
+  'from_seal',
+  'from_seq',
+  'hash',
+  'keep_days',
+  'key_id',
+  'prev',
+  'retired_at',
+  'signature',
+  'to_seal',
+  'to_seq',
+];
+const TOMBSTONE_NUMBERS = ['entries', 'from_seal', 'from_seq', 'keep_days', 'to_seal', 'to_seq'];
 const NUMBERS = ['count', 'from_seq', 'number', 'to_seq'];
 const ENTRY_FIELDS = [...LEAF_COLUMNS].sort();
 
 /** A line of an export, with its end. */
 export function exportLine(line: ExportHeader | ExportEnd): string {
   return `${JSON.stringify(line)}\n`;
+}
+
+/** A tombstone's line; all of them come before the seals. */
+export function tombstoneLine({ prev, hash, signature, ...tombstone }: Tombstone): string {
+  const bytes = {
+    prev: prev.toString('hex'),
+    hash: hash.toString('hex'),
+    signature: signature.toString('base64'),
+  };
+  return `${JSON.stringify({ type: 'tombstone', ...tombstone, ...bytes })}\n`;
 }
 
 /** A seal's line; its entries follow. */
@@ -75,7 +102,9 @@ export function readExportLine(line: string): AuditItem | ExportEnd | undefined 
   const { type, ...rest } = value;
   if (type === 'header') return scopeOf(rest as unknown as ExportHeader);
   if (type === 'end') return value as unknown as ExportEnd;
-  if (type === 'seal' && hasFields(rest, SEAL_FIELDS) && NUMBERS.every((field) => isNumber(rest[field])))
+  if (type === 'tombstone' && hasFields(rest, TOMBSTONE_FIELDS) && areNumbers(rest, TOMBSTONE_NUMBERS))
+    return { type, tombstone: readTombstone(rest) };
+  if (type === 'seal' && hasFields(rest, SEAL_FIELDS) && areNumbers(rest, NUMBERS))
     return { type, seal: readSeal(rest) };
   if ((type === 'entry' || type === 'unsealed') && hasFields(rest, ENTRY_FIELDS) && isNumber(rest['seq']))
     return { type, entry: rest as unknown as SealedFields };
@@ -90,21 +119,36 @@ function scopeOf(header: ExportHeader): AuditItem | undefined {
   return { type: 'scope', scope: { ...scope, toEnd: header.before === null, checkpoint, readAt } };
 }
 
+function readTombstone(value: Record<string, unknown>): Tombstone {
+  return {
+    ...(value as unknown as Tombstone),
+    prev: bytesOf(value['prev'], 'hex'),
+    hash: bytesOf(value['hash'], 'hex'),
+    signature: bytesOf(value['signature'], 'base64'),
+  };
+}
+
 function readSeal(value: Record<string, unknown>): Seal {
-  const bytes = (field: string, encoding: 'hex' | 'base64'): Buffer =>
-    Buffer.from(String(value[field]), encoding);
   return {
     ...(value as unknown as Seal),
-    root: bytes('root', 'hex'),
-    prev: bytes('prev', 'hex'),
-    signature: bytes('signature', 'base64'),
-    leaves: bytes('leaves', 'base64'),
+    root: bytesOf(value['root'], 'hex'),
+    prev: bytesOf(value['prev'], 'hex'),
+    signature: bytesOf(value['signature'], 'base64'),
+    leaves: bytesOf(value['leaves'], 'base64'),
   };
+}
+
+function bytesOf(value: unknown, encoding: 'hex' | 'base64'): Buffer {
+  return Buffer.from(String(value), encoding);
 }
 
 function hasFields(value: Record<string, unknown>, fields: readonly string[]): boolean {
   const own = Object.keys(value).sort();
   return own.length === fields.length && own.every((field, index) => field === fields[index]);
+}
+
+function areNumbers(value: Record<string, unknown>, fields: readonly string[]): boolean {
+  return fields.every((field) => isNumber(value[field]));
 }
 
 function isNumber(value: unknown): boolean {

@@ -12,7 +12,7 @@ export class ExportSource implements AuditSource {
 
   /** @throws NotAnExport if the first line is not the header of one */
   async *items(firstSeal: number): AsyncGenerator<AuditItem> {
-    const counts = { seals: 0, entries: 0 };
+    const counts = { tombstones: 0, seals: 0, entries: 0 };
     let number = 0;
     let end: ExportEnd | undefined;
     let skipping = false;
@@ -21,6 +21,7 @@ export class ExportSource implements AuditSource {
       const item = readExportLine(line);
       if (number === 1 && item?.type !== 'scope')
         throw new NotAnExport('The file does not begin like an NDJSON export of the audit.');
+      if (item?.type === 'tombstone') counts.tombstones += 1;
       if (item?.type === 'seal') counts.seals += 1;
       if (item?.type === 'entry' || item?.type === 'unsealed') counts.entries += 1;
       if (end || !item || (item.type === 'scope' && number > 1))
@@ -33,7 +34,8 @@ export class ExportSource implements AuditSource {
       }
     }
     if (number === 0) throw new NotAnExport('The file is empty.');
-    if (end?.seals !== counts.seals || end.entries !== counts.entries)
+    const { tombstones = 0, seals, entries } = end ?? {};
+    if (tombstones !== counts.tombstones || seals !== counts.seals || entries !== counts.entries)
       yield {
         type: 'damaged',
         message: 'The export is not complete: its last line does not count what it holds.',

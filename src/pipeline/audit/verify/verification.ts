@@ -1,6 +1,7 @@
 import type { SealedFields } from '../leaf';
 import type { Checkpoint } from '../seals/checkpoint';
 import type { Seal } from '../seals/seal';
+import type { Tombstone } from '../seals/tombstone';
 
 /** What has happened to an audit. */
 export type FindingKind =
@@ -22,6 +23,8 @@ export type FindingKind =
   | 'chain_rewritten'
   /** A checkpoint is not the one that was signed. */
   | 'checkpoint_altered'
+  /** A tombstone is not the one that was signed, or does not follow from the one before. */
+  | 'tombstone_altered'
   /** A part of the export is damaged or missing. */
   | 'unreadable';
 
@@ -49,6 +52,8 @@ export interface Verification {
   entries: number;
   /** Entries that are too new to be sealed: nothing vouches for them yet. */
   unsealed: number;
+  /** Entries that were given up because their time was over, as signed tombstones say. */
+  retired: number;
   /** The seal that the newest checkpoint names; null without checkpoints: a cut-off tail cannot be seen then. */
   witnessed_seal: number | null;
   /** The first bad entry, and what happened to it; null if there is none. */
@@ -59,9 +64,10 @@ export interface Verification {
   findings_total: number;
 }
 
-/** An audit to verify, piece by piece: a scope, then each seal with the entries of its range after it, then the rest. */
+/** An audit to verify, piece by piece: a scope, the tombstones, then each seal with the entries of its range after it, then the rest. */
 export type AuditItem =
   | { type: 'scope'; scope: Scope }
+  | { type: 'tombstone'; tombstone: Tombstone }
   | { type: 'seal'; seal: Seal }
   | { type: 'entry'; entry: SealedFields }
   /** Newer than the last seal. */

@@ -1,0 +1,255 @@
+import { Client } from 'pg';
+import { v7 as uuidv7 } from 'uuid';
+import { type AuditEntry, auditEntry } from '../../src/pipeline/audit/audit-entry';
+import { seqRangeOf } from '../../src/pipeline/audit/audit-period';
+import { AuditLog } from '../../src/pipeline/audit/audit-log';
+import { AuditRetention } from '../../src/pipeline/audit/audit-retention.manager';
+import { AuditSealer } from '../../src/pipeline/audit/audit-sealer.manager';
+import { AuditSealingModule } from '../../src/pipeline/audit/audit-sealing.module';
+import { leafHash } from '../../src/pipeline/audit/leaf';
+import { CheckpointFile } from '../../src/pipeline/audit/seals/checkpoint-file';
+import { makeSeal, NO_SEAL, sealHash } from '../../src/pipeline/audit/seals/seal';
+import { SealTrail } from '../../src/pipeline/audit/seals/seal-trail';
+import { entryPages, storeSeal } from '../../src/pipeline/audit/seals/stored';
+import { AuditVerifier } from '../../src/pipeline/audit/verify/audit-verifier';
+import { PostgresSource } from '../../src/pipeline/audit/verify/postgres-source';
+import type { Verification } from '../../src/pipeline/audit/verify/verification';
+import { ExecutionRetention } from '../../src/pipeline/executions/execution-retention.manager';
+import { OperationsModule } from '../../src/pipeline/operations/operations.module';
+import { Db } from '../../src/platform/postgres/db';
+import { firstIdOf } from '../../src/platform/postgres/uuid-time';
+import { AuditKeys } from '../../src/platform/security/audit-keys';
+import { RuntimeSettings } from '../../src/platform/settings/runtime-settings';
+import { bootModules, type TestApp } from '../support/app';
+
+const DAY_MS = 86_400_000;
+const signal = new AbortController().signal;
+const daysAgo = (days: number): Date => new Date(Date.now() - days * DAY_MS);
+const entry = (change: Partial<AuditEntry> = {}): AuditEntry =>
+  auditEntry({ phase: 'denial', outcome: 'denied', action: 'job.cancel', ...change });
+
+describe('the retention of the audit', () => {
+  let app: TestApp;
+  let end: Parameters<typeof makeSeal>[0];
+
+  const write = (count: number): Promise<void> =>
+    app.get(AuditLog).write(Array.from({ length: count }, () => entry()));
+  /** Writes entries and seals them as the sealer would have done so many days ago. */
+  const sealedDaysAgo = async (days: number, count: number): Promise<void> => {
+    await write(count);
+    const leaves = [];
+    for await (const page of entryPages(app.get(Db), end.to_seq))
+      for (const one of page) leaves.push({ seq: one.seq, leaf: leafHash(one) });
+    const key = await app.get(AuditKeys).signing();
+    const seal = makeSeal(end, leaves, leaves.at(-1)?.seq ?? 0, key, daysAgo(days));
+    await app.get(Db).transaction((tx) => storeSeal(tx, seal));
+    await app.get(SealTrail).witness(seal, key);
+    end = { number: seal.number, to_seq: seal.to_seq, hash: sealHash(seal) };
+  };
+  const verify = async (fromSeal = 1): Promise<Verification> =>
+    AuditVerifier.verify(
+      new PostgresSource(app.get(Db)),
+      await app.get(AuditKeys).verifying(),
+      new CheckpointFile(app.env.auditCheckpointFile).all(),
+      { fromSeal },
+    );
+  const retention = (): Promise<unknown> => app.get(AuditRetention).run({ signal });
+  const keep = (days: number | null): Promise<unknown> =>
+    app.get(RuntimeSettings).update({ audit: { keep_days: days } }, { authorId: null });
+  /** Does what only a superuser can. */
+  const tamper = async (...statements: string[]): Promise<void> => {
+    const client = new Client({ connectionString: app.database.ownerUrl });
+    await client.connect();
+    try {
+      await client.query('SET session_replication_role = replica');
+      for (const statement of statements) await client.query(statement);
+    } finally {
+      await client.end();
+    }
+  };
+  /** As if the tombstones had been there for two days; it is signed, so only their removal can be tried with it. */
+  const letADayPass = (): Promise<void> =>
+    tamper(`UPDATE audit_tombstones SET retired_at = retired_at - interval '2 days'`);
+  const undoTheDay = (): Promise<void> =>
+    tamper(`UPDATE audit_tombstones SET retired_at = retired_at + interval '2 days'`);
+  const numbers = (table: string, column: string) =>
+    app.database
+      .query<{ n: number }>(`SELECT ${column} AS n FROM ${table} ORDER BY 1`)
+      .then((rows) => rows.map(({ n }) => n));
+
+  /** Seals 1 to 3 are old, 4 is not; 4, 3, 2 and 1 entries. */
+  beforeEach(async () => {
+    app = await bootModules([AuditSealingModule]);
+    end = { number: 0, to_seq: 0, hash: NO_SEAL };
+    for (const [index, days] of [90, 60, 45, 1].entries()) await sealedDaysAgo(days, 4 - index);
+  });
+  afterEach(() => app?.close());
+
+  it('keeps everything, unless it is set to do otherwise', async () => {
+    await retention();
+    expect(await numbers('audit_seals', 'number')).toEqual([1, 2, 3, 4]);
+    expect(await verify()).toMatchObject({ intact: true, entries: 10, retired: 0 });
+  });
+
+  it('gives up whole seals, and the audit stays intact from the tombstone on', async () => {
+    await keep(50);
+    await retention();
+    expect(await numbers('audit_tombstones', 'to_seal')).toEqual([2]);
+    expect(
+      await app.database.query(`SELECT detail FROM audit_entries WHERE error_code = 'audit_retired'`),
+    ).toEqual([{ detail: { from_seal: 1, to_seal: 2, from_seq: 1, to_seq: 7, entries: 7, keep_days: 50 } }]);
+    // Nobody is shown it any more, and a day passes before it is gone.
+    expect(await seqRangeOf(app.get(Db), null, null)).toMatchObject({ from: 8 });
+    expect(await numbers('audit_seals', 'number')).toEqual([1, 2, 3, 4]);
+    expect(await verify()).toMatchObject({ intact: true, entries: 3, unsealed: 1, retired: 7 });
+
+    await letADayPass();
+    await retention();
+    await undoTheDay();
+    expect(await numbers('audit_seals', 'number')).toEqual([3, 4]);
+    expect((await numbers('audit_entries', 'seq'))[0]).toBe(8);
+    expect(await verify()).toMatchObject({ intact: true, seals: 2, entries: 3, unsealed: 1, retired: 7 });
+    expect(await verify(4)).toMatchObject({ intact: true, seals: 1, entries: 1 });
+
+    // The sealer goes on, also without the file of its checkpoints; the next tombstone follows from this one.
+    await app.get(AuditSealer).run({ fence: 1, signal });
+    await keep(40);
+    await retention();
+    expect(await numbers('audit_tombstones', 'to_seal')).toEqual([2, 3]);
+    expect(await verify()).toMatchObject({ intact: true, retired: 9 });
+  });
+
+  it('retires nothing that was tampered with, that has no checkpoint, or that is the newest seal', async () => {
+    await keep(30);
+    await tamper('UPDATE audit_entries SET status = 200 WHERE seq = 5');
+    await expect(retention()).rejects.toThrow('Entry 5 was changed');
+    await tamper(
+      'UPDATE audit_entries SET status = NULL WHERE seq = 5',
+      'DELETE FROM audit_seals WHERE number = 4',
+    );
+    // The checkpoints go further than the seals: the end was cut off.
+    await retention();
+    expect(await numbers('audit_tombstones', 'to_seal')).toEqual([2]);
+  });
+
+  it.each([
+    ['was changed', 'UPDATE audit_tombstones SET entries = entries - 1', 'tombstone_altered', 1],
+    ['covers more than was retired', 'UPDATE audit_tombstones SET to_seal = 3', 'tombstone_altered', 1],
+    ['is gone', 'DELETE FROM audit_tombstones', 'seal_missing', 1],
+    [
+      'stands, but more is gone',
+      'DELETE FROM audit_seals WHERE number = 3; DELETE FROM audit_entries WHERE seq < 10',
+      'seal_missing',
+      8,
+    ],
+    ['stands, but an entry after it is gone', 'DELETE FROM audit_entries WHERE seq = 8', 'removed', 8],
+    ['was signed by somebody else', `UPDATE audit_tombstones SET key_id = 'other'`, 'tombstone_altered', 1],
+  ])('is found out where a tombstone %s', async (_what, statement, kind, seq) => {
+    await keep(50);
+    await retention();
+    await letADayPass();
+    await retention();
+    await undoTheDay();
+    await tamper(...statement.split('; '));
+    expect(await verify()).toMatchObject({ intact: false, first: { kind, seq } });
+  });
+
+  it('is left to one function, which takes what is retired and nothing else', async () => {
+    const client = new Client({ connectionString: app.database.url });
+    await client.connect();
+    try {
+      const insert = (change: object): Promise<unknown> => {
+        const row = {
+          from_seal: 1,
+          to_seal: 1,
+          from_seq: 1,
+          to_seq: 4,
+          entries: 4,
+          prev: Buffer.alloc(32),
+          hash: Buffer.alloc(32),
+          keep_days: 30,
+          retired_at: daysAgo(2),
+          key_id: 'k',
+          signature: Buffer.alloc(64),
+          ...change,
+        };
+        const columns = Object.keys(row);
+        return client.query(
+          `INSERT INTO audit_tombstones (${columns.join()}) VALUES (${columns.map((_, i) => `$${i + 1}`).join()})`,
+          Object.values(row),
+        );
+      };
+      const [second] = await app.database.query<{ prev: Buffer }>(
+        'SELECT prev FROM audit_seals WHERE number = 2',
+      );
+      const right = { hash: second?.prev };
+      await expect(insert({})).rejects.toThrow('does not go on from the tombstone');
+      await expect(insert({ ...right, from_seal: 2 })).rejects.toThrow('where the one before ended');
+      await expect(insert({ ...right, to_seq: 3 })).rejects.toThrow('whole seals');
+      await expect(insert({ ...right, entries: 3 })).rejects.toThrow('whole seals');
+      await expect(insert({ ...right, keep_days: 100 })).rejects.toThrow('is to be kept');
+      await expect(insert({ ...right, keep_days: 1 })).rejects.toThrow('keep_days');
+      await expect(insert({ ...right, to_seal: 4, to_seq: 10, entries: 10 })).rejects.toThrow('to be kept');
+      for (const table of ['audit_entries', 'audit_seals', 'audit_tombstones'])
+        await expect(client.query(`DELETE FROM ${table}`)).rejects.toThrow('permission denied');
+      expect((await client.query('SELECT audit_remove_retired(1000)')).rows).toEqual([
+        { audit_remove_retired: 0 },
+      ]);
+      expect(await numbers('audit_seals', 'number')).toEqual([1, 2, 3, 4]);
+      await insert(right);
+      await client.query('SELECT audit_remove_retired(1000)');
+      expect(await numbers('audit_seals', 'number')).toEqual([2, 3, 4]);
+      expect(await numbers('audit_entries', 'seq')).toEqual([5, 6, 7, 8, 9, 10]);
+      for (const table of ['audit_entries', 'audit_seals', 'audit_tombstones'])
+        await expect(app.database.query(`DELETE FROM ${table}`)).rejects.toThrow('append-only');
+    } finally {
+      await client.end();
+    }
+  });
+});
+
+describe('the retention of executions', () => {
+  it('removes what has ended and is too old, along the primary key, and passes over what is in use', async () => {
+    const app = await bootModules([OperationsModule]);
+    try {
+      const actor = uuidv7();
+      await app.database.query(
+        `INSERT INTO users (id, email, password_hash, role) VALUES ($1, 'a@example.test', 'x', 'admin')`,
+        [actor],
+      );
+      const insert = (days: number, count: number, status = 'succeeded'): Promise<unknown> =>
+        app.database.query(
+          `INSERT INTO executions (id, action, kind, actor_id, status, idempotency_key, fingerprint, payload, lease_until,
+                                   trace_id, response_status, response_body, created_at, finished_at)
+           SELECT overlay($2::text PLACING lpad(to_hex(n), 12, '0') FROM 25)::uuid, 'job.cancel', 'act', $1, $3, $2 || n, '\\x00',
+                  '{}', now(), 't', 200, '{}', $4, CASE WHEN $3 <> 'running' THEN $4::timestamptz END
+             FROM generate_series(1, $5::int) n`,
+          [actor, firstIdOf(daysAgo(days)), status, daysAgo(days), count],
+        );
+      await insert(40, 1_203);
+      await insert(31, 2, 'unknown');
+      await insert(35, 1, 'running');
+      await insert(29, 3);
+      const locked = new Client({ connectionString: app.database.url });
+      await locked.connect();
+      await locked.query('BEGIN');
+      await locked.query('SELECT FROM executions ORDER BY id LIMIT 1 FOR UPDATE');
+      const retention = app.get(ExecutionRetention);
+      expect(await retention.run({ signal })).toEqual({ items: 1_204 });
+      await locked.query('COMMIT');
+      await locked.end();
+      expect(await retention.run({ signal })).toEqual({ items: 1 });
+      const left = await app.database.query<{ status: string; n: number }>(
+        'SELECT status, count(*)::int AS n FROM executions GROUP BY status ORDER BY status',
+      );
+      expect(left).toEqual([
+        { status: 'running', n: 1 },
+        { status: 'succeeded', n: 3 },
+      ]);
+      await app.get(RuntimeSettings).update({ executions: { keep_days: 1 } }, { authorId: null });
+      expect(await retention.run({ signal })).toEqual({ items: 3 });
+    } finally {
+      await app.close();
+    }
+  });
+});
