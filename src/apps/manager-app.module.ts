@@ -3,6 +3,7 @@ import { PoolKeepingModule } from '../fleet/pools/pool-keeping.module';
 import { SwarmKeepingModule } from '../fleet/swarm-keeping.module';
 import { ManagersModule } from '../managers/managers.module';
 import { FlowModule } from '../media/flow/flow.module';
+import { MetricsRollupModule } from '../media/rollups/metrics-rollup.module';
 import { UploadsModule } from '../media/uploads/uploads.module';
 import { AuditSealingModule } from '../pipeline/audit/audit-sealing.module';
 import { OperationsModule } from '../pipeline/operations/operations.module';
@@ -21,6 +22,7 @@ export class ManagerAppModule {
         PlatformModule.forRoot(env),
         ManagersModule,
         FlowModule,
+        MetricsRollupModule,
         UploadsModule,
         OperationsModule,
         AuditSealingModule,

@@ -33,6 +33,7 @@ const VOLATILE = new Set([
   'clients',
   'connections',
   'free_bytes',
+  'oldest_waiting_s',
 ]);
 
 /** A hash of a section's content that does not change with time alone; 16 characters. */

@@ -4,7 +4,7 @@ export class JobNumbersDto {
   active!: number;
   processing!: number;
   queued!: number;
-  /** Of the jobs created in the last 24 hours, those that are completed now. */
+  /** Jobs that were completed in the last 24 hours. One that failed and was completed after a retry counts in both. */
   completed_24h!: number;
   failed_24h!: number;
   cancelled_24h!: number;
@@ -98,14 +98,26 @@ export class QueueDto {
   active!: number;
   /** When the step that waits longest began to. */
   oldest_waiting_at!: Date | null;
+  /** For how long it had been waiting when this was read, in seconds; null if none waits. */
+  oldest_waiting_s!: number | null;
+  /** Steps that were completed in the last hour. */
   completed_1h!: number;
+  /** Steps that failed for good in the last hour. */
   failed_1h!: number;
-  /** From queued to started, of the steps finished in the last hour, in milliseconds. */
+  /** Steps that had nothing to do, in the last hour. */
+  skipped_1h!: number;
+  /** failed / (completed + failed) of the last hour; null if there were neither. */
+  failure_rate_1h!: number | null;
+  /** Steps completed per minute, over the last hour. */
+  throughput_per_min!: number;
+  /** From queued to started, of the steps that ended in the last hour, in milliseconds; exact to 4.4 %. */
   wait_ms_p50!: number | null;
   wait_ms_p95!: number | null;
-  /** From started to finished, of the same, in milliseconds. */
+  wait_ms_p99!: number | null;
+  /** From started to finished, of the same, in milliseconds; exact to 4.4 %. */
   run_ms_p50!: number | null;
   run_ms_p95!: number | null;
+  run_ms_p99!: number | null;
 }
 
 /** All queues. */

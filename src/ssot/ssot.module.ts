@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { FleetModule } from '../fleet/fleet.module';
 import { FlowModule } from '../media/flow/flow.module';
+import { RollupsModule } from '../media/rollups/rollups.module';
 import { WorkersModule } from '../fleet/workers/workers.module';
 import { CircuitsModule } from '../pipeline/breaker/circuits.module';
 import { CacheWarmer } from './cache-warmer.manager';
@@ -10,6 +11,7 @@ import { LogsCollector } from './sections/logs.collector';
 import { ManagersCollector } from './sections/managers.collector';
 import { QueuesCollector } from './sections/queues.collector';
 import { ServicesCollector } from './sections/services.collector';
+import { StandingFailures } from './sections/standing-failures';
 import { SystemCollector } from './sections/system.collector';
 import { WorkersCollector } from './sections/workers.collector';
 import { SnapshotBuilder } from './snapshot-builder';
@@ -29,8 +31,8 @@ const COLLECTORS = [
 
 /** The read model and its warmer, without HTTP; the manager process imports it as it is. */
 @Module({
-  imports: [FleetModule, FlowModule, WorkersModule, CircuitsModule],
-  providers: [...COLLECTORS, SnapshotBuilder, SnapshotStore, SnapshotBuilds, CacheWarmer],
+  imports: [FleetModule, FlowModule, RollupsModule, WorkersModule, CircuitsModule],
+  providers: [...COLLECTORS, StandingFailures, SnapshotBuilder, SnapshotStore, SnapshotBuilds, CacheWarmer],
   exports: [SnapshotStore, SnapshotBuilds],
 })
 export class SsotModule {}

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
+import { REBUILD_ROLLUPS } from '../media/rollups/rebuild-sql';
 import { hashPassword } from '../platform/security/passwords';
 import { readJson } from './files';
 import { StartProblem } from './problem';
@@ -32,6 +33,7 @@ export async function cleanSeeds(databaseUrl: string): Promise<RowCounts> {
     const users = await client.query('DELETE FROM users WHERE id = ANY ($1)', [ids]);
     counts.users = users.rowCount ?? 0;
     await client.query('COMMIT');
+    await client.query(REBUILD_ROLLUPS);
     return counts;
   });
 }
@@ -65,6 +67,7 @@ export async function writeSeeds(
   await connected(databaseUrl, async (client) => {
     for (const [table] of FILL) await client.query(`ANALYZE ${table}`);
     await client.query('ANALYZE system_events');
+    await client.query(REBUILD_ROLLUPS);
   });
   return counts;
 }

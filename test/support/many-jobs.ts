@@ -1,3 +1,4 @@
+import { REBUILD_ROLLUPS } from '../../src/media/rollups/rebuild-sql';
 import type { TestDatabase } from './database';
 
 /** So many jobs that whatever looks through all of them stands out in a plan, and few enough to be made in a second. */
@@ -52,6 +53,7 @@ export async function fillWithJobs(database: TestDatabase, userId: string): Prom
   await database.query(USERS);
   // One statement, so that the temporary table is that of the connection that fills.
   await database.query(`${plan(userId, new Date(now))}; ${FILL}; DROP TABLE plan`);
+  await database.query(REBUILD_ROLLUPS);
   await database.query('VACUUM ANALYZE uploads, jobs, steps, artifacts, clips, clip_variants');
   const [deep] = await database.query<{ id: string }>(
     "SELECT id FROM jobs WHERE user_id = $1 AND status = 'completed' ORDER BY id LIMIT 1",

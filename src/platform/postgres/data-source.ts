@@ -13,6 +13,7 @@ import { QueueDrains1764103000000 } from './migrations/1764103000000-queue-drain
 import { UnusedFiles1764104000000 } from './migrations/1764104000000-unused-files';
 import { DayIndexes1764105000000 } from './migrations/1764105000000-day-indexes';
 import { AuditRetention1764107000000 } from './migrations/1764107000000-audit-retention';
+import { Rollups1764108000000 } from './migrations/1764108000000-rollups';
 
 // Every bigint of the schema (sizes, sequence numbers) stays far below 2^53, and a number is what callers want.
 types.setTypeParser(types.builtins.INT8, Number);
@@ -31,6 +32,7 @@ export const MIGRATIONS = [
   UnusedFiles1764104000000,
   DayIndexes1764105000000,
   AuditRetention1764107000000,
+  Rollups1764108000000,
 ];
 
 /** How to connect to Postgres at `url`, with at most `poolSize` connections. */

@@ -19,6 +19,7 @@ import { FleetSettings } from './fleet.settings';
 import { ActionLimit, LimitKindSettings } from './limit.settings';
 import { OutboundSettings } from './outbound.settings';
 import { PipelineSettings } from './pipeline.settings';
+import { ReadModelSettings } from './read-model.settings';
 import { IsRecordOf } from './records';
 
 const ACTION_NAME = /^[a-z]+\.[a-z]+(?:_[a-z]+)*$/;
@@ -194,6 +195,12 @@ export class Settings {
   @ValidateNested()
   @Type(() => FleetSettings)
   fleet = new FleetSettings();
+
+  @IsDefined()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => ReadModelSettings)
+  read_model = new ReadModelSettings();
 
   /** Settings of agents by their id; what is not given here keeps the agent's default. */
   @IsDefined()

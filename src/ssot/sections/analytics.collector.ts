@@ -1,52 +1,66 @@
 import { Injectable } from '@nestjs/common';
-import { Db } from '../../platform/postgres/db';
+import type { Metric } from '../../media/rollups/metrics';
+import { type CounterAt, quantileOf, Rollups, sumOf } from '../../media/rollups/rollups';
+import { hoursAgo } from '../../platform/postgres/uuid-time';
 import type { Collector } from '../collector';
 import type { AnalyticsDto, HourDto } from '../snapshot.dto';
-import { firstIdOf, hoursAgo } from '../../platform/postgres/uuid-time';
+import { failureRate } from './rates';
 
-const HOURS = `
-SELECT date_trunc('hour', created_at) AS hour, count(*)::int AS created,
-  count(*) FILTER (WHERE status = 'completed')::int AS completed,
-  count(*) FILTER (WHERE status = 'failed')::int AS failed,
-  count(*) FILTER (WHERE status = 'cancelled')::int AS cancelled
-FROM jobs WHERE id >= $1 GROUP BY 1 ORDER BY 1`;
+const COUNTS = {
+  created: 'job.created',
+  completed: 'job.completed',
+  failed: 'job.failed',
+  cancelled: 'job.cancelled',
+} as const satisfies Record<string, Metric>;
 
-const DURATIONS = `
-SELECT percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - created_at))
-  AS seconds
-FROM jobs WHERE status = 'completed' AND id >= $1 AND finished_at IS NOT NULL`;
+/** The most causes of failures that are listed. */
+const MAX_CAUSES = 10;
 
-const FAILURES = `
-SELECT coalesce(error_code, 'UNKNOWN') AS error_code, count(*)::int AS count
-FROM jobs WHERE status = 'failed' AND id >= $1 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10`;
-
-/** Throughput, failures and durations of the last 24 hours. */
+/** Throughput, failures and durations of the last 24 hours, the present one among them. */
 @Injectable()
 export class AnalyticsCollector implements Collector<AnalyticsDto> {
   readonly name = 'analytics';
 
-  constructor(private readonly db: Db) {}
+  constructor(private readonly rollups: Rollups) {}
 
   async collect(): Promise<AnalyticsDto> {
-    const since = firstIdOf(hoursAgo(24));
-    const [hours, durations, failures] = await Promise.all([
-      this.db.query<HourDto>(HOURS, [since]),
-      this.db.query<{ seconds: number[] | null }>(DURATIONS, [since]),
-      this.db.query<{ error_code: string; count: number }>(FAILURES, [since]),
-    ]);
-    const completed = hours.reduce((sum, hour) => sum + hour.completed, 0);
-    const failed = hours.reduce((sum, hour) => sum + hour.failed, 0);
-    const [p50, p95] = durations[0]?.seconds ?? [];
+    const counters = await this.rollups.series([...Object.values(COUNTS), 'job.run'], 'hour', hoursAgo(23));
+    const [failed, completed] = [sumOf(counters, 'job.failed'), sumOf(counters, 'job.completed')];
     return {
-      hours,
-      failure_rate_24h: completed + failed === 0 ? null : round(failed / (completed + failed), 4),
-      duration_s_p50: p50 === undefined ? null : round(p50, 1),
-      duration_s_p95: p95 === undefined ? null : round(p95, 1),
-      failures_24h: failures,
+      hours: hoursOf(counters),
+      failure_rate_24h: failureRate(failed, completed),
+      duration_s_p50: secondsOf(quantileOf(counters, 'job.run', 0.5)),
+      duration_s_p95: secondsOf(quantileOf(counters, 'job.run', 0.95)),
+      failures_24h: causesOf(counters),
     };
   }
 }
 
-function round(value: number, digits: number): number {
-  return Number(value.toFixed(digits));
+function hoursOf(counters: readonly CounterAt[]): HourDto[] {
+  const times = [...new Set(counters.map(({ at }) => at.getTime()))];
+  return times.map((time) => {
+    const own = counters.filter(({ at }) => at.getTime() === time);
+    const count = (field: keyof typeof COUNTS) => sumOf(own, COUNTS[field]);
+    return {
+      hour: new Date(time),
+      created: count('created'),
+      completed: count('completed'),
+      failed: count('failed'),
+      cancelled: count('cancelled'),
+    };
+  });
+}
+
+function causesOf(counters: readonly CounterAt[]): AnalyticsDto['failures_24h'] {
+  const codes = [
+    ...new Set(counters.filter(({ metric }) => metric === 'job.failed').map(({ subject }) => subject)),
+  ];
+  return codes
+    .map((code) => ({ error_code: code || 'UNKNOWN', count: sumOf(counters, 'job.failed', code) }))
+    .sort((a, b) => b.count - a.count || a.error_code.localeCompare(b.error_code))
+    .slice(0, MAX_CAUSES);
+}
+
+function secondsOf(ms: number | null): number | null {
+  return ms === null ? null : Number((ms / 1000).toFixed(1));
 }

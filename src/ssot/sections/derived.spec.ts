@@ -10,12 +10,18 @@ const queue = (name: string, paused: boolean, waiting: number, active: number) =
   active,
   delayed: 0,
   oldest_waiting_at: null,
+  oldest_waiting_s: null,
   completed_1h: 1,
   failed_1h: 0,
+  skipped_1h: 0,
+  failure_rate_1h: 0,
+  throughput_per_min: 0.02,
   wait_ms_p50: null,
   wait_ms_p95: null,
+  wait_ms_p99: null,
   run_ms_p50: null,
   run_ms_p95: null,
+  run_ms_p99: null,
 });
 
 const queues: QueuesDto = {

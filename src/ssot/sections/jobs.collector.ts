@@ -1,18 +1,13 @@
 import { Injectable } from '@nestjs/common';
+import { Rollups, sumOf } from '../../media/rollups/rollups';
 import { Db } from '../../platform/postgres/db';
+import { firstIdOf, hoursAgo } from '../../platform/postgres/uuid-time';
 import type { Collector } from '../collector';
 import type { JobLineDto, JobsDto } from '../snapshot.dto';
-import { firstIdOf, hoursAgo } from '../../platform/postgres/uuid-time';
-
-const NUMBERS = `
-SELECT status, count(*)::int AS count FROM jobs WHERE status IN ('queued', 'processing') GROUP BY status
-UNION ALL
-SELECT status, count(*)::int FROM jobs
-WHERE status IN ('completed', 'failed', 'cancelled') AND id >= $1 GROUP BY status`;
 
 const LINE = `
-SELECT id AS job_id, title, status, round(progress::numeric, 3)::float8 AS progress, error_code, error_message,
-  created_at, updated_at
+SELECT id AS job_id, left(title, 120) AS title, status, round(progress::numeric, 3)::float8 AS progress, error_code,
+  left(error_message, 300) AS error_message, created_at, updated_at
 FROM jobs`;
 
 /** The numbers of jobs, clips and uploads, and the newest jobs. */
@@ -20,34 +15,37 @@ FROM jobs`;
 export class JobsCollector implements Collector<JobsDto> {
   readonly name = 'jobs';
 
-  constructor(private readonly db: Db) {}
+  constructor(
+    private readonly db: Db,
+    private readonly rollups: Rollups,
+  ) {}
 
   async collect(): Promise<JobsDto> {
-    const since = firstIdOf(hoursAgo(24));
-    const [numbers, others, recent, failures] = await Promise.all([
-      this.db.query<{ status: string; count: number }>(NUMBERS, [since]),
-      this.db.query<{ clips: number; uploads: number }>(
-        `SELECT (SELECT count(*)::int FROM clips WHERE id >= $1) AS clips,
-                (SELECT count(*)::int FROM uploads WHERE status IN ('open', 'finalizing')) AS uploads`,
-        [since],
+    const since = hoursAgo(24);
+    const [now, lately, uploads, recent, failures] = await Promise.all([
+      this.rollups.totals(['job.now.queued', 'job.now.processing'], new Date(0)),
+      this.rollups.totals(['job.completed', 'job.failed', 'job.cancelled', 'clip.made'], since),
+      this.db.query<{ open: number }>(
+        `SELECT count(*)::int AS open FROM uploads WHERE status IN ('open', 'finalizing')`,
       ),
       this.db.query<JobLineDto>(`${LINE} ORDER BY id DESC LIMIT 10`),
       this.db.query<JobLineDto>(`${LINE} WHERE status = 'failed' AND id >= $1 ORDER BY id DESC LIMIT 5`, [
-        since,
+        firstIdOf(since),
       ]),
     ]);
-    const count = (status: string) => numbers.find((row) => row.status === status)?.count ?? 0;
+    const processing = sumOf(now, 'job.now.processing');
+    const queued = sumOf(now, 'job.now.queued');
     return {
       jobs: {
-        active: count('processing') + count('queued'),
-        processing: count('processing'),
-        queued: count('queued'),
-        completed_24h: count('completed'),
-        failed_24h: count('failed'),
-        cancelled_24h: count('cancelled'),
+        active: processing + queued,
+        processing,
+        queued,
+        completed_24h: sumOf(lately, 'job.completed'),
+        failed_24h: sumOf(lately, 'job.failed'),
+        cancelled_24h: sumOf(lately, 'job.cancelled'),
       },
-      clips_24h: others[0]?.clips ?? 0,
-      uploads_open: others[0]?.uploads ?? 0,
+      clips_24h: sumOf(lately, 'clip.made'),
+      uploads_open: uploads[0]?.open ?? 0,
       recent_jobs: recent,
       recent_failures: failures,
     };

@@ -1,8 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { AgentRegistry } from '../../media/flow/agent-registry';
+import { STEP_METRICS } from '../../media/rollups/metrics';
+import { type Counter, quantileOf, Rollups, sumOf } from '../../media/rollups/rollups';
 import { Db } from '../../platform/postgres/db';
+import { hoursAgo } from '../../platform/postgres/uuid-time';
 import type { Collector } from '../collector';
 import type { QueueDto, QueuesDto } from '../snapshot.dto';
+import { failureRate } from './rates';
+import { StandingFailures } from './standing-failures';
 
 // Two parts, so that each is answered from its own partial index.
 const OPEN = `
@@ -14,30 +19,16 @@ FROM steps WHERE status = 'queued' GROUP BY agent
 UNION ALL
 SELECT agent, count(*)::int, 0, 0, NULL FROM steps WHERE status = 'processing' GROUP BY agent`;
 
-const FINISHED = `
-SELECT agent,
-  count(*) FILTER (WHERE status = 'completed')::int AS completed,
-  count(*) FILTER (WHERE status = 'failed')::int AS failed,
-  percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY extract(epoch FROM started_at - queued_at) * 1000)
-    FILTER (WHERE started_at >= queued_at) AS wait,
-  percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - started_at) * 1000)
-    FILTER (WHERE finished_at >= started_at) AS run
-FROM steps WHERE agent = ANY($1) AND finished_at >= now() - interval '1 hour' GROUP BY agent`;
-
 const STANDINGS = `
 SELECT name, paused, CASE WHEN drained_at IS NOT NULL THEN 'drained' WHEN drain_since IS NOT NULL THEN 'draining' END
-  AS drain
+  AS drain, purged_before
 FROM queues`;
-
-// Of each queue from its last purge on, along the index of failed steps.
-const FAILED = `
-SELECT s.agent, count(*)::int AS failed FROM steps s LEFT JOIN queues q ON q.name = s.agent
-WHERE s.status = 'failed' AND (q.purged_before IS NULL OR s.finished_at >= q.purged_before) GROUP BY s.agent`;
 
 interface Standing {
   name: string;
   paused: boolean;
   drain: QueueDto['drain'];
+  purged_before: Date | null;
 }
 
 interface OpenRow {
@@ -48,15 +39,7 @@ interface OpenRow {
   oldest: Date | null;
 }
 
-interface FinishedRow {
-  agent: string;
-  completed: number;
-  failed: number;
-  wait: number[] | null;
-  run: number[] | null;
-}
-
-/** The queues, one per agent, counted where the truth is. */
+/** The queues, one per agent, counted where the truth is; what they did lately from the roll-ups. */
 @Injectable()
 export class QueuesCollector implements Collector<QueuesDto> {
   readonly name = 'queue';
@@ -64,64 +47,76 @@ export class QueuesCollector implements Collector<QueuesDto> {
   constructor(
     private readonly db: Db,
     private readonly agents: AgentRegistry,
+    private readonly rollups: Rollups,
+    private readonly failures: StandingFailures,
   ) {}
 
   async collect(): Promise<QueuesDto> {
     const names = this.agents.current().ids;
-    const [open, finished, failed, standings] = await Promise.all([
+    const [open, lately, [standings, failed]] = await Promise.all([
       this.db.query<OpenRow>(OPEN),
-      this.db.query<FinishedRow>(FINISHED, [names]),
-      this.db.query<{ agent: string; failed: number }>(FAILED),
-      this.db.query<Standing>(STANDINGS),
+      this.rollups.totals(STEP_METRICS, hoursAgo(1)),
+      this.standings(),
     ]);
+    const now = Date.now();
     const queues = names.map((queue) => {
       const standing = standings.find((row) => row.name === queue);
+      const rows = open.filter((row) => row.agent === queue);
+      const oldest = rows.find((row) => row.oldest)?.oldest ?? null;
       return {
         queue,
         paused: standing?.paused ?? false,
         drain: standing?.drain ?? null,
-        failed: failed.find((row) => row.agent === queue)?.failed ?? 0,
-        ...figures(
-          open.filter((row) => row.agent === queue),
-          finished.find((row) => row.agent === queue),
-        ),
+        failed: failed.get(queue) ?? 0,
+        ...openOf(rows),
+        oldest_waiting_at: oldest,
+        oldest_waiting_s: oldest && Math.max(0, Math.round((now - oldest.getTime()) / 1000)),
+        ...hourOf(queue, lately),
       };
     });
-    const sum = (field: 'waiting' | 'delayed' | 'active') =>
-      queues.reduce((total, queue) => total + queue[field], 0);
-    return {
-      totals: {
-        queues: queues.length,
-        paused: queues.filter((queue) => queue.paused).length,
-        draining: queues.filter((queue) => queue.drain !== null).length,
-        waiting: sum('waiting'),
-        delayed: sum('delayed'),
-        active: sum('active'),
-      },
-      queues,
-    };
+    return { totals: totalsOf(queues), queues };
+  }
+
+  private async standings(): Promise<[Standing[], ReadonlyMap<string, number>]> {
+    const standings = await this.db.query<Standing>(STANDINGS);
+    const purges = standings.flatMap(({ name, purged_before: at }) => (at ? [[name, at] as const] : []));
+    return [standings, await this.failures.of(new Map(purges))];
   }
 }
 
-function figures(
-  open: OpenRow[],
-  finished: FinishedRow | undefined,
-): Omit<QueueDto, 'queue' | 'paused' | 'drain' | 'failed'> {
-  const sum = (field: 'waiting' | 'delayed' | 'active') => open.reduce((total, row) => total + row[field], 0);
+function openOf(rows: readonly OpenRow[]): Pick<QueueDto, 'waiting' | 'delayed' | 'active'> {
+  const sum = (field: 'waiting' | 'delayed' | 'active') => rows.reduce((total, row) => total + row[field], 0);
+  return { waiting: sum('waiting'), delayed: sum('delayed'), active: sum('active') };
+}
+
+function hourOf(queue: string, lately: readonly Counter[]) {
+  const own = lately.filter(({ subject }) => subject === queue);
+  const completed = sumOf(own, 'step.completed');
+  const failed = sumOf(own, 'step.failed');
   return {
-    waiting: sum('waiting'),
-    delayed: sum('delayed'),
-    active: sum('active'),
-    oldest_waiting_at: open.find((row) => row.oldest)?.oldest ?? null,
-    completed_1h: finished?.completed ?? 0,
-    failed_1h: finished?.failed ?? 0,
-    wait_ms_p50: whole(finished?.wait?.[0]),
-    wait_ms_p95: whole(finished?.wait?.[1]),
-    run_ms_p50: whole(finished?.run?.[0]),
-    run_ms_p95: whole(finished?.run?.[1]),
+    completed_1h: completed,
+    failed_1h: failed,
+    skipped_1h: sumOf(own, 'step.skipped'),
+    failure_rate_1h: failureRate(failed, completed),
+    throughput_per_min: Number((completed / 60).toFixed(2)),
+    wait_ms_p50: quantileOf(own, 'step.wait', 0.5),
+    wait_ms_p95: quantileOf(own, 'step.wait', 0.95),
+    wait_ms_p99: quantileOf(own, 'step.wait', 0.99),
+    run_ms_p50: quantileOf(own, 'step.run', 0.5),
+    run_ms_p95: quantileOf(own, 'step.run', 0.95),
+    run_ms_p99: quantileOf(own, 'step.run', 0.99),
   };
 }
 
-function whole(value: number | undefined): number | null {
-  return value === undefined ? null : Math.round(value);
+function totalsOf(queues: readonly QueueDto[]): QueuesDto['totals'] {
+  const sum = (field: 'waiting' | 'delayed' | 'active') =>
+    queues.reduce((total, queue) => total + queue[field], 0);
+  return {
+    queues: queues.length,
+    paused: queues.filter((queue) => queue.paused).length,
+    draining: queues.filter((queue) => queue.drain !== null).length,
+    waiting: sum('waiting'),
+    delayed: sum('delayed'),
+    active: sum('active'),
+  };
 }

@@ -3,11 +3,14 @@ import { WorkerRegistry } from '../../fleet/workers/worker-registry';
 import { QueueState } from '../../media/flow/queues/queue-state';
 import { StepQueues } from '../../media/flow/queues/step-queues';
 import { JOB_STATUSES, type JobStatus } from '../../media/flow/transitions';
+import type { Grain } from '../../media/rollups/metrics';
+import { Rollups, sumOf } from '../../media/rollups/rollups';
 import { Db } from '../../platform/postgres/db';
 import { firstIdOf } from '../../platform/postgres/uuid-time';
 import { cappedCount, orEstimate } from '../counting';
 import { jobConditions } from '../jobs/job-filter';
-import { JobStatistics } from '../jobs/job-statistics';
+import { JobStatistics, statusCounts } from '../jobs/job-statistics';
+import type { StatusCounts } from '../jobs/job-statistics.dto';
 import type { AnalyticsBucket, AnalyticsMetrics, Load, Period } from './analytics.dto';
 import { bucketsOf } from './buckets';
 
@@ -18,7 +21,21 @@ interface CellRow {
   count: number;
 }
 
+/** A part of the period. */
+interface Part {
+  from: Date;
+  until: Date;
+}
+
+/** How many of the jobs that were created in a part are in a state now. */
+interface Bucket {
+  part: Part;
+  count: (status: JobStatus) => number;
+  estimated: boolean;
+}
+
 const HOUR_MS = 3_600_000;
+const GRAIN_OF: Record<Period, Grain> = { '24h': 'hour', '7d': 'day', '30d': 'day' };
 
 /** What came of the jobs of a period, without walking over them. */
 @Injectable()
@@ -29,6 +46,7 @@ export class Analytics {
     @Inject(StepQueues) private readonly queues: StepQueues,
     @Inject(QueueState) private readonly states: QueueState,
     @Inject(WorkerRegistry) private readonly workers: WorkerRegistry,
+    @Inject(Rollups) private readonly rollups: Rollups,
   ) {}
 
   /** @param userId whose jobs; everybody's, with the load of the installation, if undefined */
@@ -37,11 +55,13 @@ export class Analytics {
     const parts = bucketsOf(period, now);
     const from = parts[0]?.from ?? now;
     const scope = { userId, from };
-    const [stats, buckets, failures, load] = await Promise.all([
-      this.statistics.of(scope),
-      this.buckets(parts, userId),
+    const own = userId !== undefined;
+    const buckets = own ? this.ownBuckets(parts, userId) : this.allBuckets(parts, GRAIN_OF[period]);
+    const [stats, shown, failures, load] = await Promise.all([
+      this.statistics.of(scope, own ? undefined : buckets.then(countsOf)),
+      buckets,
       this.statistics.causes(scope),
-      userId === undefined ? this.load() : null,
+      own ? null : this.load(),
     ]);
     const hours = (now.getTime() - from.getTime()) / HOUR_MS;
     return {
@@ -51,13 +71,25 @@ export class Analytics {
       as_of: now.toISOString(),
       stats,
       completed_per_h: Number((stats.jobs.completed / hours).toFixed(2)),
-      buckets,
+      buckets: shown.map(bucketOf),
       failures,
       load,
     };
   }
 
-  private async buckets(parts: { from: Date; until: Date }[], userId?: string): Promise<AnalyticsBucket[]> {
+  /** Everybody's, from the roll-ups: as many rows as there are parts, whatever the number of jobs. */
+  private async allBuckets(parts: readonly Part[], grain: Grain): Promise<Bucket[]> {
+    const metrics = JOB_STATUSES.map((status) => `job.now.${status}` as const);
+    const counters = await this.rollups.series(metrics, grain, parts[0]?.from ?? new Date());
+    return parts.map((part) => {
+      const own = counters.filter(({ at }) => at.getTime() === part.from.getTime());
+      const count = (status: JobStatus) => sumOf(own, `job.now.${status}`);
+      return { part, count, estimated: false };
+    });
+  }
+
+  /** A user's, counted along the indexes of their jobs. */
+  private async ownBuckets(parts: readonly Part[], userId: string): Promise<Bucket[]> {
     const params = [parts.map(({ from }) => firstIdOf(from)), parts.map(({ until }) => firstIdOf(until))];
     const { sql, params: all } = jobConditions({ userId }, [...params, JOB_STATUSES]);
     const jobs = `jobs WHERE status = s.status AND id >= b.first AND id < b.next AND ${sql}`;
@@ -73,19 +105,10 @@ export class Analytics {
         return { bucket, status, ...(await orEstimate(this.db, count, `jobs WHERE ${sql}`, params)) };
       }),
     );
-    return parts.map(({ from, until }, bucket) => {
+    return parts.map((part, bucket) => {
       const own = totals.filter((total) => total.bucket === bucket);
-      const of = (status: JobStatus) => own.find((total) => total.status === status)?.count ?? 0;
-      return {
-        from: from.toISOString(),
-        until: until.toISOString(),
-        created: own.reduce((sum, { count }) => sum + count, 0),
-        completed: of('completed'),
-        failed: of('failed'),
-        cancelled: of('cancelled'),
-        active: of('queued') + of('processing'),
-        is_estimate: own.some(({ estimated }) => estimated),
-      };
+      const count = (status: JobStatus) => own.find((total) => total.status === status)?.count ?? 0;
+      return { part, count, estimated: own.some(({ estimated }) => estimated) };
     });
   }
 
@@ -109,4 +132,25 @@ export class Analytics {
       utilisation: slots === 0 ? null : Number((active / slots).toFixed(4)),
     };
   }
+}
+
+function bucketOf({ part, count, estimated }: Bucket): AnalyticsBucket {
+  return {
+    from: part.from.toISOString(),
+    until: part.until.toISOString(),
+    created: JOB_STATUSES.reduce((sum, status) => sum + count(status), 0),
+    completed: count('completed'),
+    failed: count('failed'),
+    cancelled: count('cancelled'),
+    active: count('queued') + count('processing'),
+    is_estimate: estimated,
+  };
+}
+
+function countsOf(buckets: readonly Bucket[]): StatusCounts {
+  const sum = (status: JobStatus) => buckets.reduce((total, { count }) => total + count(status), 0);
+  return statusCounts(
+    sum,
+    buckets.some(({ estimated }) => estimated),
+  );
 }

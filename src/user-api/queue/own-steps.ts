@@ -21,9 +21,9 @@ ORDER BY s.priority, s.queued_at`;
 const HOUR = `
 SELECT agent, count(*) FILTER (WHERE status = 'completed')::int AS completed,
   count(*) FILTER (WHERE status = 'failed')::int AS failed,
-  percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY extract(epoch FROM started_at - queued_at) * 1000)
+  percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY extract(epoch FROM started_at - queued_at) * 1000)
     FILTER (WHERE started_at >= queued_at) AS wait,
-  percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - started_at) * 1000)
+  percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - started_at) * 1000)
     FILTER (WHERE finished_at >= started_at) AS run
 FROM (SELECT id FROM jobs WHERE user_id = $1 AND id >= $2::uuid ORDER BY id DESC LIMIT ${MAX_JOBS}) AS lately
 JOIN steps s ON s.job_id = lately.id WHERE finished_at >= now() - interval '1 hour' GROUP BY agent`;

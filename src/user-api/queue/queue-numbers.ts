@@ -8,7 +8,7 @@ import { SsotService } from '../../ssot/ssot.service';
 import { OwnSteps } from './own-steps';
 import { HEAD, QueueHeads } from './queue-heads';
 import type { OpenStep } from './queue-rows';
-import { hourOf, lineOf, rate, totalsOf, waitingStep } from './queue-views';
+import { hourOf, lineOf, totalsOf, waitingStep } from './queue-views';
 import type { QueueDetailsView, QueueLine, QueueStatsView, QueueStatusView } from './queue.dto';
 
 /** The lines of all queues, and for users the steps that they were made of. */
@@ -67,11 +67,12 @@ export class QueueNumbers {
   /** What they did in the last hour. @throws AppError SERVICE_UNAVAILABLE while the read model has nothing */
   async stats(userId: string | undefined): Promise<QueueStatsView> {
     if (userId === undefined) return this.statsOfAll();
-    const rows = await this.own.lastHour(userId);
+    const [rows, { steps }] = await Promise.all([this.own.lastHour(userId), this.own.open(userId)]);
     const queues = this.queues.names.map((name) =>
       hourOf(
         name,
         rows.find((row) => row.agent === name),
+        headOf(steps.filter((step) => step.agent === name)).oldest,
       ),
     );
     return { ...head(userId, new Date(), false), stale: false, queues };
@@ -87,11 +88,15 @@ export class QueueNumbers {
       queue: line.queue,
       completed_1h: line.completed_1h,
       failed_1h: line.failed_1h,
-      failure_rate_1h: rate(line.failed_1h, line.completed_1h),
+      failure_rate_1h: line.failure_rate_1h,
+      throughput_per_min: line.throughput_per_min,
+      oldest_waiting_at: line.oldest_waiting_at && new Date(line.oldest_waiting_at).toISOString(),
       wait_ms_p50: line.wait_ms_p50,
       wait_ms_p95: line.wait_ms_p95,
+      wait_ms_p99: line.wait_ms_p99,
       run_ms_p50: line.run_ms_p50,
       run_ms_p95: line.run_ms_p95,
+      run_ms_p99: line.run_ms_p99,
     }));
     return { ...head(undefined, new Date(meta.as_of), false), stale: meta.stale, queues };
   }

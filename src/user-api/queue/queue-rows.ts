@@ -14,7 +14,7 @@ export interface OpenStep {
   delayed: boolean;
 }
 
-/** What was done by an agent in the last hour; percentiles (50th and 95th) in milliseconds. */
+/** What was done by an agent in the last hour; percentiles (50th, 95th and 99th) in milliseconds. */
 export interface HourRow {
   agent: string;
   completed: number;

@@ -41,7 +41,7 @@ export function waitingStep(step: OpenStep): WaitingStep {
 }
 
 /** An hour of a queue; of one in which nothing was done, if there is no row. */
-export function hourOf(queue: string, row: HourRow | undefined): QueueHour {
+export function hourOf(queue: string, row: HourRow | undefined, oldest: Date | null): QueueHour {
   const { completed = 0, failed = 0 } = row ?? {};
   const ms = (value: number | undefined) => (value === undefined ? null : Math.round(value));
   return {
@@ -49,14 +49,18 @@ export function hourOf(queue: string, row: HourRow | undefined): QueueHour {
     completed_1h: completed,
     failed_1h: failed,
     failure_rate_1h: rate(failed, completed),
+    throughput_per_min: Number((completed / 60).toFixed(2)),
+    oldest_waiting_at: oldest?.toISOString() ?? null,
     wait_ms_p50: ms(row?.wait?.[0]),
     wait_ms_p95: ms(row?.wait?.[1]),
+    wait_ms_p99: ms(row?.wait?.[2]),
     run_ms_p50: ms(row?.run?.[0]),
     run_ms_p95: ms(row?.run?.[1]),
+    run_ms_p99: ms(row?.run?.[2]),
   };
 }
 
 /** Failed / (completed + failed), to four digits; null if there were neither. */
-export function rate(failed: number, completed: number): number | null {
+function rate(failed: number, completed: number): number | null {
   return failed + completed === 0 ? null : Number((failed / (failed + completed)).toFixed(4));
 }
