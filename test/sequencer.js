@@ -21,6 +21,7 @@ const SECONDS = {
   'e2e/video.e2e': 40,
   'integration/agents.int': 75,
   'integration/upload-limits.int': 40,
+  'integration/queue-races.int': 30,
   'integration/pipeline-limits.int': 40,
   'integration/api-fuzz.int': 40,
   'integration/errors.int': 30,

@@ -8,34 +8,43 @@ import { RedisScript } from '../../../platform/redis/script';
  */
 
 /**
- * `place` puts ids of one priority, the first to go out first, into the waiting list as Bull would one by one: behind
- * all that is at least as urgent. Where much less urgent waits, inserting is a walk over all of that for each id, and
- * moving it out of the way is one for all.
+ * `with_all` calls a command with many things, in few calls. `place` puts ids of one priority, the first to go out
+ * first, into the waiting list as Bull would one by one: behind all that is at least as urgent. Where much less urgent
+ * waits, inserting is a walk over all of that for each id, and moving it out of the way is one for all.
  */
 const PLACE = `
 local prefix = KEYS[1]
 local list = prefix .. (redis.call('EXISTS', prefix .. 'meta-paused') == 1 and 'paused' or 'wait')
-local function push(command, ids, first, last, step)
-  local part = {}
+local function with_all(command, items, backwards)
+  local first, last, step = 1, #items, 1
+  if backwards then first, last, step = #items, 1, -1 end
+  local call = { unpack(command) }
   for i = first, last, step do
-    part[#part + 1] = ids[i]
-    if #part == 5000 then redis.call(command, list, unpack(part)) part = {} end
+    call[#call + 1] = items[i]
+    if #call > 5000 or i == last then
+      redis.call(unpack(call))
+      call = { unpack(command) }
+    end
   end
-  if #part > 0 then redis.call(command, list, unpack(part)) end
 end
 local function place(priority, ids)
   local ahead = redis.call('ZCOUNT', prefix .. 'priority', '-inf', priority)
   local behind = redis.call('LLEN', list) - ahead
-  for _, id in ipairs(ids) do redis.call('ZADD', prefix .. 'priority', priority, id) end
+  local scored = {}
+  for _, id in ipairs(ids) do
+    scored[#scored + 1] = priority
+    scored[#scored + 1] = id
+  end
+  with_all({ 'ZADD', prefix .. 'priority' }, scored)
   if behind <= 0 then
-    push('LPUSH', ids, 1, #ids, 1)
+    with_all({ 'LPUSH', list }, ids)
   elseif ahead == 0 then
-    push('RPUSH', ids, #ids, 1, -1)
+    with_all({ 'RPUSH', list }, ids, true)
   elseif behind <= 20000 and behind <= #ids * 40 then
     local moved = redis.call('LRANGE', list, 0, behind - 1)
     redis.call('LTRIM', list, behind, -1)
-    push('LPUSH', ids, 1, #ids, 1)
-    push('LPUSH', moved, #moved, 1, -1)
+    with_all({ 'LPUSH', list }, ids)
+    with_all({ 'LPUSH', list }, moved, true)
   else
     local before = redis.call('LINDEX', list, behind)
     for _, id in ipairs(ids) do
@@ -47,34 +56,41 @@ end
 `;
 
 /**
- * Adds entries, the most urgent first; what is there already stays as it is. ARGV: now, name, then for each
- * id, data, opts, priority and delay, times in milliseconds. Answers with how many were added.
+ * Adds entries, the most urgent first; what is there already stays as it is. ARGV: now and name, then groups of entries
+ * that have the same priority and delay: these, the end of their options (all but the id), how many, and of each its id
+ * and data. Times in milliseconds. Answers with how many were added.
  */
 export const ADD = new RedisScript(`${PLACE}
 local now, name = ARGV[1], ARGV[2]
-local added, group, group_priority, last = 0, {}, nil, nil
+local added, last, at = 0, nil, 3
+local waiting, waiting_priority = {}, nil
 local function flush()
-  if #group > 0 then place(group_priority, group) end
-  group = {}
+  if #waiting > 0 then place(waiting_priority, waiting) end
+  waiting = {}
 end
-for i = 3, #ARGV, 5 do
-  local id, priority, delay = ARGV[i], ARGV[i + 3], tonumber(ARGV[i + 4])
-  local key = prefix .. id
-  if redis.call('EXISTS', key) == 0 then
-    redis.call('HSET', key, 'name', name, 'data', ARGV[i + 1], 'opts', ARGV[i + 2], 'timestamp', now,
-      'delay', delay, 'priority', priority)
-    added = added + 1
-    if delay > 0 then
-      local due = now + delay
-      local count = redis.call('INCR', prefix .. 'id')
-      redis.call('ZADD', prefix .. 'delayed', due * 0x1000 + bit.band(count, 0xfff), id)
-      redis.call('PUBLISH', prefix .. 'delayed', due)
-    else
-      if priority ~= group_priority then flush() end
-      group_priority, last = priority, id
-      group[#group + 1] = id
+while at < #ARGV do
+  local priority, delay, options, count = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])
+  if priority ~= waiting_priority then flush() end
+  waiting_priority = priority
+  for i = at + 4, at + 2 + 2 * count, 2 do
+    local id = ARGV[i]
+    local key = prefix .. id
+    if redis.call('EXISTS', key) == 0 then
+      redis.call('HSET', key, 'name', name, 'data', ARGV[i + 1], 'opts', '{"jobId":"' .. id .. '",' .. options,
+        'timestamp', now, 'delay', delay, 'priority', priority)
+      added = added + 1
+      if delay == '0' then
+        last = id
+        waiting[#waiting + 1] = id
+      else
+        local due = now + delay
+        local number = redis.call('INCR', prefix .. 'id')
+        redis.call('ZADD', prefix .. 'delayed', due * 0x1000 + bit.band(number, 0xfff), id)
+        redis.call('PUBLISH', prefix .. 'delayed', due)
+      end
     end
   end
+  at = at + 4 + 2 * count
 end
 flush()
 if last then redis.call('PUBLISH', prefix .. 'waiting@steps', last) end
@@ -84,64 +100,54 @@ return added
 /**
  * Removes those of the entries that wait or are delayed, which a worker that takes one has made it not to. It looks at
  * a part of the waiting list, from its tail. ARGV: how many entries to pass over, how many to look at, then ids.
- * Answers with how many it removed, how many of them still wait, how many entries it has looked at and left, and
- * whether that was the end of the list.
+ * Answers with how many it removed, how many entries it has looked at and left, whether that was the end of the list,
+ * and the places, from 1, of those that still wait.
  */
-export const REMOVE = new RedisScript(`
-local prefix = KEYS[1]
-local list = prefix .. (redis.call('EXISTS', prefix .. 'meta-paused') == 1 and 'paused' or 'wait')
+export const REMOVE = new RedisScript(`${PLACE}
 local skip, window = tonumber(ARGV[1]), tonumber(ARGV[2])
-local wanted, waiting, removed = {}, 0, 0
-for i = 3, #ARGV do
-  local id = ARGV[i]
-  if redis.call('ZSCORE', prefix .. 'priority', id) then
-    wanted[id] = true
-    waiting = waiting + 1
-  elseif redis.call('ZREM', prefix .. 'delayed', id) == 1 then
-    redis.call('DEL', prefix .. id)
-    removed = removed + 1
-  end
-end
-if waiting == 0 then return { removed, 0, 0, 1 } end
-local function forget(id)
-  wanted[id] = nil
-  redis.call('ZREM', prefix .. 'priority', id)
-  redis.call('DEL', prefix .. id)
-  waiting, removed = waiting - 1, removed + 1
-end
-if waiting <= 2 then
-  for id in pairs(wanted) do
-    redis.call('LREM', list, -1, id)
-    forget(id)
-  end
-  return { removed, waiting, 0, 1 }
-end
+local wanted, gone = {}, {}
+for i = 3, #ARGV do wanted[ARGV[i]] = i - 2 end
 local seen = redis.call('LRANGE', list, -(skip + window), -(skip + 1))
 local kept = {}
-if skip <= window then
-  for i = #seen, 1, -1 do
-    if wanted[seen[i]] then forget(seen[i]) else kept[#kept + 1] = seen[i] end
+for i = #seen, 1, -1 do
+  local id = seen[i]
+  if wanted[id] then
+    gone[#gone + 1] = id
+    wanted[id] = nil
+    if skip > window then redis.call('LSET', list, -(skip + 1 + #seen - i), 'removed') end
+  else
+    kept[#kept + 1] = id
   end
-  if #kept < #seen then
-    local passed = skip > 0 and redis.call('LRANGE', list, -skip, -1) or {}
-    redis.call('LTRIM', list, 0, -(skip + #seen + 1))
-    for i = #kept, 1, -1 do redis.call('RPUSH', list, kept[i]) end
-    for _, id in ipairs(passed) do redis.call('RPUSH', list, id) end
-  end
-else
-  local found = 0
-  for i = #seen, 1, -1 do
-    if wanted[seen[i]] then
-      forget(seen[i])
-      redis.call('LSET', list, -(skip + 1 + #seen - i), 'removed')
-      found = found + 1
-    else
-      kept[#kept + 1] = seen[i]
-    end
-  end
-  if found > 0 then redis.call('LREM', list, -found, 'removed') end
 end
-return { removed, waiting, #kept, #seen < window and 1 or 0 }
+if skip > window then
+  if #gone > 0 then redis.call('LREM', list, -#gone, 'removed') end
+elseif #gone > 0 then
+  local passed = skip > 0 and redis.call('LRANGE', list, -skip, -1) or {}
+  redis.call('LTRIM', list, 0, -(skip + #seen + 1))
+  with_all({ 'RPUSH', list }, kept, true)
+  with_all({ 'RPUSH', list }, passed)
+end
+local keys, waiting = {}, {}
+for id in pairs(wanted) do
+  if redis.call('ZSCORE', prefix .. 'priority', id) then
+    waiting[#waiting + 1] = id
+  elseif redis.call('ZREM', prefix .. 'delayed', id) == 1 then
+    keys[#keys + 1] = prefix .. id
+  end
+end
+local left = {}
+for _, id in ipairs(waiting) do
+  if #waiting <= 2 then
+    redis.call('LREM', list, -1, id)
+    gone[#gone + 1] = id
+  else
+    left[#left + 1] = wanted[id]
+  end
+end
+for _, id in ipairs(gone) do keys[#keys + 1] = prefix .. id end
+with_all({ 'ZREM', prefix .. 'priority' }, gone)
+with_all({ 'DEL' }, keys)
+return { #keys, #kept, #seen < window and 1 or 0, left }
 `);
 
 /**

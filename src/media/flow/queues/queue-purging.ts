@@ -106,10 +106,10 @@ export class QueuePurging {
   }
 
   private async removeChunk(queue: string, set: string, beforeMs: number, limit: number): Promise<number> {
-    const startedAt = performance.now();
     const keys = [this.queues.get(queue).toKey('')];
-    const removed = Number(await PURGE.run(this.redis.client, keys, [set, beforeMs, limit]));
-    this.size.took(performance.now() - startedAt, removed);
+    const { answer, ms } = await PURGE.timed(this.redis.client, keys, [set, beforeMs, limit]);
+    const removed = Number(answer);
+    if (removed > 0) this.size.took(ms, removed);
     return removed;
   }
 }

@@ -10,7 +10,7 @@ import { StepQueues } from './step-queues';
 
 /** How long one call may hold up everybody else who uses Redis, in milliseconds. */
 const STALL_MS = 5;
-/** Entries of a waiting list that are looked at in one call. */
+/** Entries of a waiting list that are looked at in one call, at most. */
 const WINDOW = 4_000;
 
 /** The part of a step that its entry is made of. */
@@ -35,19 +35,20 @@ export class StepEntries {
   /** Puts steps into their queues; what is there already stays as it is. */
   async add(steps: readonly EntryStep[]): Promise<void> {
     const now = Date.now();
-    for (const [queue, ofAgent] of groupBy(steps, (step) => step.agent))
-      await this.inChunks(sortedByPriority(ofAgent), (chunk) =>
-        this.run(ADD, queue, [
-          now,
-          TICKET_NAME,
-          ...chunk.flatMap((step) => {
-            const delay = Math.max(0, step.not_before.getTime() - now);
-            const attempt = step.attempt + 1;
-            const data = { step_id: step.id, job_id: step.job_id, attempt };
-            return [idOf(step), JSON.stringify(data), optionsOf(step, now, delay), step.priority, delay];
-          }),
-        ]),
-      );
+    for (const [queue, ofAgent] of groupBy(steps, (step) => step.agent)) {
+      const sorted = sortedByPriority(ofAgent);
+      const next = (from: number) => {
+        const chunk = sorted.slice(from, from + this.size.current);
+        return { length: chunk.length, args: [now, TICKET_NAME, ...argumentsOf(chunk, now)] };
+      };
+      for (let chunk = next(0), from = 0; chunk.length > 0;) {
+        const added = this.timed(ADD, queue, chunk.args, chunk.length);
+        from += chunk.length;
+        // Made ready while Redis is busy with this one.
+        chunk = next(from);
+        await added;
+      }
+    }
   }
 
   /**
@@ -59,9 +60,11 @@ export class StepEntries {
   async remove(steps: readonly EntryStep[], walk: Walk = new Map()): Promise<number> {
     let removed = 0;
     for (const [queue, ofAgent] of groupBy(steps, (step) => step.agent))
-      await this.inChunks(ofAgent, async (chunk) => {
+      for (let from = 0; from < ofAgent.length;) {
+        const chunk = ofAgent.slice(from, from + this.size.current);
         removed += await this.removeChunk(queue, chunk.map(idOf), walk);
-      });
+        from += chunk.length;
+      }
     return removed;
   }
 
@@ -90,15 +93,20 @@ export class StepEntries {
 
   private async removeChunk(queue: string, ids: readonly string[], walk: Walk): Promise<number> {
     const begun = walk.get(queue) ?? 0;
+    let wanted = ids;
     let skip = begun;
     let removed = 0;
+    // Mostly they wait in the order in which they were chosen, so that it need not be looked far.
+    let window = Math.min(2 * ids.length, WINDOW);
     // What workers took meanwhile has moved the list: what was not found from there on may lie before it.
     for (let again = begun > 0; ;) {
-      const answer = (await this.run(REMOVE, queue, [skip, WINDOW, ...ids])) as number[];
-      const [gone = 0, waiting = 0, kept = 0, atEnd = 1] = answer;
+      const answer = await this.timed(REMOVE, queue, [skip, window, ...wanted], wanted.length);
+      const [gone, kept, atEnd, left] = answer as [number, number, number, number[]];
       removed += gone;
-      if (waiting === 0) break;
+      if (left.length === 0) break;
       skip += kept;
+      wanted = left.map((place) => wanted[place - 1] as string);
+      window = Math.min(2 * window, WINDOW);
       if (atEnd === 0) continue;
       if (!again) break;
       again = false;
@@ -108,14 +116,16 @@ export class StepEntries {
     return removed;
   }
 
-  private async inChunks<T>(items: readonly T[], work: (chunk: T[]) => Promise<unknown>): Promise<void> {
-    for (let from = 0; from < items.length;) {
-      const chunk = items.slice(from, from + this.size.current);
-      const startedAt = performance.now();
-      await work(chunk);
-      this.size.took(performance.now() - startedAt, chunk.length);
-      from += chunk.length;
-    }
+  /** Runs a script for so many entries, and takes note of how long others had to wait for it. */
+  private async timed(
+    script: RedisScript,
+    queue: string,
+    args: readonly ScriptArgument[],
+    entries: number,
+  ): Promise<unknown> {
+    const { answer, ms } = await script.timed(this.redis.client, [this.queues.get(queue).toKey('')], args);
+    this.size.took(ms, entries);
+    return answer;
   }
 
   private run(script: RedisScript, queue: string, args: readonly ScriptArgument[]): Promise<unknown> {
@@ -129,15 +139,34 @@ function idOf(step: EntryStep): string {
 
 /** What Bull keeps as an entry's options; see bull-options.ts. */
 function optionsOf(step: EntryStep, timestamp: number, delay: number): string {
-  return JSON.stringify({
-    jobId: idOf(step),
-    priority: step.priority,
-    delay,
-    timestamp,
-    attempts: 1,
-    removeOnComplete: true,
-    removeOnFail: true,
-  });
+  return `{"jobId":"${idOf(step)}",${commonOptions(step.priority, timestamp, delay)}`;
+}
+
+/** The same without its beginning, which is an entry's own. */
+function commonOptions(priority: number, timestamp: number, delay: number): string {
+  const common = { priority, delay, timestamp, attempts: 1, removeOnComplete: true, removeOnFail: true };
+  return JSON.stringify(common).slice(1);
+}
+
+/** What ADD takes for entries that are sorted by priority: those that have all but their ids in common together. */
+function argumentsOf(steps: readonly EntryStep[], now: number): ScriptArgument[] {
+  const args: ScriptArgument[] = [];
+  let group: { priority: number; delay: number; countAt: number } | undefined;
+  let count = 0;
+  for (const step of steps) {
+    const delay = Math.max(0, step.not_before.getTime() - now);
+    if (group?.priority !== step.priority || group.delay !== delay) {
+      if (group) args[group.countAt] = count;
+      count = 0;
+      group = { priority: step.priority, delay, countAt: args.length + 3 };
+      args.push(step.priority, delay, commonOptions(step.priority, now, delay), 0);
+    }
+    count += 1;
+    // Nothing in it has to be escaped.
+    args.push(idOf(step), `{"step_id":"${step.id}","job_id":"${step.job_id}","attempt":${step.attempt + 1}}`);
+  }
+  if (group) args[group.countAt] = count;
+  return args;
 }
 
 /** The order of equals stays as it is. */
