@@ -4,9 +4,9 @@
 
 /** The programs, and the modules that put them together: they may import everything. */
 const ENTRY = '^src/([^/]+\\.ts$|up/|apps/)';
-/** What is run rather than imported. */
+/** What is run rather than imported, and what browsers import. */
 const PROGRAMS =
-  '^src/(main|worker|manager|up/(main|demo|dev|seed|setup|audit-verify|rotate-keys|ensure-build)|apps/generate-docs|platform/postgres/migrate|media/agents/speech/silero-thread)\\.(ts|mjs|cjs)$';
+  '^src/(main|worker|manager|up/(main|demo|dev|seed|setup|audit-verify|rotate-keys|ensure-build)|apps/generate-docs|platform/postgres/migrate|gateway/client/browser|media/agents/speech/silero-thread)\\.(ts|mjs|cjs)$';
 /** The contract that a control loop implements; the only part of managers that others see. */
 const MANAGER_CONTRACT = '^src/managers/manager\\.ts$';
 /** Libraries that speak HTTP or WebSocket, and node's own. */
@@ -98,6 +98,16 @@ module.exports = {
       to: {
         dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'],
         dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
+      name: 'browser-client-runs-in-browsers',
+      comment: 'The console and other pages import it.',
+      severity: 'error',
+      from: { path: '^src/gateway/client/browser\\.ts$' },
+      to: {
+        path: '^(node:)?[a-z_]+$|(^|/)node_modules/ws/|^src/(?!gateway/(client/|protocol\\.ts))',
+        reachable: true,
       },
     },
     {

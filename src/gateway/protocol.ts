@@ -44,6 +44,30 @@ export interface EventFrame {
   data: unknown;
 }
 
+/**
+ * The state of a topic that stands for a document, as it was at `offset`; the next event's patch leads on from it. It
+ * follows a `subscribed` that is not recovered, unless there is no state yet: then the next event makes all of it.
+ */
+export interface SnapshotFrame extends Position {
+  type: 'snapshot';
+  topic: string;
+  /** Of `data`: SHA-256 of its canonical form (RFC 8785), in hexadecimal. */
+  hash: string;
+  data: unknown;
+}
+
+/** One operation of a JSON Patch (RFC 6902). */
+export type PatchOperation =
+  { op: 'add' | 'replace'; path: string; value: unknown } | { op: 'remove'; path: string };
+
+/** What each event of a topic with a state has in its data. */
+export interface StateChange {
+  /** From the state before to the state after; the path '' stands for all of it. */
+  patch: readonly PatchOperation[];
+  /** Of the state after, as in {@link SnapshotFrame}. */
+  hash: string;
+}
+
 /** A request was refused; the connection goes on. Codes are those of the HTTP API. */
 export interface ErrorFrame {
   type: 'error';
@@ -56,6 +80,7 @@ export interface ErrorFrame {
 export type ServerFrame =
   | ReadyFrame
   | SubscribedFrame
+  | SnapshotFrame
   | EventFrame
   | ErrorFrame
   | { type: 'unsubscribed'; topic: string }

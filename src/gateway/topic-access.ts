@@ -3,20 +3,9 @@ import { isUUID } from 'class-validator';
 import type { ErrorCode } from '../platform/errors/error-codes';
 import { Db } from '../platform/postgres/db';
 import { IpAllowList } from '../platform/security/ip-allow-list';
-import { mayReadAll, type Actor, type Role } from '../platform/security/roles';
+import { mayReadAll, type Actor } from '../platform/security/roles';
 import { ENV, type Env } from '../platform/settings/env';
-
-const READERS: readonly Role[] = ['admin', 'operator', 'supervisor', 'readonly'];
-
-/** The topics of the admin side, and who may follow them. */
-const ADMIN_TOPICS: Readonly<Record<string, readonly Role[]>> = {
-  ssot: READERS,
-  jobs: READERS,
-  queues: READERS,
-  workers: READERS,
-  executions: READERS,
-  alerts: ['admin', 'operator', 'supervisor'],
-};
+import { ADMIN_TOPICS } from './topics';
 
 const JOB = 'job:';
 
@@ -35,8 +24,9 @@ export class TopicAccess {
   /** Why the actor, coming from this address, may not follow the topic; undefined if they may. */
   async refusal(actor: Actor, ip: string, topic: string): Promise<ErrorCode | undefined> {
     if (topic.startsWith(JOB)) return this.refusalOfJob(actor, ip, topic.slice(JOB.length));
-    if (!Object.hasOwn(ADMIN_TOPICS, topic)) return 'UNKNOWN_TOPIC';
-    if (!ADMIN_TOPICS[topic]?.includes(actor.role)) return 'FORBIDDEN';
+    const kind = ADMIN_TOPICS.get(topic);
+    if (!kind) return 'UNKNOWN_TOPIC';
+    if (!kind.roles.includes(actor.role)) return 'FORBIDDEN';
     return this.adminAddresses.contains(ip) ? undefined : 'IP_NOT_ALLOWED';
   }
 

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { LiveFeed } from '../platform/feed/live-feed';
+import { LiveState } from '../platform/feed/live-state';
 import { MessageBus } from '../platform/messages/message-bus';
 import { changedSections } from './document';
 import { SnapshotBuilder } from './snapshot-builder';
@@ -14,7 +14,7 @@ export class SnapshotBuilds {
     private readonly builder: SnapshotBuilder,
     private readonly store: SnapshotStore,
     private readonly bus: MessageBus,
-    private readonly feed: LiveFeed,
+    private readonly states: LiveState,
   ) {}
 
   /**
@@ -50,7 +50,9 @@ export class SnapshotBuilds {
     // Refused when a newer one is there, or when it was invalidated while it was being built.
     if (!(await this.store.store(document))) return;
     await this.bus.publish('ssot.updated', { version: String(version) });
+    // What is there twice, under an older name, would be in each patch twice, too.
+    const state = { ...document, agents: undefined };
     const changed = changedSections(previous, document);
-    if (changed.length > 0) await this.feed.publish('ssot', { version, as_of: document.as_of, changed });
+    await this.states.publish('ssot', state, version, { version, as_of: document.as_of, changed });
   }
 }

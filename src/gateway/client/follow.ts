@@ -1,4 +1,4 @@
-import type { ClientFrame, ErrorFrame, EventFrame, Position, ServerFrame } from '../protocol';
+import type { ClientFrame, ErrorFrame, EventFrame, Position, ServerFrame, SnapshotFrame } from '../protocol';
 
 /** Why a client ended. */
 export interface GatewayEnd {
@@ -16,6 +16,8 @@ export interface FollowHandlers {
    * is so at the first time, and whenever the history did not reach back.
    */
   begin?: (position: Position, recovered: boolean) => void;
+  /** Of a topic with a state: the state at the position that began. */
+  snapshot?: (snapshot: SnapshotFrame) => void;
   /** The gateway does not let the client follow this topic. */
   refused?: (error: ErrorFrame) => void;
   /** The client has ended; nothing more will come. */
@@ -42,7 +44,8 @@ export class Follow {
     else if (frame.type === 'subscribed') {
       this.position = { offset: frame.offset, epoch: frame.epoch };
       this.handlers.begin?.(this.position, frame.recovered);
-    } else if (frame.type === 'event' && this.position && frame.offset > this.position.offset) {
+    } else if (frame.type === 'snapshot' && this.position) this.handlers.snapshot?.(frame);
+    else if (frame.type === 'event' && this.position && frame.offset > this.position.offset) {
       this.position = { ...this.position, offset: frame.offset };
       this.handlers.event(frame);
     }

@@ -77,6 +77,14 @@ export class GatewayClient {
     };
   }
 
+  /** Begins a followed topic anew, as if it had not been followed before; what comes until then is not told. */
+  again(topic: string): void {
+    const follow = this.follows.get(topic);
+    if (!follow) return;
+    follow.position = undefined;
+    if (this.ready) this.send(follow.request());
+  }
+
   /** The events of a topic, one after the other, until the loop is left or the client ends. */
   async *events<T = unknown>(topic: string, since?: Position): AsyncGenerator<EventFrame & { data: T }> {
     const waiting: EventFrame[] = [];

@@ -1,7 +1,10 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { LiveFeed } from '../../platform/feed/live-feed';
+import { LiveState } from '../../platform/feed/live-state';
 import type { Position } from '../protocol';
+import { ADMIN_TOPICS } from '../topics';
 import { TopicChannel } from './topic-channel';
+import { TopicSnapshots } from './topic-snapshots';
 import type { Sink, TopicSubscription } from './topic-subscription';
 
 /** How often each topic is checked for events that were lost, in milliseconds. */
@@ -18,7 +21,10 @@ export class FeedHub {
   private checking: Promise<void> | undefined;
   private unlisten: (() => void) | undefined;
 
-  constructor(private readonly feed: LiveFeed) {}
+  constructor(
+    private readonly feed: LiveFeed,
+    private readonly states: LiveState,
+  ) {}
 
   /** Starts to listen to the feed. Does not wait for Redis: topics are checked when it is there. */
   start(): void {
@@ -55,8 +61,11 @@ export class FeedHub {
   private channelOf(topic: string): TopicChannel {
     const known = this.channels.get(topic);
     if (known) return known;
-    const channel = new TopicChannel(topic, this.feed, (error) =>
-      this.log.warn(`The topic ${topic} has a gap for now: ${error.message}`),
+    const channel = new TopicChannel(
+      topic,
+      this.feed,
+      (error) => this.log.warn(`The topic ${topic} has a gap for now: ${error.message}`),
+      ADMIN_TOPICS.get(topic)?.hasState && new TopicSnapshots(topic, this.states),
     );
     this.channels.set(topic, channel);
     return channel;

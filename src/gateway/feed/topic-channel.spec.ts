@@ -1,5 +1,6 @@
 import type { FeedEvent, FeedPosition } from '../../platform/feed/live-feed';
 import { TopicChannel } from './topic-channel';
+import { TopicSnapshots } from './topic-snapshots';
 import type { TopicSubscription } from './topic-subscription';
 
 /** A feed that the test writes, announces, loses and empties as it likes. */
@@ -69,7 +70,8 @@ describe('TopicChannel', () => {
         begin: ({ offset, epoch }, recovered) => seen.push(`${recovered ? 'on' : 'new'} ${epoch} ${offset}`),
         write: (frame) => {
           const text = frame.subarray(frame.indexOf('{')).toString();
-          seen.push((JSON.parse(text) as { offset: number }).offset);
+          const { type, offset } = JSON.parse(text) as { type: string; offset: number };
+          seen.push(type === 'snapshot' ? `state ${offset}` : offset);
         },
         overflow: () => seen.push('overflow'),
       },
@@ -205,5 +207,106 @@ describe('TopicChannel', () => {
     };
     const { seen } = await follow({ offset: 5, epoch: 'one' });
     expect(seen).toContain('overflow');
+  });
+
+  describe('of a topic with a state', () => {
+    let states: { read: jest.Mock };
+
+    beforeEach(() => {
+      states = {
+        read: jest.fn(() => {
+          const position = { offset: feed.offset, epoch: feed.epoch };
+          return Promise.resolve({ position, state: { json: `{"n":${feed.offset}}`, hash: 'h' } });
+        }),
+      };
+      const snapshots = new TopicSnapshots('t', states);
+      channel = new TopicChannel('t', feed, (error) => errors.push(error), snapshots);
+    });
+
+    it('begins with a snapshot, and goes on from it', async () => {
+      announce();
+      const { seen } = await follow();
+      announce();
+      expect(seen).toEqual(['new one 1', 'state 1', 2]);
+    });
+
+    it('sends no snapshot to who resumes', async () => {
+      announce();
+      const { seen } = await follow({ offset: 0, epoch: 'one' });
+      expect(seen).toEqual(['on one 0', 1]);
+    });
+
+    it('reads it once for a crowd, and for who comes a little later', async () => {
+      const crowd = await Promise.all(Array.from({ length: 50 }, () => follow()));
+      announce();
+      const late = await follow();
+      expect(late.seen).toEqual(['new one 0', 'state 0', 1]);
+      expect(crowd[49]?.seen).toEqual(late.seen);
+      expect(states.read).toHaveBeenCalledTimes(1);
+    });
+
+    it('reads a new one when too much came after the last', async () => {
+      await follow();
+      for (let i = 0; i < 40; i++) announce();
+      const { seen } = await follow();
+      expect(seen).toEqual(['new one 40', 'state 40']);
+    });
+
+    it('neither loses nor repeats what comes while the snapshot is read', async () => {
+      await follow();
+      for (let i = 0; i < 40; i++) announce();
+      states.read.mockImplementation(async () => {
+        announce();
+        const position = { offset: feed.offset, epoch: 'one' };
+        announce();
+        await new Promise(setImmediate);
+        return { position, state: { json: '{}', hash: 'h' } };
+      });
+      const { seen } = await follow();
+      announce();
+      expect(seen).toEqual(['new one 41', 'state 41', 42, 43]);
+    });
+
+    it('may be ahead of what this process has heard', async () => {
+      await channel.check();
+      const late = [feed.append(), feed.append()];
+      const { seen } = await follow();
+      for (const event of late) channel.receive(event);
+      announce();
+      expect(seen).toEqual(['new one 2', 'state 2', 3]);
+    });
+
+    it('gives everybody a new one when the history was lost', async () => {
+      const { seen } = await follow();
+      announce();
+      feed.restart('two');
+      announce();
+      await settle();
+      announce();
+      expect(seen).toEqual(['new one 0', 'state 0', 1, 'new two 1', 'state 1', 2]);
+    });
+
+    it('learns from a snapshot that the topic began anew', async () => {
+      const first = await follow();
+      for (let i = 0; i < 40; i++) announce();
+      feed.restart('two');
+      const late = await follow();
+      await settle();
+      expect(late.seen).toEqual(['new two 0', 'state 0']);
+      expect(first.seen.slice(-2)).toEqual(['new two 0', 'state 0']);
+    });
+
+    it('begins without one where there is none yet', async () => {
+      states.read.mockResolvedValue({ position: { offset: 0, epoch: 'one' }, state: undefined });
+      const { seen } = await follow();
+      announce();
+      expect(seen).toEqual(['new one 0', 1]);
+    });
+
+    it('refuses who comes while Redis is away', async () => {
+      states.read.mockRejectedValue(new Error('away'));
+      await expect(follow()).rejects.toThrow('away');
+      expect(channel.empty).toBe(true);
+    });
   });
 });

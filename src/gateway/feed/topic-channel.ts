@@ -1,35 +1,39 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { FeedEvent, LiveFeed } from '../../platform/feed/live-feed';
-import type { EventFrame, Position } from '../protocol';
-import { textFrame } from '../text-frame';
+import type { Position } from '../protocol';
+import { Delivery } from './delivery';
+import type { TopicSnapshots } from './topic-snapshots';
 import { type Sink, TopicSubscription } from './topic-subscription';
 
 /** Events that a subscriber may have missed and still resume. */
 export const MAX_RECOVERED = 1_000;
 /** Events of a topic that are kept in memory, so that a crowd that comes back does not ask Redis one by one. */
 const RECENT = 256;
-
-interface Numbered {
-  offset: number;
-  frame: Buffer;
-}
+/** A snapshot that so many events came after is replaced by a new one, rather than sent with all of them. */
+const MAX_AFTER_SNAPSHOT = 32;
+/** How long to wait with a beginning that could not be made for want of Redis, in milliseconds. */
+const BEGIN_AGAIN_MS = 1_000;
 
 /**
  * A topic in this process: its events in order and without a gap, as one prepared frame each, to all of its
  * subscribers. What pub/sub loses is read from the history; when that cannot make it good, every subscriber
- * is told.
+ * begins anew, with a snapshot if the topic has a state.
  */
 export class TopicChannel {
   private readonly subscribers = new Set<TopicSubscription>();
-  private readonly recent: Numbered[] = [];
+  private readonly recent: Delivery[] = [];
   /** Events that came while the position or the history was being read. */
   private waiting: FeedEvent[] | undefined = [];
+  private healing: Promise<void> | undefined;
   private position: Position = { offset: 0, epoch: '' };
   private readonly attached: Promise<void>;
 
+  /** @param snapshots of a topic that has a state */
   constructor(
     readonly topic: string,
     private readonly feed: Pick<LiveFeed, 'position' | 'read'>,
     private readonly onError: (error: Error) => void,
+    private readonly snapshots?: TopicSnapshots,
   ) {
     this.attached = this.attach();
   }
@@ -40,29 +44,24 @@ export class TopicChannel {
 
   /**
    * Adds a subscriber, from `since` on if the history reaches back to it.
-   * Rejects if Redis is away when the history is needed.
+   * Rejects if Redis is away when history or snapshot are needed.
    */
   async subscribe(sink: Sink, since?: Position): Promise<TopicSubscription> {
     await this.attached;
     const subscription = new TopicSubscription(sink, (ended) => this.subscribers.delete(ended));
     this.subscribers.add(subscription);
-    if (!since) {
-      subscription.live(this.position, false, []);
-      return subscription;
-    }
-    const recent = this.recentAfter(since);
-    if (recent) {
+    const recent = since && this.recentAfter(since);
+    if (since && recent) {
       subscription.live(since, true, recent);
       return subscription;
     }
-    subscription.hold();
+    const wait = subscription.hold();
     try {
-      const missed = await this.missedSince(since);
+      const missed = since && (await this.missedSince(since));
       // The topic began anew meanwhile, and so did this subscription with it.
-      if (!subscription.held) return subscription;
-      // Not recovered: it begins where the topic stands here, and all that comes from then on follows.
-      if (missed) subscription.live(since, true, missed);
-      else subscription.live(this.position, false, []);
+      if (!subscription.awaits(wait)) return subscription;
+      if (since && missed) subscription.live(since, true, missed);
+      while (subscription.awaits(wait)) await this.begin(subscription, wait);
     } catch (error) {
       subscription.end();
       throw error;
@@ -92,8 +91,12 @@ export class TopicChannel {
   }
 
   /** Reads what is missing; without history everybody starts anew. */
-  private async heal(): Promise<void> {
-    if (this.waiting) return;
+  private heal(): Promise<void> {
+    this.healing ??= this.healNow().finally(() => (this.healing = undefined));
+    return this.healing;
+  }
+
+  private async healNow(): Promise<void> {
     this.waiting = [];
     try {
       const { events, position } = await this.feed.read(this.topic, this.position.offset, MAX_RECOVERED);
@@ -119,19 +122,51 @@ export class TopicChannel {
   private restart(position: Position): void {
     this.position = position;
     this.recent.length = 0;
-    for (const subscription of this.subscribers) subscription.live(position, false, []);
+    for (const subscription of this.subscribers) {
+      if (this.snapshots) void this.beginAnew(subscription);
+      else subscription.live(position, false, []);
+    }
+  }
+
+  /** Begins, however long Redis is away. Never rejects. */
+  private async beginAnew(subscription: TopicSubscription): Promise<void> {
+    const wait = subscription.hold();
+    while (subscription.awaits(wait)) {
+      try {
+        await this.begin(subscription, wait);
+      } catch (error) {
+        this.onError(error as Error);
+        await delay(BEGIN_AGAIN_MS, undefined, { ref: false });
+      }
+    }
+  }
+
+  /**
+   * Not recovered: it begins where the topic or its snapshot stands, and all that comes from then on follows. It still
+   * waits afterwards if what was read had been overtaken.
+   */
+  private async begin(subscription: TopicSubscription, wait: number): Promise<void> {
+    if (!this.snapshots) return subscription.live(this.position, false, []);
+    const { position, frame } = await this.snapshots.get(
+      (at) => (this.recentAfter(at)?.length ?? Infinity) < MAX_AFTER_SNAPSHOT,
+    );
+    // Redis has begun anew, which this process is about to see: who waits here begins anew with all the others.
+    if (position.epoch !== this.position.epoch) return this.heal();
+    // It may be ahead of what this process has heard, but never further behind than what is kept.
+    const missed = position.offset < this.position.offset ? this.recentAfter(position) : [];
+    if (missed && subscription.awaits(wait)) subscription.live(position, false, missed, frame);
   }
 
   private deliver(event: FeedEvent): void {
-    const numbered = { offset: event.offset, frame: eventFrame(event) };
+    const delivery = new Delivery(event);
     this.position = { offset: event.offset, epoch: event.epoch };
-    this.recent.push(numbered);
+    this.recent.push(delivery);
     if (this.recent.length > RECENT) this.recent.shift();
-    for (const subscription of this.subscribers) subscription.push(numbered.offset, numbered.frame);
+    for (const subscription of this.subscribers) subscription.push(delivery);
   }
 
   /** What came after `since`, if memory reaches back to it. */
-  private recentAfter(since: Position): Numbered[] | undefined {
+  private recentAfter(since: Position): Delivery[] | undefined {
     if (since.epoch !== this.position.epoch || since.offset > this.position.offset) return undefined;
     if (since.offset === this.position.offset) return [];
     const first = this.recent[0];
@@ -140,22 +175,18 @@ export class TopicChannel {
   }
 
   /** What came after `since`, from the history; undefined if it does not reach back to it, or is not its own. */
-  private async missedSince(since: Position): Promise<Numbered[] | undefined> {
+  private async missedSince(since: Position): Promise<Delivery[] | undefined> {
     const { events, position } = await this.feed.read(this.topic, since.offset, MAX_RECOVERED);
     // Pub/sub has not told yet that the history was lost.
     if (position.epoch !== this.position.epoch) void this.heal();
     if (position.epoch !== since.epoch) return undefined;
     const top = Math.max(position.offset, events.at(-1)?.offset ?? 0);
     if (since.offset > top || !isComplete(events, since.offset, top)) return undefined;
-    return events.map((event) => ({ offset: event.offset, frame: eventFrame(event) }));
+    return events.map((event) => new Delivery(event));
   }
 }
 
 /** Whether the events are all those after one offset up to another. */
 function isComplete(events: readonly FeedEvent[], after: number, top: number): boolean {
   return events.length === top - after && events.every((event, index) => event.offset === after + 1 + index);
-}
-
-function eventFrame({ topic, offset, data }: FeedEvent): Buffer {
-  return textFrame(JSON.stringify({ type: 'event', topic, offset, data } satisfies EventFrame));
 }

@@ -1,7 +1,8 @@
 import { Module } from '@nestjs/common';
 import { RedisModule } from '../redis/redis.module';
 import { LiveFeed } from './live-feed';
+import { LiveState } from './live-state';
 
 /** What feeds the gateway. */
-@Module({ imports: [RedisModule], providers: [LiveFeed], exports: [LiveFeed] })
+@Module({ imports: [RedisModule], providers: [LiveFeed, LiveState], exports: [LiveFeed, LiveState] })
 export class FeedModule {}

@@ -2,47 +2,23 @@ import { Injectable, Logger } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { RedisService } from '../redis/redis.service';
 import { RedisScript, ScriptBatch } from '../redis/script';
+import { APPEND, feedChannel, POSITION, topicKeys } from './feed-scripts';
 
-/** How many events of a topic are kept for those who come back. */
-const HISTORY = 1_000;
-/** How long a quiet topic's history is kept, in seconds. */
-const HISTORY_TTL_S = 600;
-/** How long its numbering is kept: who has seen all of a quiet topic need not start anew, in seconds. */
-const NUMBERING_TTL_S = 86_400;
-
-/**
- * Appends an event: the next offset, the history, and the announcement in one step, so that offsets are
- * dense and announced in order. A topic whose state was lost begins a new epoch.
- */
+/** Appends an event. A topic whose state was lost begins a new epoch. */
 const PUBLISH = new RedisScript(`
-local meta, stream, channel = KEYS[1], KEYS[2], KEYS[3]
-local epoch = redis.call('HGET', meta, 'epoch')
+local epoch = redis.call('HGET', KEYS[1], 'epoch')
 if not epoch then
   epoch = ARGV[3]
-  redis.call('HSET', meta, 'epoch', epoch)
-  redis.call('DEL', stream)
+  redis.call('HSET', KEYS[1], 'epoch', epoch)
+  redis.call('DEL', KEYS[2])
 end
-local offset = redis.call('HINCRBY', meta, 'offset', 1)
-redis.call('XADD', stream, 'MAXLEN', '~', ARGV[4], offset .. '-1', 'd', ARGV[2])
-redis.call('EXPIRE', meta, ARGV[6])
-redis.call('EXPIRE', stream, ARGV[5])
-redis.call('PUBLISH', channel, cjson.encode({ARGV[1], offset, epoch}) .. '\\n' .. ARGV[2])
+${APPEND}
 return offset
 `);
 
-const POSITION = `
-local meta = redis.call('HMGET', KEYS[1], 'epoch', 'offset')
-if not meta[1] then
-  redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'offset', 0)
-  redis.call('DEL', KEYS[2])
-  meta = { ARGV[1], '0' }
-end
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-`;
-
 /** Position and history in one step: in two, a new epoch could begin between them. */
 const READ = `${POSITION}
-return { meta[1], meta[2], redis.call('XRANGE', KEYS[2], ARGV[3], '+', 'COUNT', ARGV[4]) }
+return { meta[1], meta[2], redis.call('XRANGE', KEYS[2], ARGV[2], '+', 'COUNT', ARGV[3]) }
 `;
 
 /** A place in a topic. Offsets of different epochs cannot be compared: the history between them was lost. */
@@ -72,7 +48,7 @@ export class LiveFeed {
     try {
       await this.publishing.run(
         [...this.keys(topic), this.channel()],
-        [topic, JSON.stringify(data), randomUUID(), HISTORY, HISTORY_TTL_S, NUMBERING_TTL_S],
+        [topic, JSON.stringify(data), randomUUID()],
       );
     } catch (error) {
       this.log.warn(`Event of ${topic} was lost: ${(error as Error).message}`);
@@ -97,7 +73,6 @@ export class LiveFeed {
       2,
       ...this.keys(topic),
       randomUUID(),
-      NUMBERING_TTL_S,
     )) as [string, string];
     return { epoch, offset: Number(offset) };
   }
@@ -116,7 +91,6 @@ export class LiveFeed {
       2,
       ...this.keys(topic),
       randomUUID(),
-      NUMBERING_TTL_S,
       `${afterOffset + 1}-0`,
       limit,
     )) as [string, string, [id: string, fields: string[]][]];
@@ -160,11 +134,12 @@ export class LiveFeed {
     return () => subscriber.disconnect();
   }
 
-  private keys(topic: string): [meta: string, stream: string] {
-    return [this.redis.key('feed', topic, 'meta'), this.redis.key('feed', topic, 'events')];
+  private keys(topic: string): [numbering: string, history: string] {
+    const { numbering, history } = topicKeys(this.redis, topic);
+    return [numbering, history];
   }
 
   private channel(): string {
-    return this.redis.key('feed');
+    return feedChannel(this.redis);
   }
 }

@@ -1,0 +1,21 @@
+import type { Role } from '../platform/security/roles';
+
+/** What a topic of the admin side is. */
+export interface AdminTopic {
+  /** Who may follow it. */
+  readonly roles: readonly Role[];
+  /** Whether it stands for a document: its events are patches, and who comes anew gets a snapshot. */
+  readonly hasState?: true;
+}
+
+const READERS: readonly Role[] = ['admin', 'operator', 'supervisor', 'readonly'];
+
+/** The topics of the admin side by name. Besides them each job has one, `job:<id>`. */
+export const ADMIN_TOPICS: ReadonlyMap<string, AdminTopic> = new Map<string, AdminTopic>([
+  ['ssot', { roles: READERS, hasState: true }],
+  ['jobs', { roles: READERS }],
+  ['queues', { roles: READERS }],
+  ['workers', { roles: READERS }],
+  ['executions', { roles: READERS }],
+  ['alerts', { roles: ['admin', 'operator', 'supervisor'] }],
+]);
