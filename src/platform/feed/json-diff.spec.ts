@@ -29,8 +29,9 @@ describe('jsonPatch', () => {
     );
     fc.assert(
       fc.property(value, value, (one, other) => {
-        // As JSON has them: no -0, no undefined.
+        // As JSON has them: no -0, no undefined. Whoever applies patches refuses the name __proto__.
         const [before, after] = [copy(one), copy(other)];
+        fc.pre(!JSON.stringify([before, after]).includes('"__proto__"'));
         expect(patched(before, after)).toEqual(after);
       }),
       { numRuns: 500 },

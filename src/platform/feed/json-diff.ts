@@ -13,7 +13,7 @@ type Fields = Readonly<Record<string, unknown>>;
  * Takes time in proportion to the size of both: libraries that look for the shortest patch need the product of the
  * lengths of lists, and were seen to take seconds for 200 workers.
  *
- * @param before plain JSON, as JSON.parse gives it
+ * @param before plain JSON, as JSON.parse gives it, without the name `__proto__`
  * @param after the same
  */
 export function jsonPatch(before: unknown, after: unknown): PatchOperation[] {
