@@ -6,7 +6,7 @@
 const ENTRY = '^src/([^/]+\\.ts$|up/|apps/)';
 /** What is run rather than imported, and what browsers import. */
 const PROGRAMS =
-  '^src/(main|worker|manager|up/(main|demo|dev|seed|setup|audit-verify|rotate-keys|ensure-build)|apps/generate-docs|platform/postgres/migrate|gateway/client/browser|media/agents/speech/silero-thread)\\.(ts|mjs|cjs)$';
+  '^src/(main|worker|manager|up/(main|demo|dev|seed|setup|audit-verify|erase-user|rotate-keys|ensure-build)|apps/generate-docs|platform/postgres/migrate|gateway/client/browser|media/agents/speech/silero-thread)\\.(ts|mjs|cjs)$';
 /** The contract that a control loop implements; the only part of managers that others see. */
 const MANAGER_CONTRACT = '^src/managers/manager\\.ts$';
 /** Libraries that speak HTTP or WebSocket, and node's own. */

@@ -10,6 +10,8 @@ import { AuditLog } from './audit/audit-log';
 import { AuditProofs } from './audit/audit-proofs';
 import { PayloadScrubber } from './audit/payload-scrubber';
 import { SecurityEvents } from './audit/security-events';
+import { PersonalFields } from './audit/subjects/personal-fields';
+import { SubjectKeys } from './audit/subjects/subject-keys';
 import { Bulkheads } from './breaker/bulkheads';
 import { CircuitEvents } from './breaker/circuit-events';
 import { Circuits } from './breaker/circuits';
@@ -53,6 +55,8 @@ import { PreviewTokens } from './preview/preview-tokens';
     PermissionsService,
     ActionNetworks,
     SettingsRules,
+    SubjectKeys,
+    PersonalFields,
     AuditLog,
     AuditProofs,
     SecurityEvents,
@@ -85,6 +89,7 @@ import { PreviewTokens } from './preview/preview-tokens';
     ActionRunner,
     Catalogue,
     PermissionsService,
+    PersonalFields,
     AuditLog,
     AuditProofs,
     SecurityEvents,

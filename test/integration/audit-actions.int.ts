@@ -107,8 +107,8 @@ describe('logs.search_audit', () => {
 
   it('proves of each entry that a signed seal vouches for it', async () => {
     const { entries } = await sealed(() => search({ actor: adminId, action: 'queue.pause' }));
-    for (const { leaf, sealed: proof, ...fields } of entries) {
-      expect(leafHash(fields).toString('hex')).toBe(leaf);
+    for (const { leaf, sealed: proof, encrypted, ...fields } of entries) {
+      expect(leafHash({ ...fields, ...encrypted }).toString('hex')).toBe(leaf);
       expect(proof?.leaf).toBe(leaf);
       const path = (proof?.path ?? []).map((hash) => Buffer.from(hash, 'hex'));
       const root = rootFromProof(Buffer.from(leaf, 'hex'), proof?.index ?? -1, proof?.size ?? 0, path);
@@ -186,9 +186,9 @@ describe('logs.export_audit', () => {
     expect([code, stdout]).toEqual([0, expect.stringContaining('The audit is intact.')]);
 
     const lines = text.trimEnd().split('\n');
-    const at = lines.findIndex((line) => line.includes('for packager'));
+    const at = lines.findIndex((line) => line.includes('"action":"queue.pause"'));
     const { seq } = JSON.parse(lines[at] ?? '') as { seq: number };
-    await writeFile(bad, lines.with(at, (lines[at] ?? '').replace('for packager', 'for nobody')).join('\n'));
+    await writeFile(bad, lines.with(at, (lines[at] ?? '').replace('queue.pause', 'queue.clear')).join('\n'));
     expect(await offline(bad, ...checkpoints)).toMatchObject({
       code: 1,
       stdout: expect.stringContaining(`Entry ${seq} was changed. First bad entry: ${seq}.`) as string,

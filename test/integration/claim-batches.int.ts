@@ -1,5 +1,6 @@
 import { Client } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
+import type { PersonalFields } from '../../src/pipeline/audit/subjects/personal-fields';
 import { ClaimWriter } from '../../src/pipeline/executions/claim-writer';
 import type { Intent } from '../../src/pipeline/executions/execution';
 import { Db } from '../../src/platform/postgres/db';
@@ -18,7 +19,9 @@ beforeAll(async () => {
 });
 afterAll(() => app?.close());
 
-const writer = () => new ClaimWriter(app.get(Db));
+/** Entries as they are: this is about batches. */
+const personal = { seal: <T>(entry: T): T => entry } as PersonalFields;
+const writer = () => new ClaimWriter(app.get(Db), personal);
 
 function intent(changes: Partial<Intent> = {}): Intent {
   return {

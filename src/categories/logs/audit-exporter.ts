@@ -14,6 +14,7 @@ import {
   tombstoneLine,
 } from '../../pipeline/audit/verify/export-lines';
 import type { ActionContext } from '../../pipeline/catalogue/action-command';
+import { PersonalFields } from '../../pipeline/audit/subjects/personal-fields';
 import { type Cell, csvLines, type ExportFormat } from '../../pipeline/exports/export-format';
 import { type ExportedFile, type ExportPart, ExportWriter } from '../../pipeline/exports/export-writer';
 import { Db } from '../../platform/postgres/db';
@@ -37,6 +38,7 @@ export class AuditExporter {
   constructor(
     @Inject(Db) private readonly db: Db,
     @Inject(ExportWriter) private readonly writer: ExportWriter,
+    @Inject(PersonalFields) private readonly personal: PersonalFields,
     @Inject(ENV) private readonly env: Env,
   ) {}
 
@@ -89,7 +91,7 @@ export class AuditExporter {
     yield { text: exportLine({ type: 'end', ...counts }), rows: 0 };
   }
 
-  /** The entries of the period alone, each with its seal's number and its leaf. */
+  /** The entries of the period alone, as people read them, each with its seal's number and its leaf. */
   private async *csv(
     range: SeqRange | undefined,
     { after, before }: AuditExportOrder,
@@ -101,7 +103,9 @@ export class AuditExporter {
     const [first, last] = await this.sealRange(range);
     for await (const { seal, pages } of this.pieces(range, first, last))
       for await (const page of pages) {
-        const rows = page.filter(fits).map((entry) => csvRow(entry, seal?.number ?? null));
+        const entries = page.filter(fits);
+        const readable = await this.personal.open(entries);
+        const rows = entries.map((entry, index) => csvRow(entry, readable[index] ?? entry, seal?.number));
         yield { text: csvLines(rows), rows: rows.length };
       }
   }
@@ -131,12 +135,13 @@ export class AuditExporter {
   }
 }
 
-function csvRow(entry: SealedFields, seal: number | null): Cell[] {
+/** @param readable the entry as people read it */
+function csvRow(entry: SealedFields, readable: SealedFields, seal: number | undefined): Cell[] {
   const cells = LEAF_COLUMNS.map((column) => {
-    const value = entry[column];
+    const value = readable[column];
     return value === null || typeof value === 'string' || typeof value === 'number'
       ? value
       : JSON.stringify(value);
   });
-  return [...cells, seal, leafHash(entry).toString('hex')];
+  return [...cells, seal ?? null, leafHash(entry).toString('hex')];
 }

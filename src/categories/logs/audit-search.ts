@@ -3,6 +3,7 @@ import { isUUID } from 'class-validator';
 import { AuditProofs, type InclusionProof } from '../../pipeline/audit/audit-proofs';
 import { seqRangeOf } from '../../pipeline/audit/audit-period';
 import { leafHash, type SealedFields } from '../../pipeline/audit/leaf';
+import { PersonalFields, sealedFields } from '../../pipeline/audit/subjects/personal-fields';
 import { findEntries } from '../../pipeline/audit/seals/stored';
 import { RETIRED_SEQ } from '../../pipeline/audit/seals/stored-tombstones';
 import { Db } from '../../platform/postgres/db';
@@ -23,8 +24,13 @@ export interface AuditQuery {
   cursor?: string;
 }
 
-/** An entry as it is found, with its leaf and, once it is sealed, the proof of that. */
+/**
+ * An entry as it is found, with its leaf and, once it is sealed, the proof of that. What is personal reads `[erased]`
+ * where the person was erased.
+ */
 export interface FoundEntry extends SealedFields {
+  /** The fields that are stored encrypted, as they are stored: with these in their place the leaf can be computed. */
+  encrypted: Partial<Record<'ip' | 'user_agent' | 'reason', string>>;
   /** SHA-256, hexadecimal. */
   leaf: string;
   /** Null until the entry is sealed, about a second after it was written. */
@@ -44,6 +50,7 @@ export class AuditSearch {
   constructor(
     @Inject(Db) private readonly db: Db,
     @Inject(AuditProofs) private readonly proofs: AuditProofs,
+    @Inject(PersonalFields) private readonly personal: PersonalFields,
   ) {}
 
   /** The newest entries that fit, older than the cursor. */
@@ -58,9 +65,11 @@ export class AuditSearch {
     );
     const shown = rows.slice(0, query.limit);
     const proofs = await this.proofs.inclusionProofs(shown.map((entry) => entry.seq));
+    const readable = await this.personal.open(shown);
     return {
-      entries: shown.map((entry) => ({
-        ...entry,
+      entries: shown.map((entry, index) => ({
+        ...(readable[index] ?? entry),
+        encrypted: sealedFields(entry),
         leaf: leafHash(entry).toString('hex'),
         sealed: proofs.get(entry.seq) ?? null,
       })),
@@ -92,7 +101,8 @@ export class AuditSearch {
     add(query.action, (p) => `action = ${p}`);
     add(query.outcome, (p) => `outcome = ${p}`);
     add(query.trace_id, (p) => `trace_id = ${p}`);
-    add(query.ip, (p) => `ip = ${p}`);
+    if (query.ip !== undefined)
+      add(await this.personal.formsOf('ip', query.ip), (p) => `ip = ANY(${p}::text[])`);
     add(query.after, (p) => `audit_entries.at >= ${p}::timestamptz`);
     add(query.before, (p) => `audit_entries.at < ${p}::timestamptz`);
     return { sql: conditions.join(' AND '), params };

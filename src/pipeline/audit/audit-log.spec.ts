@@ -1,3 +1,4 @@
+import type { PersonalFields } from './subjects/personal-fields';
 import type { Db } from '../../platform/postgres/db';
 import { type AuditEntry, auditEntry, storableText } from './audit-entry';
 import { AuditLog } from './audit-log';
@@ -26,7 +27,7 @@ describe('denials', () => {
       written.push(...(JSON.parse(json ?? '[]') as AuditEntry[]));
       return Promise.resolve(1);
     };
-    log = new AuditLog({ execute } as unknown as Db);
+    log = new AuditLog({ execute } as unknown as Db, { seal: <T>(entry: T): T => entry } as PersonalFields);
     // Its own complaints are part of the test, not of the output.
     Object.assign(log, { log: { error: () => undefined } });
   });

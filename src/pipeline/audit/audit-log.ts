@@ -1,6 +1,7 @@
 import { type BeforeApplicationShutdown, Inject, Injectable, Logger } from '@nestjs/common';
 import { Db, type Tx } from '../../platform/postgres/db';
 import { addressGroup } from '../limits/address-group';
+import { PersonalFields } from './subjects/personal-fields';
 import { AUDIT_COLUMNS, AUDIT_RECORD, type AuditEntry } from './audit-entry';
 
 /** How often denials are written, in milliseconds. */
@@ -35,11 +36,17 @@ export class AuditLog implements BeforeApplicationShutdown {
   private timer?: NodeJS.Timeout;
   private writing: Promise<void> = Promise.resolve();
 
-  constructor(@Inject(Db) private readonly db: Db) {}
+  constructor(
+    @Inject(Db) private readonly db: Db,
+    @Inject(PersonalFields) private readonly personal: PersonalFields,
+  ) {}
 
   /** Writes entries now. @throws if Postgres does not take them */
   async write(entries: readonly AuditEntry[], tx: Tx = this.db): Promise<void> {
-    if (entries.length > 0) await tx.execute(INSERT, [JSON.stringify(entries)]);
+    if (entries.length === 0) return;
+    const sealed: AuditEntry[] = [];
+    for (const entry of entries) sealed.push(await this.personal.seal(entry));
+    await tx.execute(INSERT, [JSON.stringify(sealed)]);
   }
 
   /**

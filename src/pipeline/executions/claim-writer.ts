@@ -4,6 +4,7 @@ import { Db } from '../../platform/postgres/db';
 import { prepared } from '../../platform/postgres/statement';
 import { AUDIT_COLUMNS, AUDIT_RECORD, type AuditEntry } from '../audit/audit-entry';
 import { AT_TEXT, type EntryStamp, LEAF_COLUMNS, RETURN_STAMP, type SealedFields } from '../audit/leaf';
+import { PersonalFields } from '../audit/subjects/personal-fields';
 import { auditProof, type Claim, type Intent, intentEntry } from './execution';
 
 const COLUMNS = AUDIT_COLUMNS.join(', ');
@@ -52,11 +53,15 @@ interface Writing {
 export class ClaimWriter {
   private readonly batches = new Batcher<Writing, Claim | undefined>((batch) => this.write(batch));
 
-  constructor(@Inject(Db) private readonly db: Db) {}
+  constructor(
+    @Inject(Db) private readonly db: Db,
+    @Inject(PersonalFields) private readonly personal: PersonalFields,
+  ) {}
 
   /** Records what is about to be done. @returns undefined if the actor has used this key before */
-  claim(intent: Intent): Promise<Claim | undefined> {
-    return this.batches.push({ intent, entry: intentEntry(intent, intent.executionId) });
+  async claim(intent: Intent): Promise<Claim | undefined> {
+    const entry = await this.personal.seal(intentEntry(intent, intent.executionId));
+    return this.batches.push({ intent, entry });
   }
 
   private async write(batch: readonly Writing[]): Promise<BatchResults<Claim | undefined>> {

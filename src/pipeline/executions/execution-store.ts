@@ -3,6 +3,7 @@ import { Db, type Tx } from '../../platform/postgres/db';
 import { prepared } from '../../platform/postgres/statement';
 import { AUDIT_COLUMNS, AUDIT_RECORD, type AuditEntry, auditEntry } from '../audit/audit-entry';
 import { type EntryStamp, RETURN_STAMP } from '../audit/leaf';
+import { PersonalFields } from '../audit/subjects/personal-fields';
 import { ClaimWriter } from './claim-writer';
 import {
   auditProof,
@@ -60,6 +61,7 @@ export class ExecutionStore {
     @Inject(Db) private readonly db: Db,
     @Inject(ClaimWriter) private readonly claims: ClaimWriter,
     @Inject(OutcomeWriter) private readonly outcomes: OutcomeWriter,
+    @Inject(PersonalFields) private readonly personal: PersonalFields,
   ) {}
 
   /** Records what is about to be done. @returns undefined if the actor has used this key before */
@@ -75,7 +77,7 @@ export class ExecutionStore {
 
   /** Takes over an execution whose runner died. @returns undefined if another was faster */
   async takeOver(earlier: EarlierExecution, intent: Intent): Promise<Claim | undefined> {
-    const entry = intentEntry(intent, earlier.id);
+    const entry = await this.personal.seal(intentEntry(intent, earlier.id));
     const [row] = await this.db.query<EntryStamp & { id: string; fence: number }>(TAKE_OVER, [
       earlier.id,
       earlier.fence,

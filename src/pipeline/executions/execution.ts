@@ -53,7 +53,7 @@ export interface Outcome {
   readonly freesKey: boolean;
 }
 
-/** Who an outcome's audit entry names besides what the execution knows. */
+/** Who an outcome's audit entry names besides what the execution knows, as it is to be written. */
 export interface OutcomeOrigin {
   readonly role: string | null;
   readonly ip: string | null;

@@ -2,7 +2,6 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type BatchResults, Batcher } from '../../platform/batching/batcher';
 import { Db, type Tx } from '../../platform/postgres/db';
 import { prepared } from '../../platform/postgres/statement';
-import { storableText } from '../audit/audit-entry';
 import type { Claim, Outcome, OutcomeOrigin } from './execution';
 
 /** Answers of more bytes than this are written alone: others need not wait for them. */
@@ -85,7 +84,7 @@ export class OutcomeWriter {
       outcome.freesKey,
       origin.role,
       origin.ip,
-      storableText(origin.userAgent),
+      origin.userAgent,
     ]);
     return rows === 1;
   }
@@ -119,6 +118,6 @@ function rowOf({ claim, outcome, origin }: Writing): object {
     frees_key: outcome.freesKey,
     actor_role: origin.role,
     ip: origin.ip,
-    user_agent: storableText(origin.userAgent),
+    user_agent: origin.userAgent,
   };
 }

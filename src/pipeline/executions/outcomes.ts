@@ -6,6 +6,8 @@ import { LiveFeed } from '../../platform/feed/live-feed';
 import { MessageBus } from '../../platform/messages/message-bus';
 import { Db, type Tx } from '../../platform/postgres/db';
 import { errorAnswer, replayedAnswer, successAnswer } from '../answers';
+import { storableText } from '../audit/audit-entry';
+import { PersonalFields } from '../audit/subjects/personal-fields';
 import type { ActionAnswer, Run } from '../run';
 import type { Claim, EarlierExecution, ExecutionStatus, Outcome, OutcomeOrigin } from './execution';
 import { ExecutionStore } from './execution-store';
@@ -24,6 +26,7 @@ export class Outcomes {
     @Inject(Db) private readonly db: Db,
     @Inject(LiveFeed) private readonly feed: LiveFeed,
     @Inject(MessageBus) private readonly bus: MessageBus,
+    @Inject(PersonalFields) private readonly personal: PersonalFields,
   ) {}
 
   /** Records the outcome of a run with its answer. @returns the answer to send: what is on record */
@@ -34,7 +37,7 @@ export class Outcomes {
   ): Promise<ActionAnswer> {
     const claim = claimOf(run);
     const outcome = { ...verdict, httpStatus: answer.status, body: answer.body, result: run.result };
-    const held = await this.persist(claim, outcome, originOf(run));
+    const held = await this.persist(run, claim, outcome);
     if (!held) return this.answerOfSuccessor(run, claim);
     run.settled = answer;
     await this.announce(run, verdict.status);
@@ -52,7 +55,8 @@ export class Outcomes {
       errorCode: null,
       freesKey: false,
     };
-    if (!(await this.store.settle(claimOf(run), outcome, originOf(run), tx))) throw new ClaimLost();
+    if (!(await this.store.settle(claimOf(run), outcome, await this.originOf(run), tx)))
+      throw new ClaimLost();
     return answer;
   }
 
@@ -82,23 +86,34 @@ export class Outcomes {
     return kept ? replayedAnswer(run, kept.status, kept.body) : answer;
   }
 
-  private async persist(claim: Claim, outcome: Outcome, origin: OutcomeOrigin): Promise<boolean> {
+  private async persist(run: Run, claim: Claim, outcome: Outcome): Promise<boolean> {
     for (const pause of RETRY_MS) {
       try {
-        return await this.store.settle(claim, outcome, origin);
+        return await this.store.settle(claim, outcome, await this.originOf(run));
       } catch (error) {
         this.log.warn(`Outcome of ${claim.executionId} is not recorded yet: ${(error as Error).message}`);
         await delay(pause);
       }
     }
     try {
-      return await this.store.settle(claim, outcome, origin);
+      return await this.store.settle(claim, outcome, await this.originOf(run));
     } catch (cause) {
       // The intent is there; the sweeper closes it as unknown, or a retry with the key settles it.
       throw new AppError('SERVICE_UNAVAILABLE', 'Whether the action took effect could not be recorded.', {
         cause,
       });
     }
+  }
+
+  private async originOf({ actor, call: { origin } }: Run): Promise<OutcomeOrigin> {
+    const { ip, user_agent: userAgent } = await this.personal.seal({
+      phase: 'outcome',
+      actor_id: actor.userId,
+      ip: origin.ip,
+      user_agent: storableText(origin.userAgent),
+      reason: null,
+    });
+    return { role: actor.role, ip, userAgent };
   }
 
   /** Another process has taken the execution over, or settled it: its word counts. */
@@ -123,8 +138,4 @@ function answerOf(run: Run, earlier: EarlierExecution): ActionAnswer {
 function claimOf(run: Run): Claim {
   if (!run.claim) throw new Error('There is no claim to settle');
   return run.claim;
-}
-
-function originOf(run: Run): OutcomeOrigin {
-  return { role: run.actor.role, ip: run.call.origin.ip, userAgent: run.call.origin.userAgent };
 }

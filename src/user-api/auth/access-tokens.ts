@@ -4,7 +4,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { AppError } from '../../platform/errors/app-error';
 import { SigningKeys } from '../../platform/security/signing-keys';
 import { MAX_ACCESS_TOKEN_S } from '../../platform/settings/settings';
-import { LruMap } from './lru-map';
+import { LruMap } from '../../platform/caching/lru-map';
 import { isWellFormed } from './token-form';
 
 const ISSUER = 'agentos';

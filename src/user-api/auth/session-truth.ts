@@ -3,7 +3,7 @@ import { MessageBus } from '../../platform/messages/message-bus';
 import { Db } from '../../platform/postgres/db';
 import { prepared } from '../../platform/postgres/statement';
 import type { Role } from '../../platform/security/roles';
-import { LruMap } from './lru-map';
+import { LruMap } from '../../platform/caching/lru-map';
 
 /** How long a process goes without asking Postgres again: a demotion bites within it even if a message is lost. */
 const FRESH_MS = 1_000;
