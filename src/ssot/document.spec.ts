@@ -1,4 +1,12 @@
-import { changedSections, documentHash, parseDocument, SECTIONS, sectionHash, serialise } from './document';
+import {
+  FORMAT,
+  changedSections,
+  documentHash,
+  parseDocument,
+  SECTIONS,
+  sectionHash,
+  serialise,
+} from './document';
 import type { SnapshotDto } from './snapshot.dto';
 
 function document(changes: Partial<Record<(typeof SECTIONS)[number], object | null>> = {}): SnapshotDto {
@@ -9,6 +17,7 @@ function document(changes: Partial<Record<(typeof SECTIONS)[number], object | nu
   );
   return {
     version: 7,
+    format: FORMAT,
     as_of: asOf,
     stale: false,
     sections,
@@ -68,6 +77,8 @@ describe('parseDocument', () => {
     ['no object', '7'],
     ['null', 'null'],
     ['a cut text', serialise(document()).slice(0, -1)],
+    ['another form', JSON.stringify({ ...good, format: FORMAT - 1 })],
+    ['no form', JSON.stringify({ ...good, format: undefined })],
     ['no version', JSON.stringify({ ...good, version: undefined })],
     ['a version that is no number', JSON.stringify({ ...good, version: '7' })],
     ['a time that is none', JSON.stringify({ ...good, as_of: 'noon' })],

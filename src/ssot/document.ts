@@ -13,6 +13,9 @@ export const SECTIONS = [
   'system',
 ] as const;
 
+/** The form of the document; raised with each change of what its fields are or mean. */
+export const FORMAT = 5;
+
 /** A section of the read model. */
 export type SectionName = (typeof SECTIONS)[number];
 
@@ -42,10 +45,16 @@ export function sectionHash(section: object | null): string {
   return createHash('sha256').update(text).digest('base64url').slice(0, 16);
 }
 
-/** A hash of the document's content (what all sections say, and which are stale); 22 characters. */
-export function documentHash(sections: SnapshotDto['sections']): string {
-  const content = SECTIONS.map((name) => [name, sections[name]?.hash, sections[name]?.stale]);
-  return createHash('sha256').update(JSON.stringify(content)).digest('base64url').slice(0, 22);
+/** A hash of the content (what these sections say, and which are stale); 22 characters. */
+export function documentHash(
+  sections: SnapshotDto['sections'],
+  names: readonly SectionName[] = SECTIONS,
+): string {
+  const content = names.map((name) => [name, sections[name]?.hash, sections[name]?.stale]);
+  return createHash('sha256')
+    .update(JSON.stringify([FORMAT, content]))
+    .digest('base64url')
+    .slice(0, 22);
 }
 
 /** The sections whose content differs between two documents; all of them if there was none before. */
@@ -73,7 +82,8 @@ export function parseDocument(text: string | null): SnapshotDto | undefined {
   }
   if (typeof value !== 'object' || value === null) return undefined;
   const document = value as Partial<SnapshotDto>;
-  const { version, as_of: asOf, sections } = document;
+  const { version, format, as_of: asOf, sections } = document;
+  if (format !== FORMAT) return undefined;
   if (!Number.isSafeInteger(version) || typeof sections !== 'object' || sections === null) return undefined;
   const at = new Date(asOf ?? Number.NaN);
   if (Number.isNaN(at.getTime())) return undefined;

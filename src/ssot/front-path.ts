@@ -1,4 +1,4 @@
-import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -8,7 +8,7 @@ import { mayReadAll } from '../platform/security/roles';
 import { RuntimeSettings } from '../platform/settings/runtime-settings';
 import { AdminDoor } from '../user-api/auth/admin-door';
 import { ReadLimit, type ReadLimitState } from './read-limit';
-import { sendSnapshot, VIEWS } from './snapshot-answer';
+import { compress, sendSnapshot, type View, viewAt, VIEWS } from './snapshot-answer';
 import { SsotService } from './ssot.service';
 
 /**
@@ -18,7 +18,6 @@ import { SsotService } from './ssot.service';
  */
 @Injectable()
 export class FrontPath implements OnModuleInit, OnModuleDestroy {
-  private readonly log = new Logger(FrontPath.name);
   private readonly limit = new ReadLimit();
   private unfollow: () => void = () => undefined;
 
@@ -31,18 +30,15 @@ export class FrontPath implements OnModuleInit, OnModuleDestroy {
 
   onModuleInit(): void {
     this.unfollow = this.ssot.follow((snapshot) => {
-      for (const view of VIEWS.values()) {
-        view(snapshot)
-          .compress()
-          .catch((error: Error) => this.log.error(`A snapshot could not be compressed: ${error.message}`));
-      }
+      for (const view of VIEWS.values()) compress(view(snapshot));
     });
     const fastify = (
       this.host.httpAdapter as ReturnType<NestFastifyApplication['getHttpAdapter']>
     ).getInstance();
     fastify.addHook('onRequest', (request, reply, done) => {
-      if (request.method !== 'GET' || !VIEWS.has(request.raw.url ?? '')) return done();
-      this.answer(request, reply).then((answered) => {
+      const view = request.method === 'GET' ? viewAt(request.raw.url ?? '') : undefined;
+      if (!view) return done();
+      this.answer(view, request, reply).then((answered) => {
         if (!answered) done();
       }, done);
     });
@@ -53,10 +49,9 @@ export class FrontPath implements OnModuleInit, OnModuleDestroy {
   }
 
   /** @returns false if the router has to deal with it */
-  private async answer(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
-    const view = VIEWS.get(request.raw.url ?? '');
-    const actor = view && (await this.door.enter(request));
-    if (!view || !actor || !mayReadAll(actor.role)) return false;
+  private async answer(view: View, request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
+    const actor = await this.door.enter(request);
+    if (!actor || !mayReadAll(actor.role)) return false;
     const state = this.limit.take(actor.userId, this.settings.current().rate_limits.admin_read_per_minute);
     limitHeaders(reply, state);
     if (!state.admitted) {

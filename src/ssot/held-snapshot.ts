@@ -1,4 +1,5 @@
-import { documentHash } from './document';
+import { documentHash, SECTIONS } from './document';
+import { type Pickable, sectionOf } from './picks';
 import { Rendered } from './rendered';
 import type { SnapshotDto } from './snapshot.dto';
 
@@ -6,6 +7,8 @@ import type { SnapshotDto } from './snapshot.dto';
 const STALE_TTL_MS = 2_000;
 /** How long a snapshot is served, in milliseconds. */
 export const TTL_MS = 15_000;
+/** The most answers with some of the sections whose bytes are kept. */
+const MAX_KEPT_PICKS = 32;
 /** How long one that was built without Redis is served, in milliseconds: it bounds such builds to one a second. */
 export const DIRECT_TTL_MS = 1_000;
 
@@ -30,6 +33,7 @@ export interface Verification {
 export class HeldSnapshot {
   private fullBytes: Rendered | undefined;
   private dashboardBytes: Rendered | undefined;
+  private readonly pickBytes = new Map<string, Rendered>();
   /** Milliseconds since 1970. */
   private readonly oldestAt: number;
 
@@ -60,19 +64,45 @@ export class HeldSnapshot {
     return Math.max(0, Math.round((Date.now() - this.oldestAt) / 1000));
   }
 
+  /** Whether it has nothing to show: no section could be read for so long that what there was counts no more. */
+  get empty(): boolean {
+    return SECTIONS.every((name) => this.document[name] === null);
+  }
+
   /** The answer with all sections. */
   get full(): Rendered {
     const { sections, as_of: asOf } = this.document;
     return (this.fullBytes ??= new Rendered(JSON.stringify(this.document), documentHash(sections), asOf));
   }
 
+  /** The answer with these sections alone. */
+  only(names: readonly Pickable[]): Rendered {
+    const key = names.join(',');
+    const known = this.pickBytes.get(key);
+    if (known) return known;
+    const { version, format, as_of: asOf, sections } = this.document;
+    const picked = [...new Set(names.map(sectionOf))];
+    const data = {
+      version,
+      format,
+      as_of: asOf,
+      stale: picked.some((name) => sections[name]?.stale),
+      sections: Object.fromEntries(picked.map((name) => [name, sections[name]])),
+      ...Object.fromEntries(names.map((name) => [name, this.document[name]])),
+    };
+    const rendered = new Rendered(JSON.stringify(data), documentHash(sections, picked), asOf);
+    if (this.pickBytes.size < MAX_KEPT_PICKS) this.pickBytes.set(key, rendered);
+    return rendered;
+  }
+
   /** The answer with the dashboard alone. */
   get dashboard(): Rendered {
     if (this.dashboardBytes) return this.dashboardBytes;
-    const { version, as_of: asOf, sections, dashboard } = this.document;
+    const { version, as_of: builtAt, sections, dashboard } = this.document;
+    const asOf = sections.dashboard?.as_of ?? builtAt;
     const stale = sections.dashboard?.stale ?? true;
     const hash = `${sections.dashboard?.hash ?? 'none'}${stale ? '-stale' : ''}`;
     const data = JSON.stringify({ version, as_of: asOf, stale, dashboard });
-    return (this.dashboardBytes = new Rendered(data, hash, asOf));
+    return (this.dashboardBytes = new Rendered(data, hash, builtAt));
   }
 }

@@ -22,6 +22,7 @@ export class Rendered {
   private readonly bodies = new Map<Encoding, PreparedBody>();
   private readonly tags: ReadonlySet<string>;
   private readonly hash: string;
+  private compressing: Promise<void> | undefined;
 
   /**
    * @param data what stands under `data` in the answer, as JSON
@@ -34,15 +35,9 @@ export class Rendered {
     this.hash = hash;
   }
 
-  /** Prepares the compressed forms. */
-  async compress(): Promise<void> {
-    const { body } = this.plain;
-    const [zipped, brotli] = await Promise.all([
-      gzipAsync(body, { level: 6 }),
-      brotliAsync(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }),
-    ]);
-    this.bodies.set('gzip', { encoding: 'gzip', body: zipped, etag: `"${this.hash}-gzip"` });
-    this.bodies.set('br', { encoding: 'br', body: brotli, etag: `"${this.hash}-br"` });
+  /** Prepares the compressed forms, once. */
+  compress(): Promise<void> {
+    return (this.compressing ??= this.compressNow());
   }
 
   /** The smallest prepared form that the client takes. */
@@ -55,6 +50,16 @@ export class Rendered {
     if (ifNoneMatch === undefined) return false;
     if (ifNoneMatch.trim() === '*') return true;
     return ifNoneMatch.split(',').some((tag) => this.tags.has(tag.trim().replace(/^W\//, '')));
+  }
+
+  private async compressNow(): Promise<void> {
+    const { body } = this.plain;
+    const [zipped, brotli] = await Promise.all([
+      gzipAsync(body, { level: 6 }),
+      brotliAsync(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }),
+    ]);
+    this.bodies.set('gzip', { encoding: 'gzip', body: zipped, etag: `"${this.hash}-gzip"` });
+    this.bodies.set('br', { encoding: 'br', body: brotli, etag: `"${this.hash}-br"` });
   }
 
   private get plain(): PreparedBody {

@@ -1,19 +1,44 @@
+import { Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AppError } from '../platform/errors/app-error';
 import '../platform/http/request';
 import { varyBy } from '../platform/http/vary';
 import type { HeldSnapshot } from './held-snapshot';
-import type { Rendered } from './rendered';
+import { picksOf, PICKS } from './picks';
+import { preferredEncoding, type Rendered } from './rendered';
 import { snapshotReads } from './ssot-metrics';
 import type { Reading } from './ssot.service';
 
 /** Which answer of a snapshot is asked for. */
 export type View = (snapshot: HeldSnapshot) => Rendered;
 
-/** The views by their paths. */
+/** The views of everybody, by their paths. */
 export const VIEWS: ReadonlyMap<string, View> = new Map<string, View>([
   ['/api/admin/ssot', (snapshot) => snapshot.full],
   ['/api/admin/ssot/dashboard', (snapshot) => snapshot.dashboard],
 ]);
+
+const PICKING = '/api/admin/ssot?sections=';
+/** Views of picked sections by the address that asks for them; people's consoles ask for a handful. */
+const pickViews = new Map<string, View>();
+const MAX_PICK_VIEWS = 256;
+
+/** The view that an address asks for; undefined if it asks for none, or for one that there is not. */
+export function viewAt(url: string): View | undefined {
+  const known = VIEWS.get(url) ?? pickViews.get(url);
+  if (known || !url.startsWith(PICKING)) return known;
+  const text = url.slice(PICKING.length).replace(/%2C/gi, ',');
+  if (!PICKS.test(text)) return undefined;
+  const view = pickView(text);
+  if (pickViews.size < MAX_PICK_VIEWS) pickViews.set(url, view);
+  return view;
+}
+
+/** The view of the sections that are named, by commas. */
+export function pickView(text: string): View {
+  const names = picksOf(text);
+  return (snapshot) => snapshot.only(names);
+}
 
 /**
  * Answers with prepared bytes: 304 if the client has this content, else 200. The one way to do so, whether
@@ -25,9 +50,13 @@ export function sendSnapshot(
   view: View,
   { snapshot, cache }: Reading,
 ): FastifyReply {
+  if (snapshot.empty)
+    throw new AppError('SERVICE_UNAVAILABLE', 'The read model is not available at the moment.');
   const rendered = view(snapshot);
   const { headers } = request;
   const prepared = rendered.bodyFor(headers['accept-encoding']);
+  if (prepared.encoding === 'identity' && preferredEncoding(headers['accept-encoding']) !== 'identity')
+    compress(rendered);
   const tookMs = performance.now() - request.startedAt;
   snapshotReads.inc({ cache });
   reply.headers({
@@ -42,4 +71,13 @@ export function sendSnapshot(
   if (rendered.matches(headers['if-none-match'])) return reply.status(304).send();
   if (prepared.encoding !== 'identity') reply.header('content-encoding', prepared.encoding);
   return reply.status(200).header('content-type', 'application/json; charset=utf-8').send(prepared.body);
+}
+
+const log = new Logger('SnapshotAnswer');
+
+/** Prepares the compressed forms of an answer for those who ask next. */
+export function compress(rendered: Rendered): void {
+  rendered
+    .compress()
+    .catch((error: Error) => log.error(`A snapshot could not be compressed: ${error.message}`));
 }

@@ -1,9 +1,10 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { AgentRegistry } from '../media/flow/agent-registry';
+import { RuntimeSettings } from '../platform/settings/runtime-settings';
 import { BoundedCollector, type Outcome } from './collector';
-import { SECTIONS, sectionHash, type SectionName } from './document';
+import { FORMAT, SECTIONS, sectionHash, type SectionName } from './document';
 import { AnalyticsCollector } from './sections/analytics.collector';
-import { type AgentFacts, agentsAndWorkers, dashboard } from './sections/derived';
+import { type AgentFacts, agentsAndWorkers, dashboard, listedAgents, listedQueues } from './sections/derived';
 import { JobsCollector } from './sections/jobs.collector';
 import { LogsCollector } from './sections/logs.collector';
 import { ManagersCollector } from './sections/managers.collector';
@@ -47,6 +48,7 @@ export class SnapshotBuilder {
     services: ServicesCollector,
     system: SystemCollector,
     private readonly agents: AgentRegistry,
+    private readonly settings: RuntimeSettings,
   ) {
     this.jobs = new BoundedCollector(jobs);
     this.workers = new BoundedCollector(workers);
@@ -60,7 +62,7 @@ export class SnapshotBuilder {
 
   /**
    * Reads everything side by side. A section that cannot be read comes from `previous`, marked stale; it is
-   * null only if there is no previous one. Never rejects.
+   * null only if there is no previous one, or that has become too old. Never rejects.
    *
    * @param version what this build is numbered; later builds have higher ones
    */
@@ -76,11 +78,11 @@ export class SnapshotBuilder {
       this.read(this.services),
       this.read(this.system),
     ]);
-    const kept = <K extends SectionName>(name: K): Part<NonNullable<SnapshotDto[K]>> => ({
-      value: previous?.[name] ?? null,
-      at: new Date(previous?.sections[name]?.as_of ?? asOf),
-      stale: true,
-    });
+    const oldest = asOf.getTime() - this.settings.current().read_model.max_stale_s * 1000;
+    const kept = <K extends SectionName>(name: K): Part<NonNullable<SnapshotDto[K]>> => {
+      const at = new Date(previous?.sections[name]?.as_of ?? asOf);
+      return { value: at.getTime() < oldest ? null : (previous?.[name] ?? null), at, stale: true };
+    };
     const queue = fresh(queues) ?? kept('queue');
     const managing = fresh(managers) ?? kept('managers');
     const running = fresh(system) ?? kept('system');
@@ -91,8 +93,9 @@ export class SnapshotBuilder {
       derive(asOf, [fresh(jobs), queue, agents, managing, running], dashboard) ?? kept('dashboard');
     return compose(version, asOf, {
       dashboard: front,
-      agents_workers: agents,
-      queue,
+      // Only now: the sums before are of all.
+      agents_workers: capped(agents, listedAgents),
+      queue: capped(queue, listedQueues),
       analytics: fresh(analytics) ?? kept('analytics'),
       logs: fresh(logs) ?? kept('logs'),
       managers: managing,
@@ -136,6 +139,10 @@ function derive<Parts extends unknown[], T>(
   return { value, at, stale: given.some((part) => part.stale) };
 }
 
+function capped<T extends object>(part: Part<T>, cap: (value: T) => T): Part<T> {
+  return { ...part, value: part.value && cap(part.value) };
+}
+
 function compose(
   version: number,
   asOf: Date,
@@ -147,6 +154,7 @@ function compose(
   };
   return {
     version,
+    format: FORMAT,
     as_of: asOf,
     stale: SECTIONS.some((name) => parts[name].stale),
     sections: Object.fromEntries(SECTIONS.map(meta)),

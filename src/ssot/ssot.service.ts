@@ -4,6 +4,7 @@ import { MessageBus } from '../platform/messages/message-bus';
 import { HeldSnapshot, ttlOf, type SnapshotSource } from './held-snapshot';
 import { SnapshotBuilds } from './snapshot-builds';
 import { SnapshotStore, type Cached } from './snapshot-store';
+import { RuntimeSettings } from '../platform/settings/runtime-settings';
 import type { SnapshotDto } from './snapshot.dto';
 
 /** How long a reader waits for a build, in milliseconds: longer than a builder that died blocks others. */
@@ -40,6 +41,7 @@ export class SsotService {
     private readonly builds: SnapshotBuilds,
     private readonly store: SnapshotStore,
     private readonly bus: MessageBus,
+    private readonly settings: RuntimeSettings,
   ) {}
 
   /** Keeps up with invalidations and new snapshots from now on; the answer ends that. A reader needs it. */
@@ -79,9 +81,13 @@ export class SsotService {
       const snapshot = this.peek() ?? this.verifiedSince(asked);
       if (snapshot) return { snapshot, cache: snapshot.document.stale ? 'stale' : 'miss' };
     }
-    if (!this.held)
+    if (!this.held || Date.now() - this.held.document.as_of.getTime() > this.maxStaleMs)
       throw new AppError('SERVICE_UNAVAILABLE', 'The read model is not available at the moment.');
     return { snapshot: this.held, cache: 'stale' };
+  }
+
+  private get maxStaleMs(): number {
+    return this.settings.current().read_model.max_stale_s * 1000;
   }
 
   /** Whether this process would hear of an invalidation. */

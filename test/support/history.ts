@@ -38,7 +38,7 @@ interface Job {
   steps: Step[];
 }
 
-const AGENTS = ['inspector', 'transcriber', 'clip-renderer', 'packager'];
+const AGENTS = ['inspector', 'captioner', 'clip-renderer', 'packager'];
 const CODES = ['NO_VIDEO', 'DAMAGED', 'WORKER_LOST'];
 
 /** Makes random history in a database, and knows what it made. */

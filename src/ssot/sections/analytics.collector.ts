@@ -3,7 +3,7 @@ import type { Metric } from '../../media/rollups/metrics';
 import { type CounterAt, quantileOf, Rollups, sumOf } from '../../media/rollups/rollups';
 import { hoursAgo } from '../../platform/postgres/uuid-time';
 import type { Collector } from '../collector';
-import type { AnalyticsDto, HourDto } from '../snapshot.dto';
+import type { AnalyticsDto, HourDto } from '../dto/analytics.dto';
 import { failureRate } from './rates';
 
 const COUNTS = {

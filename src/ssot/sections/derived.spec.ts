@@ -1,4 +1,7 @@
-import type { JobsDto, ManagersDto, QueuesDto, SystemDto } from '../snapshot.dto';
+import type { JobsDto } from '../dto/dashboard.dto';
+import type { ManagersDto } from '../dto/managers.dto';
+import type { QueuesDto } from '../dto/queues.dto';
+import type { SystemDto } from '../dto/system.dto';
 import { agentsAndWorkers, dashboard } from './derived';
 
 const queue = (name: string, paused: boolean, waiting: number, active: number) => ({

@@ -1,11 +1,9 @@
-import type {
-  AgentsWorkersDto,
-  DashboardDto,
-  JobsDto,
-  ManagersDto,
-  QueuesDto,
-  SystemDto,
-} from '../snapshot.dto';
+import type { AgentsWorkersDto } from '../dto/agents-workers.dto';
+import type { DashboardDto, JobsDto } from '../dto/dashboard.dto';
+import type { ManagersDto } from '../dto/managers.dto';
+import type { QueuesDto } from '../dto/queues.dto';
+import type { SystemDto } from '../dto/system.dto';
+import { topSlice } from './top-slice';
 import type { WorkersFound } from './workers.collector';
 
 /** What is said of an agent wherever it is named. */
@@ -46,6 +44,21 @@ export function agentsAndWorkers(
     agents: lines,
     workers: workers.list,
   };
+}
+
+/** Most agents, and most queues, that are listed one by one. */
+const MAX_LISTED = 60;
+
+/** The section with no more agents than are listed: those with most to do. */
+export function listedAgents(section: AgentsWorkersDto): AgentsWorkersDto {
+  const { agents } = section;
+  return { ...section, agents: topSlice(agents, MAX_LISTED, (one) => one.waiting + one.processing) };
+}
+
+/** The section with no more queues than are listed: those with most to do. */
+export function listedQueues(section: QueuesDto): QueuesDto {
+  const { queues } = section;
+  return { ...section, queues: topSlice(queues, MAX_LISTED, (one) => one.waiting + one.active) };
 }
 
 /** The dashboard, from the numbers of the other sections. */

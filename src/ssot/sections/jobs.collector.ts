@@ -3,7 +3,7 @@ import { Rollups, sumOf } from '../../media/rollups/rollups';
 import { Db } from '../../platform/postgres/db';
 import { firstIdOf, hoursAgo } from '../../platform/postgres/uuid-time';
 import type { Collector } from '../collector';
-import type { JobLineDto, JobsDto } from '../snapshot.dto';
+import type { JobLineDto, JobsDto } from '../dto/dashboard.dto';
 
 const LINE = `
 SELECT id AS job_id, left(title, 120) AS title, status, round(progress::numeric, 3)::float8 AS progress, error_code,

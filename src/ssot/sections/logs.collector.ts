@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Db } from '../../platform/postgres/db';
 import type { Collector } from '../collector';
-import type { LogLineDto, LogsDto } from '../snapshot.dto';
+import type { LogLineDto, LogsDto } from '../dto/logs.dto';
 
 /** The newest system events. */
 @Injectable()

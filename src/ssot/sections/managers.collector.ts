@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Db } from '../../platform/postgres/db';
 import type { Collector } from '../collector';
-import type { ManagerDto, ManagersDto } from '../snapshot.dto';
+import type { ManagerDto, ManagersDto } from '../dto/managers.dto';
 
 /** The control loops, as their leases tell. */
 @Injectable()

@@ -5,7 +5,7 @@ import { type Counter, quantileOf, Rollups, sumOf } from '../../media/rollups/ro
 import { Db } from '../../platform/postgres/db';
 import { hoursAgo } from '../../platform/postgres/uuid-time';
 import type { Collector } from '../collector';
-import type { QueueDto, QueuesDto } from '../snapshot.dto';
+import type { QueueDto, QueuesDto } from '../dto/queues.dto';
 import { failureRate } from './rates';
 import { StandingFailures } from './standing-failures';
 

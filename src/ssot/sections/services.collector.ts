@@ -4,8 +4,11 @@ import type { RuntimeDriver } from '../../fleet/runtime-driver';
 import { WorkerRegistry } from '../../fleet/workers/worker-registry';
 import { Db } from '../../platform/postgres/db';
 import type { Collector } from '../collector';
-import type { ServiceDto, ServicesDto } from '../snapshot.dto';
+import type { ServiceDto, ServicesDto } from '../dto/services.dto';
+import { topSlice } from './top-slice';
 
+/** Most processes that are listed one by one. */
+const MAX_LISTED = 60;
 /** Who lists the processes, by the kind of the driver. */
 const SOURCES = { process: 'launcher', swarm: 'swarm' } as const;
 
@@ -29,7 +32,7 @@ export class ServicesCollector implements Collector<ServicesDto> {
         services: services.length,
         running: services.filter((service) => service.state === 'running').length,
       },
-      services,
+      services: topSlice(services, MAX_LISTED, (service) => (service.state === 'running' ? 0 : 1)),
     };
   }
 

@@ -7,7 +7,7 @@ import { RedisService } from '../../platform/redis/redis.service';
 import { ENV, type Env } from '../../platform/settings/env';
 import { Settings } from '../../platform/settings/settings';
 import type { Collector } from '../collector';
-import type { CircuitDto, SystemDto } from '../snapshot.dto';
+import type { CircuitDto, SystemDto } from '../dto/system.dto';
 
 const POSTGRES = `
 SELECT current_setting('server_version') AS version, pg_database_size(current_database()) AS size_bytes,

@@ -1,10 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { WorkerRegistry } from '../../fleet/workers/worker-registry';
 import type { Collector } from '../collector';
-import type { WorkerDto } from '../snapshot.dto';
+import type { WorkerDto } from '../dto/agents-workers.dto';
+import { topSlice } from './top-slice';
 
 /** Most workers that are listed one by one. */
-const MAX_LISTED = 100;
+const MAX_LISTED = 25;
+/** Most queues that are named of each. */
+const MAX_NAMED = 20;
 
 /** The workers that report themselves. */
 export interface WorkersFound {
@@ -34,7 +37,8 @@ export class WorkersCollector implements Collector<WorkersFound> {
       started_at: worker.started_at,
       concurrency: worker.concurrency,
       active_steps: worker.active_steps.length,
-      queues: [...worker.queues],
+      queues: worker.queues.slice(0, MAX_NAMED),
+      queue_count: worker.queues.length,
       rss_bytes: worker.rss_bytes,
       loop_delay_ms: worker.loop_delay_ms,
     }));
@@ -43,7 +47,7 @@ export class WorkersCollector implements Collector<WorkersFound> {
       online: list.length,
       busy: list.filter((worker) => worker.active_steps > 0).length,
       serving,
-      list: list.slice(0, MAX_LISTED),
+      list: topSlice(list, MAX_LISTED, (worker) => worker.active_steps),
     };
   }
 }
