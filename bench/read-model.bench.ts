@@ -47,7 +47,7 @@ describe('hits of the read model', () => {
       ownerUrl: database.ownerUrl,
       redisUrl: prefixed.url,
       redisPrefix: prefixed.prefix,
-      query: database.query,
+      query: <T>(sql: string, params?: unknown[]) => database.query<T>(sql, params),
     };
     cluster = await Cluster.start({ apis: 1, workers: 0, variables: { LOG_LEVEL: 'warn' }, installation });
   }, 180_000);
