@@ -14,6 +14,7 @@ const SECONDS = {
   'faults/nemesis.fault': 90,
   'e2e/pools.e2e': 70,
   'e2e/launcher.e2e': 65,
+  'faults/soak.fault': 40,
   'faults/uploads.fault': 40,
   'e2e/people.e2e': 40,
   'e2e/access.e2e': 40,

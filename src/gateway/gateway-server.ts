@@ -27,13 +27,16 @@ export class GatewayServer extends WebSocketServer {
   private check: HandshakeCheck = () => undefined;
 
   constructor() {
-    const limits: ServerOptions & { maxFragments: number; maxBufferedChunks: number } = {
+    const limits: ServerOptions &
+      Record<'maxFragments' | 'maxBufferedChunks' | 'maxPendingAutoPongs', number> = {
       noServer: true,
       maxPayload: MAX_PAYLOAD,
       // A compressed frame would cost each subscriber a deflate of its own, and can hide a bomb.
       perMessageDeflate: false,
       maxFragments: 1_024,
       maxBufferedChunks: 1_024,
+      // Pings count as messages; ws would cut who sends many off without the code that tells why.
+      maxPendingAutoPongs: 0,
     };
     super(limits);
     this.http = createServer({

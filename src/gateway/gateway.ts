@@ -62,10 +62,13 @@ export class Gateway implements OnGatewayConnection, OnApplicationBootstrap, Bef
       return (this.waitingByIp.get(this.ipOf(request)) ?? 0) >= MAX_WAITING_PER_IP ? 429 : undefined;
     });
     await this.server.listen(this.env.wsPort, this.env.host);
-    this.pinging = setInterval(() => {
-      for (const connection of this.connections) if (!connection.ping()) connection.terminate();
-    }, PING_MS);
+    this.pinging = setInterval(() => this.pingAll(), PING_MS);
     this.log.log(`Listening on ${this.env.host}:${this.server.port}`);
+  }
+
+  /** Pings all clients, and cuts those off from whom nothing has come since the last time. */
+  pingAll(): void {
+    for (const connection of this.connections) if (!connection.ping()) connection.terminate();
   }
 
   /** Sends everybody to another process: no new connections, and 3001 to those that are open. */

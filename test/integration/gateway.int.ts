@@ -1,11 +1,19 @@
 import { connect } from 'node:net';
 import { v7 as uuidv7 } from 'uuid';
+import { Gateway } from '../../src/gateway/gateway';
 import type { LiveFeed } from '../../src/platform/feed/live-feed';
 import { MessageBus } from '../../src/platform/messages/message-bus';
+import { AccessTokens } from '../../src/user-api/auth/access-tokens';
 import { AuthService } from '../../src/user-api/auth/auth.service';
 import { eventually } from '../support/eventually';
+import { clientFrame, RawSocket } from '../support/raw-socket';
 import { closeOf, GatewayTest } from './gateway-support';
 import type { Person, ReadProcess, ReadsideTest } from './readside-support';
+
+/** The beginning of a text message, and then empty pieces of it. */
+function manyPieces(count: number): Buffer[] {
+  return [clientFrame(0x01, '{'), ...Array.from({ length: count }, () => clientFrame(0x00))];
+}
 
 describe('the gateway', () => {
   let gateway: GatewayTest;
@@ -91,6 +99,14 @@ describe('the gateway', () => {
       expect(await idle.waitFor((frame) => frame.type === 'error')).toMatchObject({ code: 'FORBIDDEN' });
     });
 
+    it('ends when its token expires', async () => {
+      const token = await a.get(AccessTokens).issue(admin.id, admin.sessionId, 2);
+      const [short, long] = [await gateway.signedIn(a, { ...admin, token }), await gateway.signedIn()];
+      await short.subscribe('queues');
+      expect(await closeOf(short)).toBe(4401);
+      expect(long.closed).toBeUndefined();
+    });
+
     it('renews the token in the open connection, for the same person only', async () => {
       const client = await gateway.signedIn();
       client.send({ type: 'auth', token: admin.token });
@@ -128,6 +144,14 @@ describe('the gateway', () => {
       await gateway.publish(topic, 1, 1);
       await eventually(() => expect(client.events(topic)).toHaveLength(1));
       expect(other.events(topic)).toHaveLength(0);
+    });
+
+    it('tells alerts to those who can do something about them, and not to who only looks', async () => {
+      const readonly = await gateway.signedIn(a, await test.person(a, 'readonly'));
+      readonly.send({ type: 'subscribe', topic: 'alerts', since: { offset: 0, epoch: 'x' } });
+      expect(await readonly.waitFor((frame) => frame.type === 'error')).toMatchObject({ code: 'FORBIDDEN' });
+      const supervisor = await gateway.signedIn(a, await test.person(a, 'supervisor'));
+      expect(await supervisor.subscribe('alerts')).toMatchObject({ topic: 'alerts' });
     });
 
     it('lets every role of the admin side follow the read model', async () => {
@@ -218,6 +242,60 @@ describe('the gateway', () => {
       expect(Date.now() - started).toBeLessThan(2_000);
       expect(lazy.events(topic).length).toBeLessThan(count);
       expect(busy.closed).toBeUndefined();
+    });
+
+    it.each<[number, string, Buffer]>([
+      [1002, 'frames that are not masked', Buffer.from([0x81, 2, 0x7b, 0x7d])],
+      [1002, 'an opcode that is reserved', clientFrame(0x83)],
+      [1002, 'a reserved bit', clientFrame(0xc1, '{}')],
+      [1002, 'a ping in pieces', clientFrame(0x09)],
+      [1007, 'text that is not UTF-8', clientFrame(0x81, Buffer.from([0xc3, 0x28]))],
+      [1008, 'a message of more pieces than anybody needs', Buffer.concat(manyPieces(5_000))],
+      [1008, 'pings without end', Buffer.concat(Array.from({ length: 1_000 }, () => clientFrame(0x89)))],
+    ])('closes with %d for %s', async (code, _what, bytes) => {
+      const witness = await gateway.signedIn();
+      const { raw } = await RawSocket.open(a.env.wsPort);
+      raw.send(bytes);
+      expect(await raw.closeCode()).toBe(code);
+      witness.send({ type: 'ping' });
+      await witness.waitFor(({ type }) => type === 'pong');
+    });
+
+    it('cuts off who answers no ping', async () => {
+      const witness = await gateway.signedIn();
+      const { raw } = await RawSocket.open(a.env.wsPort);
+      raw.send(clientFrame(0x81, JSON.stringify({ type: 'ping' })).subarray(0, 3));
+      a.get(Gateway).pingAll();
+      // What the witness answers by itself comes after the ping, and is heard before its own pong.
+      witness.send({ type: 'ping' });
+      await witness.waitFor(({ type }) => type === 'pong');
+      a.get(Gateway).pingAll();
+      await raw.ended;
+      expect(witness.closed).toBeUndefined();
+    });
+
+    it('opens no more than 1,000 connections of an address that have not signed in', async () => {
+      const opened = await Promise.all(Array.from({ length: 1_001 }, () => RawSocket.open(a.env.wsPort)));
+      expect(opened.filter(({ status }) => status === 429)).toHaveLength(1);
+      // Those who have signed in do not count.
+      const other = await gateway.signedIn(b);
+      expect(other.closed).toBeUndefined();
+      for (const { raw } of opened) raw.destroy();
+      await Promise.all(opened.map(({ raw }) => raw.ended));
+    });
+
+    it('does nothing but read, whatever it is told', async () => {
+      const client = await gateway.signedIn();
+      const order = { action: 'queue.pause', payload: { queue: 'packager' } };
+      client.send({ type: 'action', ...order });
+      client.send({ type: 'event', topic: 'queues', offset: 1, data: order });
+      client.send(order);
+      await eventually(() => expect(client.frames.filter(({ type }) => type === 'error')).toHaveLength(3));
+      const counts = await test.database.query<{ n: number }>(
+        `SELECT (SELECT count(*) FROM executions) + (SELECT count(*) FROM audit_entries)
+           + (SELECT count(*) FROM queues WHERE paused) AS n`,
+      );
+      expect(Number(counts[0]?.n)).toBe(0);
     });
 
     it('answers plain HTTP with 426', async () => {

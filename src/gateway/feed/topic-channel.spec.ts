@@ -148,6 +148,14 @@ describe('TopicChannel', () => {
     expect(seen.slice(1)).toEqual(Array.from({ length: 393 }, (_, n) => 11 + n));
   });
 
+  it('sends no part of a history that is longer than it reads at once', async () => {
+    await follow();
+    for (let i = 0; i < 1_500; i++) announce();
+    const { seen } = await follow({ offset: 10, epoch: 'one' });
+    announce();
+    expect(seen).toEqual(['new one 1500', 1501]);
+  });
+
   it('answers those who were away for a moment from memory', async () => {
     await follow();
     for (let i = 0; i < 10; i++) announce();

@@ -28,6 +28,8 @@ export class Arena {
   readonly crashes: Crash[] = [];
   readonly apis: Supervised[] = [];
   readonly managers: Supervised[] = [];
+  /** Addresses of the gateways of the apis, which they keep when they are started again. */
+  readonly gateways: string[] = [];
   private readonly ports: number[] = [];
 
   private constructor(
@@ -129,7 +131,10 @@ export class Arena {
     for (let i = 0; i < apis; i++) {
       const port = await freePort();
       this.ports.push(port);
-      this.apis.push(new Supervised(`api ${i + 1}`, () => cluster.startApi(port), onCrash));
+      const gateway = String(await freePort());
+      this.gateways.push(`ws://127.0.0.1:${gateway}`);
+      const launch = () => cluster.startApi(port, { WS_PORT: gateway });
+      this.apis.push(new Supervised(`api ${i + 1}`, launch, onCrash));
       // The first one makes the keys that the others find.
       if (i === 0) await this.apis[0]?.start();
     }
