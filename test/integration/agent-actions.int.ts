@@ -171,10 +171,16 @@ describe('removing an agent', () => {
   it.each(['blocked', 'queued', 'processing'])(
     'is refused while a job has a step that is %s',
     async (step) => {
-      await run('config.add_agent', scenes);
+      const added = await run('config.add_agent', scenes);
+      const { settings_version } = added.body.data as { settings_version: number };
       const jobId = await waitingJob(step);
       for (const options of [{ dry_run: true }, {}]) {
         const answer = await run('config.remove_agent', { agent_id }, options);
+        expect([answer.status, answer.body.error_code]).toEqual([409, 'AGENT_IN_USE']);
+      }
+      const settings = { pipeline: { agents: { [agent_id]: { removed: true } } } };
+      for (const options of [{ dry_run: true }, {}]) {
+        const answer = await run('config.save', { settings, expected_version: settings_version }, options);
         expect([answer.status, answer.body.error_code]).toEqual([409, 'AGENT_IN_USE']);
       }
       expect(graph().ids).toContain(agent_id);

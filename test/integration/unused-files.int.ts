@@ -17,7 +17,7 @@ describe('files that nothing needs any more', () => {
   let client: HttpClient;
 
   beforeAll(async () => {
-    api = await bootUserApi();
+    api = await bootUserApi({ settings: { uploads: { unused_kept_s: 5 * 86_400 } } });
     ({ client } = await api.user());
   });
   afterAll(() => api?.close());
@@ -28,9 +28,10 @@ describe('files that nothing needs any more', () => {
   describe('uploads', () => {
     const sweep = () => api.get(UploadSweeper).run(going);
     /** Lets all that is unused have been so for longer than it is kept. */
-    const wait = () =>
+    const wait = (days = 6) =>
       api.database.query(
-        `UPDATE uploads SET unused_since = unused_since - interval '8 days' WHERE unused_since IS NOT NULL`,
+        `UPDATE uploads SET unused_since = unused_since - make_interval(days => $1) WHERE unused_since IS NOT NULL`,
+        [days],
       );
 
     async function uploaded(filename = 'video.mp4'): Promise<string> {
@@ -49,9 +50,10 @@ describe('files that nothing needs any more', () => {
 
     it('stay while they are new, then expire with their bytes, and make no job any more', async () => {
       const id = await uploaded();
+      await wait(4);
       await sweep();
       expect(existsSync(sourceOf(id))).toBe(true);
-      await wait();
+      await wait(2);
       await sweep();
       expect(existsSync(sourceOf(id))).toBe(false);
       expect(await statusOf(client, id)).toMatchObject({ status: 'expired' });

@@ -24,6 +24,11 @@ export class SettingsEditor {
     @Inject(SecurityEvents) private readonly security: SecurityEvents,
   ) {}
 
+  /** The newest version, whether it is in force here already or not. */
+  async newest(): Promise<Settings> {
+    return (await this.settings.plan({}, { authorId: null })).settings;
+  }
+
   /** What {@link save} would do now. @throws what that throws */
   plan(patch: Patch<Settings>, expectedVersion: number, by: By): Promise<SavedSettings> {
     return ofPayload(async () => {

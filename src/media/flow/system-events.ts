@@ -14,26 +14,39 @@ export interface SystemEvent {
 }
 
 /** Stores the event in the caller's transaction: it is there if and only if what it tells of is. */
-export function recordEvent(tx: Tx, event: SystemEvent): Promise<void> {
-  return recordEvents(tx, [event]);
-}
-
-/** Stores many events at once, in the caller's transaction. */
-export async function recordEvents(tx: Tx, events: readonly SystemEvent[]): Promise<void> {
-  if (events.length === 0) return;
+export async function recordEvent(tx: Tx, event: SystemEvent): Promise<void> {
   await tx.execute(
     `INSERT INTO system_events (id, level, source, event, message, data, job_id, trace_id)
-     SELECT id, level, 'flow', event, message, data::jsonb, job_id, trace_id
-       FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::text[])
-         AS e (id, level, event, message, data, job_id, trace_id)`,
+     VALUES ($1, $2, 'flow', $3, $4, $5::jsonb, $6, $7)`,
     [
-      events.map(() => uuidv7()),
-      events.map((event) => event.level),
-      events.map((event) => event.event),
-      events.map((event) => event.message),
-      events.map((event) => (event.data ? JSON.stringify(event.data) : null)),
-      events.map((event) => event.jobId ?? null),
-      events.map((event) => event.traceId ?? null),
+      uuidv7(),
+      event.level,
+      event.event,
+      event.message,
+      event.data ? JSON.stringify(event.data) : null,
+      event.jobId ?? null,
+      event.traceId ?? null,
     ],
+  );
+}
+
+/** What is said of each of many jobs alike. */
+export interface JobsEvent extends Pick<SystemEvent, 'level' | 'event' | 'data'> {
+  /** A sentence, as format() of Postgres takes it: `%1$s` is the job's id, and `%2$s` the attempt that it is in now. */
+  message: string;
+}
+
+/** Stores the same event of many jobs, in the caller's transaction; what differs is taken from the jobs themselves. */
+export async function recordEventOfJobs(
+  tx: Tx,
+  { level, event, message, data }: JobsEvent,
+  jobIds: readonly string[],
+): Promise<void> {
+  if (jobIds.length === 0) return;
+  await tx.execute(
+    `INSERT INTO system_events (id, level, source, event, message, data, job_id, trace_id)
+     SELECT e.id, $3, 'flow', $4, format($5, j.id, j.attempt), $6::jsonb, j.id, j.trace_id
+       FROM unnest($1::uuid[], $2::uuid[]) AS e (id, job_id) JOIN jobs j ON j.id = e.job_id`,
+    [jobIds.map(() => uuidv7()), jobIds, level, event, message, data ? JSON.stringify(data) : null],
   );
 }

@@ -4,7 +4,7 @@ import { Db, type Tx } from '../../platform/postgres/db';
 import { groupBy } from '../flow/group-by';
 import { recordJob } from '../flow/job-trace';
 import { StepEntries, type Walk } from '../flow/queues/step-entries';
-import { recordEvents } from '../flow/system-events';
+import { recordEventOfJobs } from '../flow/system-events';
 import { isJobSettled, moveJobs, type MovedStep, moveStepsUntold } from '../flow/transitions';
 import { type JobRow, lockJobs } from '../steps/step';
 import { type Alongside, type BulkItem, type BulkVerdict, judge, waitingStateOf } from './bulk';
@@ -102,16 +102,10 @@ export class BulkCancellation {
       params: [ids(jobs)],
       set: 'finished_at = now(), lease_until = NULL',
     });
-    await recordEvents(
+    await recordEventOfJobs(
       tx,
-      jobs.map((job) => ({
-        level: 'info',
-        event: 'job.cancelled',
-        message: `Job ${job.id} was cancelled`,
-        data: { reason },
-        jobId: job.id,
-        traceId: job.trace_id,
-      })),
+      { level: 'info', event: 'job.cancelled', message: 'Job %1$s was cancelled', data: { reason } },
+      ids(jobs),
     );
   }
 

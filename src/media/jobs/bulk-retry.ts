@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Db, type Tx } from '../../platform/postgres/db';
 import { groupBy } from '../flow/group-by';
 import { StepDispatch } from '../flow/step-dispatch';
-import { recordEvents } from '../flow/system-events';
+import { recordEventOfJobs } from '../flow/system-events';
 import { moveJobs, type MovedStep } from '../flow/transitions';
 import { type JobRow, lockJobs } from '../steps/step';
 import { type Alongside, type BulkItem, type BulkVerdict, judge } from './bulk';
@@ -80,17 +80,18 @@ export class BulkRetry {
       tx,
       jobs.flatMap((job) => reruns.get(job.id) ?? []),
     );
-    await recordEvents(
-      tx,
-      jobs.map((job) => ({
-        level: 'info',
-        event: 'job.retried',
-        message: `Job ${job.id} was queued again as attempt ${job.attempt + 1}`,
-        data: { from, rerun_steps: [...(reruns.get(job.id)?.agents ?? [])] },
-        jobId: job.id,
-        traceId: job.trace_id,
-      })),
-    );
+    const byAgents = groupBy(jobs, (job) => JSON.stringify([...(reruns.get(job.id)?.agents ?? [])]));
+    for (const [agents, some] of byAgents)
+      await recordEventOfJobs(
+        tx,
+        {
+          level: 'info',
+          event: 'job.retried',
+          message: 'Job %1$s was queued again as attempt %2$s',
+          data: { from, rerun_steps: JSON.parse(agents) as string[] },
+        },
+        some.map((job) => job.id),
+      );
     return ready;
   }
 }

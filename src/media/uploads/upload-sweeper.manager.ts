@@ -1,13 +1,12 @@
 import { Inject } from '@nestjs/common';
 import { ControlLoop, type Manager, type ManagerReport, type ManagerRun } from '../../managers/manager';
+import { RuntimeSettings } from '../../platform/settings/runtime-settings';
 import { BlobStore } from '../../platform/storage/blob-store';
 import { UploadFiles } from './upload-files';
 import { UploadStore } from './upload-store';
 
 /** Uploads that one run closes at most; the rest waits for the next. */
 const BATCH = 500;
-/** How long a finalized upload that no job uses is kept, in seconds. */
-const KEEP_UNUSED_S = 7 * 86_400;
 /** A chunk that is coming in is written to all the time; one that was not for so long never ends, in milliseconds. */
 const STALE_MS = 3_600_000;
 
@@ -24,6 +23,7 @@ export class UploadSweeper implements Manager {
     @Inject(UploadStore) private readonly store: UploadStore,
     @Inject(UploadFiles) private readonly files: UploadFiles,
     @Inject(BlobStore) private readonly blobs: BlobStore,
+    @Inject(RuntimeSettings) private readonly settings: RuntimeSettings,
   ) {}
 
   async run({ signal }: Pick<ManagerRun, 'signal'>): Promise<ManagerReport> {
@@ -40,9 +40,10 @@ export class UploadSweeper implements Manager {
     }
     return { items: expired.length + removed + (await this.removeUnused(signal)) };
   }
+
   /** First the rows, so that no job begins with a file that goes. */
   private async removeUnused(signal: AbortSignal): Promise<number> {
-    await this.store.expireUnused(KEEP_UNUSED_S, BATCH);
+    await this.store.expireUnused(this.settings.current().uploads.unused_kept_s, BATCH);
     let removed = 0;
     for (const { id, storageKey } of await this.store.leftovers(BATCH)) {
       if (signal.aborted) break;

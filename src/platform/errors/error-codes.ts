@@ -168,11 +168,6 @@ export const ERROR_CODES = {
     'What starts and stops the processes of this installation does not answer, or there is nothing that does.',
     'See to it that npm start or the Swarm runs, or restart the processes by hand.',
   ),
-  SERVICE_NOT_MANAGED: info(
-    409,
-    'This installation does not start and stop that by itself.',
-    'Start or stop it by whatever runs it.',
-  ),
   SERVICE_UNAVAILABLE: info(
     503,
     'Something that this needs is not available at the moment.',

@@ -44,6 +44,8 @@ export class UploadSettings {
   @IsInt() @Min(262_144) @Max(104_857_600) chunk_bytes = 8_388_608;
   /** How long an upload may stay unfinished, in seconds. */
   @IsInt() @Min(60) @Max(2_592_000) expires_after_s = 86_400;
+  /** How long a finalized upload that no job uses is kept, in seconds. */
+  @IsInt() @Min(3_600) @Max(31_536_000) unused_kept_s = 604_800;
   /** Unfinished uploads that a user may have at a time. */
   @IsInt() @Min(1) @Max(1_000) max_open_per_user = 20;
   /** Bytes of all uploads that a user holds: unfinished ones with their whole size, and files that are kept. */

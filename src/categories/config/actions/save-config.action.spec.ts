@@ -5,6 +5,7 @@ import type { Tx } from '../../../platform/postgres/db';
 import type { SettingChange } from '../../../platform/settings/patch';
 import type { RuntimeSettings } from '../../../platform/settings/runtime-settings';
 import { Settings } from '../../../platform/settings/settings';
+import type { AgentEditor } from '../agents/agent-editor';
 import { SettingsEditor } from '../settings-editor';
 import { SaveConfig, SaveConfigHandler } from './save-config.action';
 
@@ -14,9 +15,10 @@ function setUp(changes: SettingChange[], networks: Record<string, string[]> = {}
   settings.access.action_networks = networks;
   const asked: unknown[] = [];
   const save = (patch: object, author: object) => {
-    asked.push([patch, author]);
+    if (Object.keys(patch).length > 0) asked.push([patch, author]);
     return Promise.resolve({ version: 4, settings, changes });
   };
+  const agents = { refuseMissing: () => Promise.resolve() } as unknown as AgentEditor;
   const runtime = {
     plan: save,
     update: save,
@@ -39,7 +41,7 @@ function setUp(changes: SettingChange[], networks: Record<string, string[]> = {}
   const payload = { settings: { uploads: { max_open_per_user: 5 } }, expected_version: 3, comment: 'why' };
   const command = Object.assign(new SaveConfig(), payload, { context });
   return {
-    handler: new SaveConfigHandler(new SettingsEditor(runtime, security)),
+    handler: new SaveConfigHandler(new SettingsEditor(runtime, security), agents),
     command,
     order,
     asked,

@@ -9,6 +9,7 @@ import { IsPatchOf } from '../../../pipeline/catalogue/patch-of';
 import type { Preview } from '../../../pipeline/preview/preview';
 import type { Patch, SettingChange } from '../../../platform/settings/patch';
 import { Settings } from '../../../platform/settings/settings';
+import { AgentEditor } from '../agents/agent-editor';
 import { SettingsEditor } from '../settings-editor';
 
 /** What was saved. */
@@ -30,8 +31,8 @@ export interface ConfigSaved {
   dependsOn: ['postgres'],
   summary: 'Save settings',
   description:
-    'Merges a part of the settings into the newest version (RFC 7396: null puts a default back, or takes an entry away), validates the whole, saves it as a new version with author, time, comment and changes, and applies it in every process within 1 s.',
-  errors: ['CONFIG_VERSION_CONFLICT'],
+    'Merges a part of the settings into the newest version (RFC 7396: null puts a default back, or takes an entry away), validates the whole, saves it as a new version with author, time, comment and changes, and applies it in every process within 1 s. An agent cannot be taken out while jobs under way still need it.',
+  errors: ['CONFIG_VERSION_CONFLICT', 'AGENT_IN_USE'],
   example: {
     settings: { uploads: { max_open_per_user: 10 } },
     expected_version: 1,
@@ -61,10 +62,15 @@ export class SaveConfig extends ActionCommand<ConfigSaved> {
 
 @CommandHandler(SaveConfig)
 export class SaveConfigHandler implements PreviewingHandler<SaveConfig> {
-  constructor(@Inject(SettingsEditor) private readonly editor: SettingsEditor) {}
+  constructor(
+    @Inject(SettingsEditor) private readonly editor: SettingsEditor,
+    @Inject(AgentEditor) private readonly agents: AgentEditor,
+  ) {}
 
   async preview({ settings, expected_version, context }: SaveConfig): Promise<Preview> {
-    const { changes } = await this.editor.plan(settings, expected_version, context);
+    const before = await this.editor.newest();
+    const { changes, settings: after } = await this.editor.plan(settings, expected_version, context);
+    await this.agents.refuseMissing(before, after);
     return {
       selection: [{ id: 'settings', state: String(expected_version) }],
       effects: changes.map((change) => ({
@@ -76,8 +82,12 @@ export class SaveConfigHandler implements PreviewingHandler<SaveConfig> {
   }
 
   async execute({ settings, expected_version, comment, context }: SaveConfig): Promise<ConfigSaved> {
+    // What is saved here comes right after the version that this reads: its number is expected_version.
+    const before = await this.editor.newest();
     const saved = await context.transaction(async (tx) => {
-      const { version, changes } = await this.editor.save(settings, expected_version, comment, context, tx);
+      const done = await this.editor.save(settings, expected_version, comment, context, tx);
+      const { version, changes } = done;
+      await this.agents.refuseMissing(before, done.settings, tx);
       return { version, changes, needs_restart: [] };
     });
     await this.editor.announce(saved, context);

@@ -93,6 +93,12 @@ export class AgentEditor {
     if (row) throw new AppError('AGENT_IN_USE', `Job ${row.job_id} and maybe others still need the agent.`);
   }
 
+  /** @throws AppError AGENT_IN_USE if `after` lacks an agent of `before` that jobs under way still need */
+  async refuseMissing(before: Settings, after: Settings, tx: Tx = this.db): Promise<void> {
+    const left = this.agents.graphOf(after).ids;
+    for (const id of this.agents.graphOf(before).ids) if (!left.includes(id)) await this.refuseInUse(id, tx);
+  }
+
   private async changed(agentId: string, saved: SavedSettings, tx: Tx): Promise<AgentChanged> {
     this.refuseHosts(agentId, saved.settings);
     return {

@@ -63,9 +63,7 @@ export class BulkRun {
         not_done: soFar.total - soFar.at,
       }));
       const chunk = items.slice(state.at - first, state.at - first + size.current);
-      const startedAt = performance.now();
-      state = await this.chunk(state, chunk, seen, work, context);
-      size.took(performance.now() - startedAt, chunk.length);
+      state = await this.chunk(state, chunk, seen, timed(work, size), context);
       context.progress({ done: state.at, total: state.total });
     }
     return state;
@@ -149,6 +147,17 @@ export class BulkRun {
     const known = new Set(selection.map(({ id }) => id));
     return (await this.targets.find(selector)).filter(({ id }) => !known.has(id)).length;
   }
+}
+
+/** The work, which takes note of how long it took until its rows were let go of; what it does after that holds up nobody. */
+function timed(work: BulkWork, size: ChunkSize): BulkWork {
+  return (items, alongside) => {
+    const startedAt = performance.now();
+    return work(items, async (tx, verdicts) => {
+      await alongside(tx, verdicts);
+      if (items.length > 0) size.took(performance.now() - startedAt, items.length);
+    });
+  };
 }
 
 /** What a run came to, as it is answered. */
