@@ -178,7 +178,10 @@ describe('removing an agent', () => {
         const answer = await run('config.remove_agent', { agent_id }, options);
         expect([answer.status, answer.body.error_code]).toEqual([409, 'AGENT_IN_USE']);
       }
-      const settings = { pipeline: { agents: { [agent_id]: { removed: true } } } };
+      const settings = {
+        pipeline: { agents: { [agent_id]: { removed: true } } },
+        agents: { [agent_id]: null },
+      };
       for (const options of [{ dry_run: true }, {}]) {
         const answer = await run('config.save', { settings, expected_version: settings_version }, options);
         expect([answer.status, answer.body.error_code]).toEqual([409, 'AGENT_IN_USE']);
