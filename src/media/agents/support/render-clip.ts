@@ -27,6 +27,9 @@ import { choiceSetting, choicesSetting, flagSetting, numberSetting, wholeSetting
 
 const HDR_WALL_FACTOR = 60;
 
+/** What formats were called before: settings, and graphs of jobs, that were saved then have these names. */
+const FORMERLY: ReadonlyMap<unknown, string> = new Map([['vertical', '9x16']]);
+
 /** The settings of rendering, with what is used unless told. */
 export const RENDER_DEFAULTS = {
   /** `16x9` and `9x16` are filled; `original` has the shape of the source. */
@@ -49,6 +52,12 @@ export const RENDER_DEFAULTS = {
   burn_captions: 'off',
 };
 
+/** The formats that settings ask for. @throws AgentError INVALID_SETTING */
+export function formatsIn({ formats }: Record<string, unknown>): (typeof FORMATS)[number][] {
+  const named = Array.isArray(formats) ? formats.map((one: unknown) => FORMERLY.get(one) ?? one) : formats;
+  return choicesSetting({ formats: named }, 'formats', FORMATS);
+}
+
 /** How a clip is rendered with these settings. @throws AgentError INVALID_SETTING */
 export function planClip(
   run: AgentRun,
@@ -70,7 +79,7 @@ export function planClip(
     frames: Math.max(1, Math.round((clip.end_s - clip.start_s) * rate.fps)),
     rate,
     content: bars ?? null,
-    variants: choicesSetting(settings, 'formats', FORMATS).map((format) =>
+    variants: formatsIn(settings).map((format) =>
       planVariant(
         `clip-${clip.position}-${format}.mp4`,
         format,
