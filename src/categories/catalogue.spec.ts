@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { declarationOf, type CommandClass } from '../pipeline/catalogue/action.decorator';
 import { catalogueFaults } from '../pipeline/catalogue/catalogue-checks';
@@ -17,11 +18,13 @@ const COMMAND_OF_HANDLER = '__commandHandler__';
 
 type Class = new (...args: never[]) => object;
 
+const load = createRequire(__filename);
+
 /** The module of each folder here, whoever imports it. */
 const CATEGORIES = readdirSync(__dirname, { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .flatMap(({ name }) =>
-    Object.values(jest.requireActual<Record<string, Class>>(join(__dirname, name, `${name}.module`))),
+    Object.values(load(join(__dirname, name, `${name}.module`)) as Record<string, Class>),
   );
 
 /** The handlers in the modules' lists, without anything behind them. */

@@ -1,14 +1,15 @@
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import fc from 'fast-check';
-import { join } from 'node:path';
 import { readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { declarationOf, declaredCommands } from '../pipeline/catalogue/action.decorator';
 import { fieldNames, nestedType } from '../pipeline/catalogue/fields';
 import { isSurelyValid } from '../pipeline/catalogue/sure-validity';
 
 for (const file of readdirSync(__dirname, { recursive: true, encoding: 'utf8' }))
-  if (file.endsWith('.action.ts')) jest.requireActual(join(__dirname, file));
+  if (file.endsWith('.action.ts')) createRequire(__filename)(join(__dirname, file));
 
 const commands = declaredCommands().map((command) => ({
   name: declarationOf(command)?.name ?? command.name,

@@ -260,7 +260,7 @@ describe('retrying many jobs', () => {
   it('goes on where a killed process was: each is retried once', async () => {
     await runner.app.close();
     const child = fork(join(__dirname, '../support/operations/runner-process.ts'), ['2'], {
-      execArgv: ['-r', join(__dirname, '../support/register-swc.js')],
+      execArgv: ['-r', join(__dirname, '../runtime/register.js')],
       env: { PATH: process.env['PATH'], ...processes.variables },
     });
     children.push(child);

@@ -212,7 +212,7 @@ describe('when a worker is killed', () => {
     const { ffmpeg, ffprobe } = tools.capabilities;
     const args = [ffmpeg.path, ffprobe.path, folder.pids, folder.work, video, mode];
     const script = join(__dirname, '../support/media/encoding-worker.ts');
-    worker = fork(script, args, { execArgv: ['-r', join(__dirname, '../support/register-swc.js')] });
+    worker = fork(script, args, { execArgv: ['-r', join(__dirname, '../runtime/register.js')] });
     await once(worker, 'message');
     const [pid = 0] = await recorded(folder.pids);
     expect(identify(pid)).toBeDefined();

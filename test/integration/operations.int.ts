@@ -62,7 +62,7 @@ async function actor(role: Role): Promise<Actor> {
 /** A real process that runs operations. */
 async function spawnRunner(): Promise<ChildProcess> {
   const child = fork(join(__dirname, '../support/operations/runner-process.ts'), [String(LEASE_S)], {
-    execArgv: ['-r', join(__dirname, '../support/register-swc.js')],
+    execArgv: ['-r', join(__dirname, '../runtime/register.js')],
     env: { PATH: process.env['PATH'], ...processes.variables },
   });
   children.push(child);

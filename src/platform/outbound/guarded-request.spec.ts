@@ -1,16 +1,19 @@
-import { lookup } from 'node:dns';
+import dns, { type lookup } from 'node:dns';
 import { createServer, type Server } from 'node:http';
+import { syncBuiltinESMExports } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { guardedPost } from './guarded-request';
 
-jest.mock('node:dns', () => {
-  const actual = jest.requireActual<typeof import('node:dns')>('node:dns');
-  return { ...actual, lookup: jest.fn(actual.lookup) };
+const asked = jest.spyOn(dns, 'lookup');
+// The agent is an ES module: what it has imported by name follows when it is told to.
+syncBuiltinESMExports();
+afterAll(() => {
+  asked.mockRestore();
+  syncBuiltinESMExports();
 });
 
 /** What names stand for, each time they are asked for. */
-function namesStandFor(...answers: string[][]): jest.MockedFunction<typeof lookup> {
-  const asked = jest.mocked(lookup);
+function namesStandFor(...answers: string[][]): void {
   const answer = (_host: string, _options: object, callback: (error: null, all: object[]) => void) => {
     const addresses = answers[asked.mock.calls.length - 1] ?? [];
     callback(
@@ -18,7 +21,7 @@ function namesStandFor(...answers: string[][]): jest.MockedFunction<typeof looku
       addresses.map((address) => ({ address, family: 4 })),
     );
   };
-  return asked.mockImplementation(answer as unknown as typeof lookup);
+  asked.mockImplementation(answer as unknown as typeof lookup);
 }
 
 describe('a guarded request', () => {
@@ -69,7 +72,7 @@ describe('a guarded request', () => {
   });
 
   it('asks for the address once, and connects to that one, whatever the name stands for a moment later', async () => {
-    const asked = namesStandFor(['127.0.0.1'], ['10.9.9.9']);
+    namesStandFor(['127.0.0.1'], ['10.9.9.9']);
     expect(await post('models.example.com', ['127.0.0.0/8'])).toMatchObject({ status: 200 });
     expect(asked).toHaveBeenCalledTimes(1);
   });

@@ -1,8 +1,9 @@
+import argon2 from '@node-rs/argon2';
 import type { SecurityEvents } from '../../pipeline/audit/security-events';
 import { AppError } from '../../platform/errors/app-error';
 import type { MessageBus } from '../../platform/messages/message-bus';
 import type { Db } from '../../platform/postgres/db';
-import * as passwords from '../../platform/security/passwords';
+import { hashPassword } from '../../platform/security/passwords';
 import { Settings } from '../../platform/settings/settings';
 import type { RuntimeSettings } from '../../platform/settings/runtime-settings';
 import type { AccessTokens } from './access-tokens';
@@ -11,11 +12,7 @@ import type { Attempt, Lockout } from './lockout';
 import type { RefreshTokens } from './refresh-tokens';
 import type { SessionTruth } from './session-truth';
 
-jest.mock('../../platform/security/passwords', () => {
-  const real = jest.requireActual<typeof passwords>('../../platform/security/passwords');
-  return { hashPassword: real.hashPassword, verifyPassword: jest.fn(real.verifyPassword) };
-});
-const verify = jest.mocked(passwords.verifyPassword);
+const verify = jest.spyOn(argon2, 'verify');
 
 const PASSWORD = 'correct horse battery staple';
 const CLIENT = { ip: '203.0.113.9', userAgent: null, traceId: 't1' };
@@ -26,7 +23,7 @@ describe('signing in', () => {
   let service: AuthService;
 
   beforeAll(async () => {
-    const password_hash = await passwords.hashPassword(PASSWORD);
+    const password_hash = await hashPassword(PASSWORD);
     const users = new Map([
       [
         'there@example.test',

@@ -1,0 +1,5 @@
+'use strict';
+
+require('./register');
+
+module.exports = require('../support/global-setup').default;

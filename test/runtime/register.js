@@ -1,0 +1,53 @@
+'use strict';
+
+/** Has Node load TypeScript, compiled by SWC as in the build; a test's child process loads this with `-r`. */
+const { existsSync, readFileSync } = require('node:fs');
+const Module = require('node:module');
+const { dirname, resolve } = require('node:path');
+const { transformSync } = require('@swc/core');
+const { install } = require('source-map-support');
+
+require('reflect-metadata');
+
+/** As in .swcrc. */
+const OPTIONS = {
+  swcrc: false,
+  sourceMaps: true,
+  module: { type: 'commonjs' },
+  jsc: {
+    target: 'es2022',
+    parser: { syntax: 'typescript', decorators: true, dynamicImport: true },
+    transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: false },
+    keepClassNames: true,
+  },
+};
+
+/** What was compiled, by file: code and source map. */
+const compiled = new Map();
+
+function compile(filename) {
+  const known = compiled.get(filename);
+  if (known) return known;
+  const result = transformSync(readFileSync(filename, 'utf8'), { ...OPTIONS, filename });
+  compiled.set(filename, result);
+  return result;
+}
+
+const resolveFilename = Module._resolveFilename;
+// A source may name another as it will be called once it is compiled: src/metadata.ts does.
+Module._resolveFilename = (request, parent, ...rest) => {
+  if (request.startsWith('.') && request.endsWith('.js') && parent?.filename?.endsWith('.ts')) {
+    const source = resolve(dirname(parent.filename), `${request.slice(0, -'.js'.length)}.ts`);
+    if (existsSync(source)) return source;
+  }
+  return resolveFilename(request, parent, ...rest);
+};
+
+require.extensions['.ts'] = (module, filename) => module._compile(compile(filename).code, filename);
+
+install({
+  environment: 'node',
+  handleUncaughtExceptions: false,
+  retrieveSourceMap: (source) =>
+    compiled.has(source) ? { url: source, map: compiled.get(source).map } : null,
+});
