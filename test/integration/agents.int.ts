@@ -157,8 +157,15 @@ describe('a video whose contents are known', () => {
 });
 
 describe('an odd but good video', () => {
-  const render = async (path: string, settings = {}) =>
-    runChain(path, { tools, dir, settings, until: 'clip-renderer' });
+  /** One shape is enough where shapes are not the point: encoding is what takes the time. */
+  const render = async (path: string, settings = {}, formats = ['16x9']) =>
+    runChain(path, {
+      tools,
+      dir,
+      settings: { 'clip-renderer': { formats }, ...settings },
+      until: 'clip-renderer',
+    });
+  const BOTH = ['16x9', '9x16'];
   const first = (chain: Chain) => {
     const [clip] = outputOf(chain, 'clip-renderer').clips;
     if (!clip) throw new Error('There is no clip.');
@@ -184,18 +191,18 @@ describe('an odd but good video', () => {
   });
 
   it('that was held upright stays upright', async () => {
-    const chain = await render(await specimens.rotated());
+    const chain = await render(await specimens.rotated(), {}, BOTH);
 
     expect(outputOf(chain, 'inspector').video).toMatchObject({ coded_width: 160, width: 90, height: 160 });
     expect(sizes(chain)).toEqual(['160x90', '90x160']);
   });
 
   it('of odd size and other colour format gets even sizes', async () => {
-    expect(sizes(await render(await specimens.oddSize()))).toEqual(['212x120', '120x214']);
+    expect(sizes(await render(await specimens.oddSize(), {}, BOTH))).toEqual(['212x120', '120x214']);
   });
 
   it('whose pixels are not square gets square ones', async () => {
-    expect(sizes(await render(await specimens.anamorphic()))).toEqual(['160x90', '90x160']);
+    expect(sizes(await render(await specimens.anamorphic()))).toEqual(['160x90']);
   });
 
   it('in HDR is converted for every screen', async () => {
@@ -203,7 +210,7 @@ describe('an odd but good video', () => {
 
     expect(outputOf(chain, 'inspector').video.hdr).toBe('pq');
     expect(outputOf(chain, 'normaliser').tone_mapped).toBe(true);
-    expect(sizes(chain)).toEqual(['160x90', '90x160']);
+    expect(sizes(chain)).toEqual(['160x90']);
   });
 
   it('without a stated duration is measured', async () => {
