@@ -75,7 +75,7 @@ describe('signing in', () => {
     );
     const { code, status, message, retryAfterS } = error ?? {};
     // The costs stand in front of the salt: "$argon2id$v=19$m=19456,t=2,p=1$...".
-    const work = verify.mock.calls.map(([hash]) => hash.split('$').slice(1, 4).join(' '));
+    const work = verify.mock.calls.map(([hash]) => String(hash).split('$').slice(1, 4).join(' '));
     return { code, status, message, retryAfterS, work, steps };
   }
 
