@@ -21,13 +21,15 @@ export interface Reads {
 }
 
 interface Result {
-  requests: { average: number; total: number };
-  latency: { p50: number; p99: number };
-  '1xx': number;
-  '4xx': number;
-  '5xx': number;
-  errors: number;
+  count: number;
+  perS: number;
+  p50: number;
+  p99: number;
+  statuses: Record<string, number>;
 }
+
+/** Requests after which a server's code counts as compiled; see action-servers.ts. */
+const WARM_UP = Number(process.env['BENCH_WARM_UP'] ?? 10_000);
 
 const run = promisify(execFile);
 
@@ -51,23 +53,20 @@ export async function readFrom(
   server: ReadServer,
   { connections, seconds }: { connections: number; seconds: number },
 ): Promise<Reads> {
-  const program = require.resolve('autocannon/autocannon.js');
-  const args = ['-j', '-c', String(connections), '-d', String(seconds)];
-  for (const [name, value] of Object.entries(server.headers ?? {})) args.push('-H', `${name}=${value}`);
-  const before = cpuMs(server.pid);
-  const { stdout } = await run(
-    'taskset',
-    ['-c', CLIENT_CORE, process.execPath, program, ...args, server.url],
-    { maxBuffer: 10_000_000 },
-  );
-  const spent = cpuMs(server.pid) - before;
-  const { requests, latency, errors, ...statuses } = JSON.parse(stdout) as Result;
-  if (errors + statuses['4xx'] + statuses['5xx'] > 0) throw new Error(`${server.url} refused reads`);
-  return {
-    perS: requests.average,
-    p50Ms: latency.p50,
-    p99Ms: latency.p99,
-    cpuUs: (spent * 1000) / requests.total,
-    count: requests.total,
-  };
+  const { url, headers = {}, pid } = server;
+  const job = JSON.stringify({ url, headers, connections, seconds });
+  const before = cpuMs(pid);
+  const client = join(__dirname, 'read-client.cjs');
+  const { stdout } = await run('taskset', ['-c', CLIENT_CORE, process.execPath, client, job]);
+  const spent = cpuMs(pid) - before;
+  const { count, perS, p50, p99, statuses } = JSON.parse(stdout) as Result;
+  const refused = Object.keys(statuses).filter((status) => status !== '200' && status !== '304');
+  if (refused.length > 0) throw new Error(`${url} answered ${refused.join(', ')}`);
+  return { perS, p50Ms: p50, p99Ms: p99, cpuUs: (spent * 1000) / count, count };
+}
+
+/** Reads until the server is warm. */
+export async function warmUpReads(server: ReadServer): Promise<void> {
+  for (let count = 0; count < WARM_UP;)
+    count += (await readFrom(server, { connections: 64, seconds: 2 })).count;
 }

@@ -1,7 +1,7 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { Logger } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../platform/errors/app-error';
-import '../platform/http/request';
+import type { Answering } from '../platform/http/plain-reply';
 import { varyBy } from '../platform/http/vary';
 import type { HeldSnapshot } from './held-snapshot';
 import { picksOf, PICKS } from './picks';
@@ -45,32 +45,34 @@ export function pickView(text: string): View {
  * the request went through the router or was answered in front of it.
  */
 export function sendSnapshot(
-  request: FastifyRequest,
-  reply: FastifyReply,
+  asked: { readonly headers: IncomingHttpHeaders; readonly startedAt: number },
+  reply: Answering,
   view: View,
   { snapshot, cache }: Reading,
-): FastifyReply {
+): void {
   if (snapshot.empty)
     throw new AppError('SERVICE_UNAVAILABLE', 'The read model is not available at the moment.');
   const rendered = view(snapshot);
-  const { headers } = request;
+  const { headers, startedAt } = asked;
   const prepared = rendered.bodyFor(headers['accept-encoding']);
   if (prepared.encoding === 'identity' && preferredEncoding(headers['accept-encoding']) !== 'identity')
     compress(rendered);
-  const tookMs = performance.now() - request.startedAt;
   snapshotReads.inc({ cache });
   reply.headers({
     etag: prepared.etag,
     'cache-control': 'private, no-cache',
     'x-cache': cache,
-    'x-ssot-version': snapshot.version,
-    age: snapshot.ageS,
-    'server-timing': `cache;desc=${cache}, total;dur=${tookMs.toFixed(2)}`,
+    'x-ssot-version': String(snapshot.version),
+    age: String(snapshot.ageS),
+    'server-timing': `cache;desc=${cache}, total;dur=${(performance.now() - startedAt).toFixed(2)}`,
   });
   varyBy(reply, 'Authorization', 'Accept-Encoding');
-  if (rendered.matches(headers['if-none-match'])) return reply.status(304).send();
+  if (rendered.matches(headers['if-none-match'])) {
+    reply.status(304).send();
+    return;
+  }
   if (prepared.encoding !== 'identity') reply.header('content-encoding', prepared.encoding);
-  return reply.status(200).header('content-type', 'application/json; charset=utf-8').send(prepared.body);
+  reply.status(200).type('application/json; charset=utf-8').send(prepared.body);
 }
 
 const log = new Logger('SnapshotAnswer');

@@ -8,7 +8,7 @@ export interface Answering {
   headers(values: Readonly<Record<string, string>>): Answering;
   type(contentType: string): Answering;
   getHeader(name: string): number | string | string[] | undefined;
-  send(body: Buffer): unknown;
+  send(body?: Buffer): unknown;
 }
 
 /** An answer that node's HTTP server is given at once, with all of its headers. */
@@ -48,8 +48,8 @@ export class PlainReply implements Answering {
     return this.fields[name.toLowerCase()];
   }
 
-  send(body: Buffer): void {
-    this.fields['content-length'] = body.length;
+  send(body?: Buffer): void {
+    if (body) this.fields['content-length'] = body.length;
     this.response.writeHead(this.code, this.fields);
     this.response.end(body);
   }

@@ -14,11 +14,15 @@ const JSON_TYPES: ReadonlySet<string> = new Set([
 export type Front = (request: IncomingMessage, response: ServerResponse, route: () => void) => void;
 
 /**
- * Answers plain posts of JSON to `path` in front of Fastify, whose hooks cost more than the whole rest of a short
- * answer. All that Fastify or its plugins would decide (CORS, transfer codings, expectations, other types of bodies,
- * faults in the head, spans, a server that closes) is left to them.
+ * Answers what `takes` picks out in front of Fastify, whose hooks cost more than the whole rest of a short answer. All
+ * that Fastify or its plugins would decide (CORS, transfer codings, expectations, other types of bodies, faults in the
+ * head, spans, a server that closes) is left to them: `takes` holds with {@link isPlainPost} or {@link isPlainGet}.
  */
-export function answerInFront(fastify: FastifyInstance, path: string, front: Front): void {
+export function answerInFront(
+  fastify: FastifyInstance,
+  takes: (request: IncomingMessage) => boolean,
+  front: Front,
+): void {
   const { server } = fastify;
   const routed = server.listeners('request') as RequestListener[];
   let closing = false;
@@ -31,13 +35,13 @@ export function answerInFront(fastify: FastifyInstance, path: string, front: Fro
     const route = (): void => {
       for (const listener of routed) listener.call(server, request, response);
     };
-    if (!closing && !isRecording() && request.url === path && isPlain(request))
-      front(request, response, route);
+    if (!closing && !isRecording() && takes(request)) front(request, response, route);
     else route();
   });
 }
 
-function isPlain(request: IncomingMessage): boolean {
+/** A post of JSON, and nothing else about it. */
+export function isPlainPost(request: IncomingMessage): boolean {
   const { headers } = request;
   const length = Number(headers['content-length']);
   return (
@@ -45,6 +49,19 @@ function isPlain(request: IncomingMessage): boolean {
     length > 0 &&
     length <= JSON_LIMIT &&
     JSON_TYPES.has(headers['content-type'] ?? '') &&
+    isPlain(request)
+  );
+}
+
+/** A GET without a body, and nothing else about it. */
+export function isPlainGet(request: IncomingMessage): boolean {
+  const length = request.headers['content-length'];
+  return request.method === 'GET' && (length === undefined || length === '0') && isPlain(request);
+}
+
+function isPlain(request: IncomingMessage): boolean {
+  const { headers } = request;
+  return (
     headers.origin === undefined &&
     headers.expect === undefined &&
     headers['transfer-encoding'] === undefined &&

@@ -9,7 +9,7 @@ import { toAppError } from '../../platform/http/exception.filter';
 import { clientOf, CORS_HEADERS } from '../../platform/http/fastify';
 import { readJson } from '../../platform/http/json-body';
 import { PlainReply } from '../../platform/http/plain-reply';
-import { answerInFront } from '../../platform/http/plain-request';
+import { answerInFront, isPlainPost } from '../../platform/http/plain-request';
 import '../../platform/http/request';
 import { IpAllowList } from '../../platform/security/ip-allow-list';
 import { ENV, type Env } from '../../platform/settings/env';
@@ -45,7 +45,11 @@ export class ActionFront implements OnModuleInit {
       this.host.httpAdapter as ReturnType<NestFastifyApplication['getHttpAdapter']>
     ).getInstance();
     this.headers = { ...fastify.securityHeaders, ...CORS_HEADERS };
-    answerInFront(fastify, ACTION_PATH, (request, response, route) => this.take(request, response, route));
+    answerInFront(
+      fastify,
+      (request) => request.url === ACTION_PATH && isPlainPost(request),
+      (request, response, route) => this.take(request, response, route),
+    );
     fastify.addHook('preHandler', (request, reply, done) => {
       if (request.method === 'POST' && request.routeOptions.url === ACTION_PATH)
         this.handle(request, reply, done);

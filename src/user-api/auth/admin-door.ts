@@ -22,6 +22,12 @@ export class AdminDoor {
     this.allowed = new IpAllowList(env.adminIpAllowlist);
   }
 
+  /** The same as {@link enter} without any wait, of somebody who was let in within the last second; else undefined. */
+  known(request: Pick<FastifyRequest, 'headers' | 'clientIp'>): Actor | undefined {
+    const token = bearerToken(request);
+    return token && this.allowed.contains(request.clientIp) ? this.auth.known(token) : undefined;
+  }
+
   /** Who sends the request, from an allowed network and with a token that is good; else undefined. */
   async enter(request: Pick<FastifyRequest, 'headers' | 'clientIp'>): Promise<Actor | undefined> {
     const token = bearerToken(request);

@@ -25,6 +25,8 @@ interface Cached {
   userId: string;
   readAt: number;
   session: Promise<LiveSession | undefined>;
+  /** What that came to. */
+  live?: LiveSession;
 }
 
 /** Whether sessions live and what their users may do, as Postgres says, at most a second old. */
@@ -55,8 +57,18 @@ export class SessionTruth implements OnModuleInit {
       return cached.session;
     const entry: Cached = { userId, readAt: performance.now(), session: this.read(sessionId, userId) };
     this.cache.set(sessionId, entry);
-    entry.session.catch(() => this.cache.delete(sessionId));
+    entry.session.then(
+      (live) => (entry.live = live),
+      () => this.cache.delete(sessionId),
+    );
     return entry.session;
+  }
+
+  /** The same without asking Postgres: undefined, too, if that was not asked within the last second. */
+  known(sessionId: string, userId: string): LiveSession | undefined {
+    const cached = this.cache.get(sessionId);
+    const fresh = cached?.userId === userId && performance.now() - cached.readAt < FRESH_MS;
+    return fresh ? cached.live : undefined;
   }
 
   private async read(sessionId: string, userId: string): Promise<LiveSession | undefined> {
