@@ -1,10 +1,13 @@
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { chmod, copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { SpeechToText } from '../../src/media/tools/capabilities';
 import { readFrameFields } from '../../src/media/tools/detectors';
 import { MediaTools } from '../../src/media/tools/media-tools';
 import { outputOf, runChain, type Chain, type ChainOptions } from '../support/media/agent-chain';
 import { eventually } from '../support/eventually';
+import { mediaTools } from '../support/media-tools';
 import type { Specimens } from '../support/media/specimens';
 import { openStudio } from '../support/media/studio';
 
@@ -84,6 +87,20 @@ describe('subtitles that were uploaded', () => {
     }
     const vtt = byName.get('clip-1-original-hls-captions.vtt')?.artifact_id;
     expect(await textOf(chain, vtt)).toContain('You');
+  });
+
+  it('make a stream in which ffprobe, which knows no subtitles of such, finds picture and sound', async () => {
+    const folder = await mkdtemp(join(dir, 'hls-'));
+    const files = [...chain.published.values()].filter(({ kind }) => kind === 'hls');
+    for (const { path, name } of files) await copyFile(path, join(folder, name));
+    const result = chain.results.packager;
+    const [variant] = (result?.status === 'completed' ? result.clips?.[0]?.variants : undefined) ?? [];
+    const master = chain.published.get(variant?.hls_artifact_id ?? '')?.name ?? '';
+    const { ffprobe } = await mediaTools();
+    const asked = ['-v', 'error', '-show_entries', 'stream=codec_name', '-of', 'csv=p=0'];
+    const { stdout } = await promisify(execFile)(ffprobe, [...asked, join(folder, master)]);
+
+    expect(new Set(stdout.trim().split(/\s+/))).toEqual(new Set(['h264', 'aac']));
   });
 
   it('are drawn into the picture if asked for, where they belong', async () => {
