@@ -1,20 +1,31 @@
-import { countersOf, rollupsOf } from './metrics';
+import { bucketSql } from './histogram';
+import { rollupsOf } from './metrics';
 
-/** The jobs, steps and clips that there are, as changes that made them what they are. */
-const HISTORY = `
-SELECT 'step' AS kind, agent AS subject, NULL AS was, status AS became, coalesce(finished_at, updated_at) AS at,
-  NULL::timestamptz AS was_at, coalesce(finished_at, updated_at) AS became_at,
-  extract(epoch FROM started_at - queued_at)::float8 * 1000 AS wait_ms,
-  extract(epoch FROM finished_at - started_at)::float8 * 1000 AS run_ms
-FROM steps WHERE status IN ('completed', 'failed', 'skipped')
-UNION ALL SELECT 'job', CASE status WHEN 'failed' THEN error_code END, NULL, status, coalesce(finished_at, created_at), NULL,
-  created_at, NULL, CASE status WHEN 'completed' THEN extract(epoch FROM finished_at - created_at)::float8 * 1000 END FROM jobs
-UNION ALL SELECT 'clip', NULL, NULL, 'made', created_at, NULL, created_at, NULL, NULL FROM clips`;
+/** The minute or, of what lies further back than minutes are kept, the hour: far fewer rows than there were. */
+const unit = (at: string): string =>
+  `date_trunc(CASE WHEN ${at} >= now() - interval '26 hours' THEN 'minute' ELSE 'hour' END, ${at}, 'UTC')`;
+const ms = (from: string, to: string): string => `extract(epoch FROM ${to} - ${from})::float8 * 1000`;
 
-/** Added up by the minute or hour first, which are far fewer than all counters. */
+const STEP_AT = unit('coalesce(finished_at, updated_at)');
+const STEPS = `FROM steps WHERE status IN ('completed', 'failed', 'skipped')`;
+const JOB_AT = unit('coalesce(finished_at, created_at)');
+
+/** What the jobs, steps and clips that there are come to, as counters; each part is one walk over its table. */
 const COUNTERS = `
-SELECT metric, date_trunc(CASE WHEN at >= now() - interval '26 hours' THEN 'minute' ELSE 'hour' END, at, 'UTC') AS at,
-  subject, bucket, sum(count) AS count FROM (${countersOf(`(${HISTORY})`)}) c GROUP BY 1, 2, 3, 4`;
+SELECT 'step.' || status AS metric, ${STEP_AT} AS at, agent AS subject, 0::smallint AS bucket, count(*) AS count
+  ${STEPS} GROUP BY 1, 2, 3
+UNION ALL SELECT 'step.now.failed', ${STEP_AT}, agent, 0, count(*) FROM steps WHERE status = 'failed' GROUP BY 2, 3
+UNION ALL SELECT 'step.wait', ${STEP_AT}, agent, ${bucketSql(ms('queued_at', 'started_at'))}, count(*)
+  ${STEPS} AND started_at >= queued_at GROUP BY 2, 3, 4
+UNION ALL SELECT 'step.run', ${STEP_AT}, agent, ${bucketSql(ms('started_at', 'finished_at'))}, count(*)
+  ${STEPS} AND finished_at >= started_at GROUP BY 2, 3, 4
+UNION ALL SELECT 'job.' || status, ${JOB_AT}, CASE status WHEN 'failed' THEN coalesce(error_code, '') ELSE '' END, 0, count(*)
+  FROM jobs WHERE status IN ('completed', 'failed', 'cancelled') GROUP BY 1, 2, 3
+UNION ALL SELECT 'job.run', ${JOB_AT}, '', ${bucketSql(ms('created_at', 'finished_at'))}, count(*)
+  FROM jobs WHERE status = 'completed' AND finished_at >= created_at GROUP BY 2, 4
+UNION ALL SELECT 'job.created', ${unit('created_at')}, '', 0, count(*) FROM jobs GROUP BY 2
+UNION ALL SELECT 'job.now.' || status, ${unit('created_at')}, '', 0, count(*) FROM jobs GROUP BY 1, 2
+UNION ALL SELECT 'clip.made', ${unit('created_at')}, '', 0, count(*) FROM clips GROUP BY 2`;
 
 /**
  * Makes the roll-ups anew of what there is, for who has written or removed history past the triggers. Ended attempts
