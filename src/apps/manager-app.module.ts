@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { PoolKeepingModule } from '../fleet/pools/pool-keeping.module';
 import { SwarmKeepingModule } from '../fleet/swarm-keeping.module';
+import { LogIngestModule } from '../managers/log-ingest/log-ingest.module';
 import { ManagersModule } from '../managers/managers.module';
 import { FlowModule } from '../media/flow/flow.module';
 import { MetricsRollupModule } from '../media/rollups/metrics-rollup.module';
@@ -21,6 +22,7 @@ export class ManagerAppModule {
       imports: [
         PlatformModule.forRoot(env),
         ManagersModule,
+        LogIngestModule,
         FlowModule,
         MetricsRollupModule,
         UploadsModule,

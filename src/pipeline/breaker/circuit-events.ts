@@ -117,7 +117,7 @@ export class CircuitEvents implements OnApplicationShutdown {
   private async insert({ id, at, level, event, message, data }: Row): Promise<void> {
     await this.db.execute(
       `INSERT INTO system_events (id, at, level, source, event, message, data)
-       VALUES ($1, $2, $3, 'breaker', $4, $5, $6) ON CONFLICT (id) DO NOTHING`,
+       VALUES ($1, $2, $3, 'breaker', $4, $5, $6) ON CONFLICT (id, at) DO NOTHING`,
       [id, at, level, event, message, data],
     );
   }

@@ -15,6 +15,7 @@ import { DayIndexes1764105000000 } from './migrations/1764105000000-day-indexes'
 import { AuditRetention1764107000000 } from './migrations/1764107000000-audit-retention';
 import { Rollups1764108000000 } from './migrations/1764108000000-rollups';
 import { SubjectKeys1764109000000 } from './migrations/1764109000000-subject-keys';
+import { EventDays1764110000000 } from './migrations/1764110000000-event-days';
 
 // Every bigint of the schema (sizes, sequence numbers) stays far below 2^53, and a number is what callers want.
 types.setTypeParser(types.builtins.INT8, Number);
@@ -35,6 +36,7 @@ export const MIGRATIONS = [
   AuditRetention1764107000000,
   Rollups1764108000000,
   SubjectKeys1764109000000,
+  EventDays1764110000000,
 ];
 
 /** How to connect to Postgres at `url`, with at most `poolSize` connections. */

@@ -1,6 +1,8 @@
+import { pipeline } from 'node:stream/promises';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { Pool, PoolClient, QueryResult } from 'pg';
+import { from } from 'pg-copy-streams';
 import { DataSource } from 'typeorm';
 import { inSpan } from '../telemetry/spans';
 import { type CopyFormat, copyOut } from './copy-out';
@@ -18,6 +20,12 @@ export interface Tx {
   execute(sql: string | Statement, params?: unknown[]): Promise<number>;
 }
 
+/** A transaction. */
+export interface Transaction extends Tx {
+  /** Runs `COPY ... FROM STDIN` with these data, in whatever format it says. */
+  copyIn(sql: string, data: string): Promise<void>;
+}
+
 /** Runs statements on the driver itself: TypeORM's query runner costs more than many of them do. */
 class DriverTx implements Tx {
   constructor(private readonly driver: Pick<Pool | PoolClient, 'query'>) {}
@@ -33,6 +41,17 @@ class DriverTx implements Tx {
   private run(sql: string | Statement, values: unknown[]): Promise<QueryResult> {
     const statement = typeof sql === 'string' ? { text: sql } : sql;
     return inStatement(statement.text, () => this.driver.query({ ...statement, values }));
+  }
+}
+
+/** The same on one connection, in a transaction. */
+class ClientTransaction extends DriverTx implements Transaction {
+  constructor(private readonly client: PoolClient) {
+    super(client);
+  }
+
+  copyIn(sql: string, data: string): Promise<void> {
+    return inStatement(sql, () => pipeline([data], this.client.query(from(sql))));
   }
 }
 
@@ -55,7 +74,7 @@ export class Db implements Tx {
    * Runs `work` in one transaction: committed when it resolves, rolled back when it throws. When the connection is lost
    * in between, this throws as it does when it is lost during a statement.
    */
-  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     return inSpan('transaction', () => this.committed(work));
   }
 
@@ -83,7 +102,7 @@ export class Db implements Tx {
     await this.query('SELECT 1');
   }
 
-  private async committed<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+  private async committed<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     const client = await this.pool.connect();
     // A lost connection fails the next statement; without a listener it would end the process, too.
     const lost = (): void => undefined;
@@ -91,7 +110,7 @@ export class Db implements Tx {
     let broken: Error | undefined;
     try {
       await client.query('BEGIN');
-      const result = await work(new DriverTx(client));
+      const result = await work(new ClientTransaction(client));
       await commit(client);
       return result;
     } catch (error) {

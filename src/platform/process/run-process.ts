@@ -11,7 +11,7 @@ const STOP_LIMIT_MS = 30_000;
  * on SIGTERM, SIGINT or the parent's death stops in order and exits with 0. A start that fails is one line on
  * stderr and exit code 1.
  *
- * @param role what the process is in its spans: `api`, `worker` or `manager`
+ * @param role what the process is in its spans and log lines: `api`, `worker` or `manager`
  * @param start brings the application up and answers with it once it does its work
  */
 export async function runProcess(
@@ -44,7 +44,7 @@ export async function runProcess(
     process.stderr.write(`While stopping: ${reason instanceof Error ? reason.message : String(reason)}\n`);
   });
   try {
-    const env = loadEnv();
+    const env = { ...loadEnv(), role };
     tracing = await startTracing(env, role);
     app = await start(env);
     process.send?.({ type: 'ready' });

@@ -215,6 +215,8 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env) {
     production,
     /** Only puts the application together and connects to nothing, to describe it. Not read from the environment. */
     offline: false as boolean,
+    /** What this process is: `api`, `worker` or `manager`. Not read from the environment. */
+    role: 'process' as string,
     host: env.HOST,
     port: env.PORT,
     wsPort: env.WS_PORT,

@@ -17,6 +17,7 @@ import { AuditSettings } from './audit.settings';
 import { CircuitBreakerSettings } from './circuit-breaker.settings';
 import { FleetSettings } from './fleet.settings';
 import { ActionLimit, LimitKindSettings } from './limit.settings';
+import { LogSettings } from './log.settings';
 import { OutboundSettings } from './outbound.settings';
 import { PipelineSettings } from './pipeline.settings';
 import { ReadModelSettings } from './read-model.settings';
@@ -167,6 +168,12 @@ export class Settings {
   @ValidateNested()
   @Type(() => AuditSettings)
   audit = new AuditSettings();
+
+  @IsDefined()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => LogSettings)
+  logs = new LogSettings();
 
   @IsDefined()
   @IsObject()

@@ -1,0 +1,86 @@
+import fc from 'fast-check';
+import { LogBuffer } from './log-buffer';
+
+const DEBUG = 20;
+const INFO = 30;
+const WARN = 40;
+const ERROR = 50;
+
+/** All that is in it, in the order in which it goes. */
+function drain(buffer: LogBuffer): string[] {
+  const lines: string[] = [];
+  while (buffer.length > 0) lines.push(...buffer.take(100, 1_000));
+  return lines;
+}
+
+describe('a buffer of log lines', () => {
+  it('gives everything back as it came, while there is room', () => {
+    const buffer = new LogBuffer(100);
+    for (let i = 0; i < 9; i++) buffer.push(DEBUG, `line ${i}`);
+    expect(drain(buffer)).toEqual(Array.from({ length: 9 }, (_, i) => `line ${i}`));
+    expect(buffer.takeOmitted().size).toBe(0);
+  });
+
+  it('samples debug lines first, then those that inform, and keeps each warning and error', () => {
+    const buffer = new LogBuffer(10_000);
+    for (let i = 0; i < 30_000; i++) {
+      buffer.push(DEBUG, 'debug');
+      buffer.push(INFO, 'info');
+      if (i % 100 === 0) buffer.push(i % 200 === 0 ? WARN : ERROR, `important ${i}`);
+    }
+    const omitted = Object.fromEntries(buffer.takeOmitted());
+    const lines = drain(buffer);
+    const count = (line: string) => lines.filter((one) => one === line).length;
+
+    expect(lines.filter((line) => line.startsWith('important'))).toHaveLength(300);
+    expect(count('debug') + (omitted['debug'] ?? 0)).toBe(30_000);
+    expect(count('info') + (omitted['info'] ?? 0)).toBe(30_000);
+    expect(count('debug')).toBeGreaterThan(500);
+    expect(count('debug')).toBeLessThan(count('info'));
+    expect(Object.keys(omitted).sort()).toEqual(['debug', 'info']);
+  });
+
+  it('keeps fewer debug lines when nobody takes on what is further on', () => {
+    const buffer = new LogBuffer(10_000);
+    buffer.pressure = 0.2;
+    for (let i = 0; i < 100; i++) buffer.push(DEBUG, 'debug');
+    expect(buffer.length).toBe(1);
+    buffer.pressure = 0;
+    buffer.push(DEBUG, 'debug');
+    expect(buffer.length).toBe(2);
+  });
+
+  it('is bounded even by warnings, and counts those, too', () => {
+    const buffer = new LogBuffer(100);
+    for (let i = 0; i < 150; i++) buffer.push(WARN, 'warn');
+    expect(buffer.length).toBe(100);
+    expect([...buffer.takeOmitted()]).toEqual([['warn', 50]]);
+    expect(buffer.takeOmitted().size).toBe(0);
+  });
+
+  it('gives no more at once than was asked for, but never nothing', () => {
+    const line = fc.record({ level: fc.constantFrom(DEBUG, INFO, WARN), text: fc.string({ maxLength: 50 }) });
+    fc.assert(
+      fc.property(fc.array(line), fc.integer({ min: 1, max: 9 }), fc.nat(100), (lines, most, characters) => {
+        const buffer = new LogBuffer();
+        for (const { level, text } of lines) buffer.push(level, text);
+        let taken = 0;
+        while (buffer.length > 0) {
+          const some = buffer.take(most, characters);
+          expect(some.length).toBeGreaterThan(0);
+          expect(some.length).toBeLessThanOrEqual(most);
+          expect(some.slice(0, -1).join('').length).toBeLessThanOrEqual(characters);
+          taken += some.length;
+        }
+        expect(taken).toBe(lines.length);
+      }),
+    );
+  });
+
+  it('gives what could not be sent again first', () => {
+    const buffer = new LogBuffer();
+    for (const line of ['a', 'b', 'c']) buffer.push(INFO, line);
+    buffer.putBack(buffer.take(2, 100));
+    expect(drain(buffer)).toEqual(['a', 'b', 'c']);
+  });
+});
