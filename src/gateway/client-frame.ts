@@ -1,11 +1,16 @@
 import { AppError } from '../platform/errors/app-error';
 import { parseStrictJson } from '../platform/http/strict-json';
-import type { ClientFrame, Position } from './protocol';
+import { LOG_LEVELS } from './logs/log-filter';
+import type { ClientFrame, LogFilter, Position } from './protocol';
 
 /** The longest name of a topic. */
 const MAX_TOPIC = 100;
 /** Longer than any token of ours. */
 const MAX_TOKEN = 4_096;
+/** Longer than any ticket. */
+const MAX_TICKET = 100;
+/** The longest texts of a filter. */
+const [MAX_SOURCE, MAX_Q] = [100, 200];
 
 /**
  * Reads what a client sent.
@@ -20,12 +25,17 @@ export function parseClientFrame(data: Buffer, isBinary: boolean): ClientFrame {
   const frame = value as Record<string, unknown>;
   switch (frame.type) {
     case 'auth':
-      return { type: 'auth', token: text(frame.token, 'token', MAX_TOKEN) };
+      return frame.ticket === undefined
+        ? { type: 'auth', token: text(frame.token, 'token', MAX_TOKEN) }
+        : { type: 'auth', ticket: text(frame.ticket, 'ticket', MAX_TICKET) };
     case 'subscribe': {
       const topic = text(frame.topic, 'topic', MAX_TOPIC);
-      return frame.since === undefined
-        ? { type: 'subscribe', topic }
-        : { type: 'subscribe', topic, since: position(frame.since) };
+      return {
+        type: 'subscribe',
+        topic,
+        ...(frame.since === undefined ? {} : { since: position(frame.since) }),
+        ...(frame.filter === undefined ? {} : { filter: logFilter(frame.filter) }),
+      };
     }
     case 'unsubscribe':
       return { type: 'unsubscribe', topic: text(frame.topic, 'topic', MAX_TOPIC) };
@@ -47,6 +57,19 @@ function position(value: unknown): Position {
   if (!Number.isSafeInteger(offset) || (offset as number) < 0)
     throw malformed('"since.offset" is a whole number, 0 or more.');
   return { offset: offset as number, epoch: text(epoch, 'since.epoch', 64) };
+}
+
+function logFilter(value: unknown): LogFilter {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw malformed('"filter" is an object.');
+  const { level, source, q } = value as Partial<Record<keyof LogFilter, unknown>>;
+  const known = LOG_LEVELS.find((one) => one === level);
+  if (level !== undefined && !known) throw malformed(`"filter.level" is one of ${LOG_LEVELS.join(', ')}.`);
+  return {
+    ...(known ? { level: known } : {}),
+    ...(source === undefined ? {} : { source: text(source, 'filter.source', MAX_SOURCE) }),
+    ...(q === undefined ? {} : { q: text(q, 'filter.q', MAX_Q) }),
+  };
 }
 
 function malformed(message: string): AppError {

@@ -16,7 +16,8 @@ const CLOSE_WAIT_MS = 1_000;
 /** Who a connection belongs to. */
 export interface SignedIn {
   actor: Actor;
-  token: string;
+  /** Who it is now. Rejects with UNAUTHORIZED if what was signed in with is not good any more. */
+  verify: () => Promise<Actor>;
   /** Milliseconds since 1970. */
   expiresAt: number;
 }

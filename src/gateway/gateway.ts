@@ -125,21 +125,28 @@ export class Gateway implements OnGatewayConnection, OnApplicationBootstrap, Bef
   private async handle(connection: Connection, frame: ClientFrame, admitted: () => void): Promise<void> {
     if (!connection.open) return;
     try {
-      if (frame.type === 'auth') return await this.signIn(connection, frame.token, admitted);
+      if (frame.type === 'auth') return await this.signIn(connection, frame, admitted);
       if (!connection.signedIn) {
         return connection.close(CLOSE.unauthenticated, 'the first frame has to sign in');
       }
       if (frame.type === 'ping') connection.send({ type: 'pong' });
-      else if (frame.type === 'subscribe') await this.subscriptions.add(connection, frame.topic, frame.since);
+      else if (frame.type === 'subscribe')
+        await this.subscriptions.add(connection, frame.topic, frame.since, frame.filter);
       else this.subscriptions.remove(connection, frame.topic);
     } catch (error) {
       this.refuse(connection, error, 'topic' in frame ? frame.topic : undefined);
     }
   }
 
-  private async signIn(connection: Connection, token: string, admitted: () => void): Promise<void> {
+  private async signIn(
+    connection: Connection,
+    frame: Extract<ClientFrame, { type: 'auth' }>,
+    admitted: () => void,
+  ): Promise<void> {
     try {
-      const { actor, expiresAt } = await this.signing.signIn(connection, token);
+      const { actor, expiresAt } = await ('ticket' in frame
+        ? this.signing.signInByTicket(connection, frame.ticket)
+        : this.signing.signIn(connection, frame.token));
       admitted();
       connection.send({
         type: 'ready',
@@ -150,7 +157,7 @@ export class Gateway implements OnGatewayConnection, OnApplicationBootstrap, Bef
     } catch (error) {
       this.refuse(connection, error);
       if (error instanceof AppError && error.code === 'UNAUTHORIZED')
-        connection.close(CLOSE.unauthenticated, 'the token is not good');
+        connection.close(CLOSE.unauthenticated, 'token or ticket are not good');
     }
   }
 

@@ -9,10 +9,23 @@ export interface Position {
   epoch: string;
 }
 
-/** What a client sends. The first frame is `auth`; a later one renews the token in the open connection. */
+/** Which lines of the log are sent: those that fit all that is given. */
+export interface LogFilter {
+  /** Of this level and of those above it. */
+  level?: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+  source?: string;
+  /** With this text in event or message, in capitals or not. */
+  q?: string;
+}
+
+/**
+ * What a client sends. The first frame is `auth`, with an access token or a ticket for one sign-in; a later one renews
+ * the token in the open connection. Only the topic `logs` takes a filter; its numbers rise by more than 1 then.
+ */
 export type ClientFrame =
   | { type: 'auth'; token: string }
-  | { type: 'subscribe'; topic: string; since?: Position }
+  | { type: 'auth'; ticket: string }
+  | { type: 'subscribe'; topic: string; since?: Position; filter?: LogFilter }
   | { type: 'unsubscribe'; topic: string }
   | { type: 'ping' };
 
@@ -36,7 +49,7 @@ export interface SubscribedFrame extends Position {
   recovered: boolean;
 }
 
-/** One event. Offsets of a topic rise by 1. */
+/** One event. Offsets of a topic rise by 1, unless a filter leaves some out. */
 export interface EventFrame {
   type: 'event';
   topic: string;

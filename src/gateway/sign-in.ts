@@ -2,7 +2,9 @@ import { Injectable, Logger } from '@nestjs/common';
 import { AppError } from '../platform/errors/app-error';
 import { MessageBus } from '../platform/messages/message-bus';
 import { Db } from '../platform/postgres/db';
+import { GatewayTickets } from '../platform/security/gateway-tickets';
 import type { Role } from '../platform/security/roles';
+import { RuntimeSettings } from '../platform/settings/runtime-settings';
 import { AuthService } from '../user-api/auth/auth.service';
 import type { Connection, SignedIn } from './connection';
 import { CLOSE } from './protocol';
@@ -22,6 +24,8 @@ export class SignIn {
   constructor(
     private readonly auth: AuthService,
     private readonly access: TopicAccess,
+    private readonly tickets: GatewayTickets,
+    private readonly settings: RuntimeSettings,
     private readonly db: Db,
     private readonly bus: MessageBus,
   ) {}
@@ -49,11 +53,28 @@ export class SignIn {
    * @throws AppError UNAUTHORIZED if the token is not good, or belongs to somebody else than the connection
    */
   async signIn(connection: Connection, token: string): Promise<SignedIn> {
-    const actor = await this.auth.authenticate(token);
+    const verify = () => this.auth.authenticate(token);
+    return this.admit(connection, { actor: await verify(), verify, expiresAt: expiryOf(token) });
+  }
+
+  /**
+   * Signs a connection in by a ticket, which is spent. It lasts as long as an access token would.
+   *
+   * @throws AppError UNAUTHORIZED if the ticket or its session are not good
+   */
+  async signInByTicket(connection: Connection, ticket: string): Promise<SignedIn> {
+    const holder = await this.tickets.redeem(ticket);
+    if (!holder) throw new AppError('UNAUTHORIZED', 'The ticket is unknown, spent or too old.');
+    const verify = () => this.auth.ofSession(holder.sessionId, holder.userId);
+    const expiresAt = Date.now() + this.settings.current().auth.access_token_s * 1_000;
+    return this.admit(connection, { actor: await verify(), verify, expiresAt });
+  }
+
+  private async admit(connection: Connection, signedIn: SignedIn): Promise<SignedIn> {
+    const { actor } = signedIn;
     const before = connection.signedIn;
     if (before && before.actor.userId !== actor.userId)
       throw new AppError('UNAUTHORIZED', 'This connection belongs to somebody else.');
-    const signedIn = { actor, token, expiresAt: expiryOf(token) };
     connection.signedIn = signedIn;
     connection.setDeadline(signedIn.expiresAt, () =>
       connection.close(CLOSE.unauthenticated, 'the token has expired'),
@@ -75,7 +96,7 @@ export class SignIn {
     const { signedIn } = connection;
     if (!signedIn) return;
     try {
-      const actor = await this.auth.authenticate(signedIn.token);
+      const actor = await signedIn.verify();
       await this.applyRole(connection, actor.role);
     } catch (error) {
       if (error instanceof AppError && error.code === 'UNAUTHORIZED') this.end(connection);

@@ -1,10 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { AppError } from '../platform/errors/app-error';
+import { LOG_TOPIC } from '../platform/feed/log-feed';
 import type { Connection } from './connection';
 import { FeedHub } from './feed/feed-hub';
 import { gatewayResumes } from './gateway-metrics';
-import { CLOSE, type Position } from './protocol';
+import { matcherOf } from './logs/log-filter';
+import { LogTail } from './logs/log-tail';
+import { CLOSE, type LogFilter, type Position } from './protocol';
 import { TopicAccess } from './topic-access';
+import { ADMIN_TOPICS } from './topics';
 
 /** Topics that one connection may follow. */
 const MAX_TOPICS = 200;
@@ -15,22 +19,26 @@ export class Subscriptions {
   constructor(
     private readonly hub: FeedHub,
     private readonly access: TopicAccess,
+    private readonly logs: LogTail,
   ) {}
 
   /**
    * Makes a connection follow a topic, from `since` on if nothing of it is lost; the client is told which.
    * Following it again moves it to `since`.
    *
-   * @throws AppError UNKNOWN_TOPIC, FORBIDDEN, IP_NOT_ALLOWED, JOB_NOT_FOUND, TOPIC_LIMIT
+   * @throws AppError VALIDATION_ERROR for a filter where there is none, UNKNOWN_TOPIC, FORBIDDEN, IP_NOT_ALLOWED, JOB_NOT_FOUND, TOPIC_LIMIT
    */
-  async add(connection: Connection, topic: string, since: Position | undefined): Promise<void> {
+  async add(connection: Connection, topic: string, since?: Position, filter?: LogFilter): Promise<void> {
     const actor = connection.signedIn?.actor;
     if (!actor) throw new AppError('UNAUTHORIZED');
     const refusal = await this.access.refusal(actor, connection.ip, topic);
     if (refusal) throw new AppError(refusal);
+    if (filter && !ADMIN_TOPICS.get(topic)?.hasFilter)
+      throw new AppError('VALIDATION_ERROR', 'This topic cannot be filtered.');
     connection.subscriptions.get(topic)?.end();
     connection.subscriptions.delete(topic);
     if (connection.subscriptions.size >= MAX_TOPICS) throw new AppError('TOPIC_LIMIT');
+    if (topic === LOG_TOPIC) await this.logs.begin();
     const subscription = await this.hub.subscribe(
       topic,
       {
@@ -42,6 +50,7 @@ export class Subscriptions {
         overflow: () => connection.close(CLOSE.slow, 'too slow'),
       },
       since,
+      filter && matcherOf(filter),
     );
     if (!connection.open) return subscription.end();
     connection.subscriptions.set(topic, subscription);

@@ -6,6 +6,8 @@ export interface AdminTopic {
   readonly roles: readonly Role[];
   /** Whether it stands for a document: its events are patches, and who comes anew gets a snapshot. */
   readonly hasState?: true;
+  /** Whether its events can be filtered. */
+  readonly hasFilter?: true;
 }
 
 const READERS: readonly Role[] = ['admin', 'operator', 'supervisor', 'readonly'];
@@ -17,5 +19,6 @@ export const ADMIN_TOPICS: ReadonlyMap<string, AdminTopic> = new Map<string, Adm
   ['queues', { roles: READERS }],
   ['workers', { roles: READERS }],
   ['executions', { roles: READERS }],
+  ['logs', { roles: READERS, hasFilter: true }],
   ['alerts', { roles: ['admin', 'operator', 'supervisor'] }],
 ]);

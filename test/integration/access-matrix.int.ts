@@ -31,6 +31,7 @@ const MAY: Record<string, Role[]> = {
   'job.retry': ['admin', 'operator', 'supervisor'],
   'logs.export_audit': ['admin', 'supervisor'],
   'logs.search_audit': ['admin', 'supervisor', 'readonly'],
+  'logs.stream_realtime': ['admin', 'operator', 'supervisor', 'readonly'],
   'logs.verify_audit': ['admin', 'supervisor'],
   'queue.clear': ['admin'],
   'queue.drain': ['admin', 'operator'],

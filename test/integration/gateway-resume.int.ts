@@ -1,9 +1,7 @@
 import { WebSocket } from 'ws';
-import { followState } from '../../src/gateway/client/follow-state';
 import { nodeGatewayClient } from '../../src/gateway/client/node-client';
 import type { Position } from '../../src/gateway/protocol';
-import { LiveFeed } from '../../src/platform/feed/live-feed';
-import { MessageBus } from '../../src/platform/messages/message-bus';
+import type { LiveFeed } from '../../src/platform/feed/live-feed';
 import { eventually } from '../support/eventually';
 import { closeOf, GatewayTest } from './gateway-support';
 import type { Person, ReadProcess, ReadsideTest } from './readside-support';
@@ -24,114 +22,6 @@ describe('coming back to the gateway', () => {
   afterEach(() => gateway.endOfTest());
 
   afterAll(() => test.close());
-
-  describe('the state of the read model', () => {
-    const PATH = '/api/admin/ssot';
-    const ended: (() => void)[] = [];
-
-    afterEach(() => ended.splice(0).forEach((end) => end()));
-
-    /** What a reader over HTTP has, as the feed has it. */
-    async function read(): Promise<Record<string, unknown>> {
-      const { data } = await admin.client(a).get<Record<string, unknown>>(PATH);
-      const { agents, ...state } = data;
-      expect(agents).toEqual(state['agents_workers']);
-      return state;
-    }
-
-    /** A change, and the version that shows it. */
-    async function change(): Promise<Record<string, unknown>> {
-      await gateway.addJob();
-      await a.get(MessageBus).publish('ssot.invalidate', { reason: 'test' });
-      return read();
-    }
-
-    function follower(process: ReadProcess) {
-      const seen: { state: Record<string, unknown>; offset: number | undefined }[] = [];
-      const client = nodeGatewayClient({ url: process.wsUrl, token: () => admin.token }).open();
-      const mismatches: number[] = [];
-      const copy = followState<Record<string, unknown>>(client, 'ssot', {
-        state: (state, event) => seen.push({ state: structuredClone(state), offset: event?.offset }),
-        mismatch: (offset) => mismatches.push(offset),
-      });
-      ended.push(() => client.close());
-      return { seen, client, copy, mismatches };
-    }
-
-    const reaches = (one: ReturnType<typeof follower>, state: unknown) =>
-      eventually(() => expect(one.seen.at(-1)?.state).toEqual(state));
-
-    it('is a snapshot, then patches, the same ones on every process, and always what readers get', async () => {
-      const first = await read();
-      const followers = [follower(a), follower(b)];
-      const raw = [await gateway.signedIn(a), await gateway.signedIn(b)];
-      for (const client of raw) await client.subscribe('ssot');
-      for (const one of followers) await reaches(one, first);
-      const states = [await change(), await change(), await change()];
-      for (const one of followers) {
-        await reaches(one, states.at(-1));
-        expect(one.seen.map(({ state }) => state)).toEqual([first, ...states]);
-        expect(one.seen[0]?.offset).toBeUndefined();
-        expect([one.copy.isTrue(), one.mismatches]).toEqual([true, []]);
-      }
-      for (const client of raw) await eventually(() => expect(client.events('ssot')).toHaveLength(3));
-      expect(raw[0]?.frames.slice(1)).toEqual(raw[1]?.frames.slice(1));
-      const patch = JSON.stringify(raw[0]?.events('ssot')[1]?.data);
-      expect(patch.length).toBeLessThan(JSON.stringify(first).length / 2);
-    });
-
-    it('resumes on another process by the patches alone', async () => {
-      await read();
-      const before = await gateway.signedIn(a);
-      await before.subscribe('ssot');
-      await change();
-      const { offset, epoch } = await a.get(LiveFeed).position('ssot');
-      await change();
-      const missed = await gateway.signedIn(b);
-      await missed.subscribe('ssot', { offset, epoch });
-      await eventually(() =>
-        expect(missed.events('ssot').map((event) => event.offset)).toEqual([offset + 1]),
-      );
-      expect(missed.frames.filter(({ type }) => type === 'snapshot')).toHaveLength(0);
-    });
-
-    it('begins anew for everybody when Redis has lost it', async () => {
-      const before = await read();
-      const [one, other] = [follower(a), follower(b)];
-      for (const follow of [one, other]) await reaches(follow, before);
-      const keys = await test.redis.client.keys(`${test.redis.prefix}:feed:ssot:*`);
-      await test.redis.client.del(...keys);
-      const state = await change();
-      for (const follow of [one, other]) {
-        await reaches(follow, state);
-        expect(follow.mismatches).toEqual([]);
-      }
-      const last = await change();
-      for (const follow of [one, other]) await reaches(follow, last);
-    });
-
-    it('is asked for again by a client whose copy is another one', async () => {
-      const before = await read();
-      // What is told is the copy itself.
-      let spoiled = false;
-      const spoiler = nodeGatewayClient({ url: a.wsUrl, token: () => admin.token }).open();
-      ended.push(() => spoiler.close());
-      const states: unknown[] = [];
-      const mismatches: number[] = [];
-      followState<Record<string, unknown>>(spoiler, 'ssot', {
-        state: (state) => {
-          states.push(structuredClone(state));
-          if (!spoiled && state['version'] === before['version'])
-            state['queue'] = { spoiled: (spoiled = true) };
-        },
-        mismatch: (offset) => mismatches.push(offset),
-      });
-      await eventually(() => expect(spoiled).toBe(true));
-      const state = await change();
-      await eventually(() => expect(states.at(-1)).toEqual(state));
-      expect(mismatches).toHaveLength(1);
-    });
-  });
 
   describe('resume', () => {
     const HISTORY = 1_000;

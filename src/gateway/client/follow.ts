@@ -1,4 +1,12 @@
-import type { ClientFrame, ErrorFrame, EventFrame, Position, ServerFrame, SnapshotFrame } from '../protocol';
+import type {
+  ClientFrame,
+  ErrorFrame,
+  EventFrame,
+  LogFilter,
+  Position,
+  ServerFrame,
+  SnapshotFrame,
+} from '../protocol';
 
 /** Why a client ended. */
 export interface GatewayEnd {
@@ -30,12 +38,13 @@ export class Follow {
     readonly topic: string,
     readonly handlers: FollowHandlers,
     public position?: Position,
+    private readonly filter?: LogFilter,
   ) {}
 
   /** What is sent at each connection. */
   request(): ClientFrame {
-    const { topic, position } = this;
-    return position ? { type: 'subscribe', topic, since: position } : { type: 'subscribe', topic };
+    const { topic, position: since, filter } = this;
+    return { type: 'subscribe', topic, ...(since && { since }), ...(filter && { filter }) };
   }
 
   /** A frame that names this topic. */

@@ -1,4 +1,11 @@
-import { CLOSE, type ClientFrame, type EventFrame, type Position, type ServerFrame } from '../protocol';
+import {
+  CLOSE,
+  type ClientFrame,
+  type EventFrame,
+  type LogFilter,
+  type Position,
+  type ServerFrame,
+} from '../protocol';
 import { Backoff } from './backoff';
 import { Follow, type FollowHandlers, type GatewayEnd } from './follow';
 
@@ -65,10 +72,11 @@ export class GatewayClient {
    * Follows a topic until the answer is called. A topic has one follower per client.
    *
    * @param since where to go on, if the topic was followed before, in another client
+   * @param filter of the topic `logs`
    */
-  follow(topic: string, handlers: FollowHandlers, since?: Position): () => void {
+  follow(topic: string, handlers: FollowHandlers, since?: Position, filter?: LogFilter): () => void {
     if (this.follows.has(topic)) throw new Error(`The topic ${topic} is followed already`);
-    const follow = new Follow(topic, handlers, since);
+    const follow = new Follow(topic, handlers, since, filter);
     this.follows.set(topic, follow);
     if (this.ready) this.send(follow.request());
     return () => {

@@ -12,6 +12,10 @@ export class Delivery {
     return this.event.offset;
   }
 
+  get data(): unknown {
+    return this.event.data;
+  }
+
   /** The event as it goes over the wire. */
   get frame(): Buffer {
     return (this.made ??= this.make());

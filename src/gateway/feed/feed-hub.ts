@@ -47,15 +47,30 @@ export class FeedHub {
     this.channels.clear();
   }
 
-  /** Follows a topic, from `since` on if possible. Rejects if Redis is away. */
-  async subscribe(topic: string, sink: Sink, since?: Position): Promise<TopicSubscription> {
+  /** Follows a topic, or what is wanted of it, from `since` on if possible. Rejects if Redis is away. */
+  async subscribe(
+    topic: string,
+    sink: Sink,
+    since?: Position,
+    wants?: (data: unknown) => boolean,
+  ): Promise<TopicSubscription> {
     const channel = this.channelOf(topic);
     try {
-      return await channel.subscribe(sink, since);
+      return await channel.subscribe(sink, since, wants);
     } catch (error) {
       if (channel.empty && this.channels.get(topic) === channel) this.channels.delete(topic);
       throw error;
     }
+  }
+
+  /** Whether anybody here follows a topic. */
+  follows(topic: string): boolean {
+    return this.channels.get(topic)?.empty === false;
+  }
+
+  /** Looks whether a topic that is followed here has begun anew. Rejects if Redis is away. */
+  async refresh(topic: string): Promise<void> {
+    await this.channels.get(topic)?.check();
   }
 
   private channelOf(topic: string): TopicChannel {

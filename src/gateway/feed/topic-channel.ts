@@ -46,9 +46,13 @@ export class TopicChannel {
    * Adds a subscriber, from `since` on if the history reaches back to it.
    * Rejects if Redis is away when history or snapshot are needed.
    */
-  async subscribe(sink: Sink, since?: Position): Promise<TopicSubscription> {
+  async subscribe(
+    sink: Sink,
+    since?: Position,
+    wants?: (data: unknown) => boolean,
+  ): Promise<TopicSubscription> {
     await this.attached;
-    const subscription = new TopicSubscription(sink, (ended) => this.subscribers.delete(ended));
+    const subscription = new TopicSubscription(sink, (ended) => this.subscribers.delete(ended), wants);
     this.subscribers.add(subscription);
     const recent = since && this.recentAfter(since);
     if (since && recent) {

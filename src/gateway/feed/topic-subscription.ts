@@ -25,9 +25,11 @@ export class TopicSubscription {
   private wait = 0;
   private over = false;
 
+  /** @param wants of which events the subscriber is told; of all, if not given */
   constructor(
     private readonly sink: Sink,
     private readonly leave: (subscription: TopicSubscription) => void,
+    private readonly wants: (data: unknown) => boolean = () => true,
   ) {}
 
   /**
@@ -69,6 +71,7 @@ export class TopicSubscription {
       this.pending.push(delivery);
     } else if (delivery.offset > this.sent) {
       this.sent = delivery.offset;
+      if (!this.wants(delivery.data)) return;
       gatewayDeliveries.inc();
       this.sink.write(delivery.frame);
     }

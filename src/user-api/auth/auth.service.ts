@@ -54,12 +54,21 @@ export class AuthService {
    */
   async authenticate(accessToken: string): Promise<Actor> {
     const claims = await this.accessTokens.verify(accessToken);
-    const session = await this.sessions.find(claims.sessionId, claims.userId);
-    if (!session) throw new KnownUserRefused(claims.userId, 'The session has ended. Sign in again.');
-    return actorOf(session, claims);
+    return this.ofSession(claims.sessionId, claims.userId);
   }
 
-  /** The same, of a token that was good within the last second: without a question, and so at once. */
+  /**
+   * Who a session belongs to, as authenticate() says it; for what stands for the session in another way than a token.
+   *
+   * @throws AppError UNAUTHORIZED if it ended or its account is disabled
+   */
+  async ofSession(sessionId: string, userId: string): Promise<Actor> {
+    const session = await this.sessions.find(sessionId, userId);
+    if (!session) throw new KnownUserRefused(userId, 'The session has ended. Sign in again.');
+    return actorOf(session, { sessionId });
+  }
+
+  /** As authenticate(), of a token that was good within the last second: without a question, and so at once. */
   known(accessToken: string): Actor | undefined {
     const claims = this.accessTokens.known(accessToken);
     const session = claims && this.sessions.known(claims.sessionId, claims.userId);
@@ -154,6 +163,9 @@ export class AuthService {
   }
 }
 
-function actorOf({ userId, email, role }: LiveSession, { sessionId }: AccessClaims): Actor {
+function actorOf(
+  { userId, email, role }: LiveSession,
+  { sessionId }: Pick<AccessClaims, 'sessionId'>,
+): Actor {
   return { userId, email, role, sessionId };
 }
