@@ -14,7 +14,10 @@ const DESCRIPTION = `Long videos in, short clips out. Sign in with \`POST /api/a
 Errors have the form of \`ErrorBody\`, or with \`Accept: application/problem+json\` that of RFC 9457; switch on the \
 code. Whatever the path, a request that is no valid HTTP or JSON is answered with 400, an unknown path with 404, a \
 method that the path does not have with 405 and \`Allow\`, headers that are too large with 431, and one that takes too \
-long to arrive with 408. Every answer has an \`X-Trace-Id\`.`;
+long to arrive with 408. Every answer has an \`X-Trace-Id\`.
+
+Every answer names the version of the API, a date, in \`API-Version\`. A client that sends this header is answered by \
+that version, or with 400 API_VERSION_UNKNOWN by a server that does not have it.`;
 
 /** The groups of endpoints, in the order in which a reader meets them. Every endpoint belongs to one. */
 const TAGS: readonly [name: string, description: string][] = [

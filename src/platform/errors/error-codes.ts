@@ -35,6 +35,11 @@ export const ERROR_CODES = {
     'The queue drains already, or is drained.',
     'Resume it first with queue.resume, if it is to begin anew.',
   ),
+  API_VERSION_UNKNOWN: info(
+    400,
+    'The API does not have the version that API-Version asks for.',
+    'Ask for one of those that the answer names, or for none to get the newest.',
+  ),
   AUDIT_UNAVAILABLE: info(
     503,
     'The audit could not be written, so nothing was done.',

@@ -6,6 +6,7 @@ import { AppError } from '../errors/app-error';
 import { clientIp, IpAllowList } from '../security/ip-allow-list';
 import type { Env } from '../settings/env';
 import { httpDuration, httpRequests } from '../telemetry/metrics';
+import { API_VERSION, versionFault } from './api-version';
 import { AllowedMethods } from './allowed-methods';
 import { answerUnparsed, answerUnroutable, refuseExpectations } from './connection-errors';
 import { JSON_LIMIT, useStrictJson } from './json-body';
@@ -15,6 +16,7 @@ import { traceRequests } from './request-trace';
 import { securityHeaders } from './security-headers';
 
 const EXPOSED_HEADERS = [
+  'api-version',
   'x-trace-id',
   'retry-after',
   'ratelimit',
@@ -65,7 +67,7 @@ export async function setUpFastify(app: NestFastifyApplication, env: Env): Promi
     request.clientIp = clientOf(request.raw, trusted);
     const fault = headFault(request.raw);
     if (fault) void reply.header('connection', 'close');
-    done(fault);
+    done(fault ?? versionFault(request.raw));
   });
   answerOptions(fastify);
   fastify.addHook('onResponse', (request, reply, done) => {
@@ -77,7 +79,7 @@ export async function setUpFastify(app: NestFastifyApplication, env: Env): Promi
   closeIdleUntilClosed(fastify);
   refuseExpectations(fastify.server);
   useStrictJson(fastify, env.httpTimeoutMs);
-  const security = await securityHeaders();
+  const security = { ...(await securityHeaders()), 'api-version': API_VERSION };
   fastify.decorate('securityHeaders', security);
   fastify.addHook('onRequest', (_request, reply, done) => {
     void reply.headers(security);

@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { FastifyInstance } from 'fastify';
 import { isRecording } from '../telemetry/spans';
 import { JSON_LIMIT } from './json-body';
+import { versionFault } from './api-version';
 import { headFault } from './request-head';
 
 const JSON_TYPES: ReadonlySet<string> = new Set([
@@ -66,6 +67,7 @@ function isPlain(request: IncomingMessage): boolean {
     headers.expect === undefined &&
     headers['transfer-encoding'] === undefined &&
     headers.upgrade === undefined &&
-    headFault(request) === undefined
+    headFault(request) === undefined &&
+    versionFault(request) === undefined
   );
 }
