@@ -1,11 +1,9 @@
 import { request, type RequestOptions } from 'node:http';
-import type { AuditEntry } from '../../src/pipeline/audit/audit-entry';
-import { PersonalFields } from '../../src/pipeline/audit/subjects/personal-fields';
 import { LiveFeed } from '../../src/platform/feed/live-feed';
 import { eventually } from '../support/eventually';
 import type { HttpClient } from '../support/http-client';
 import { startInstallation, type TestInstallation } from '../support/installation';
-import { auditOf, newKey } from '../support/pipeline';
+import { newKey, readableAuditOf } from '../support/pipeline';
 import { TEST_SETTINGS } from '../support/users';
 
 const STATUS = '/api/admin/action/status';
@@ -33,12 +31,6 @@ function raw(
     sent.on('error', reject);
     sent.end();
   });
-}
-
-/** The audit of one request, as readers see it. */
-async function entriesOf({ database, get }: TestInstallation, traceId: string): Promise<AuditEntry[]> {
-  const stored = await auditOf(database, traceId, 1);
-  return get(PersonalFields).open(stored as unknown as AuditEntry[]);
 }
 
 describe('an address that is claimed by a direct connection', () => {
@@ -77,7 +69,7 @@ describe('an address that is claimed by a direct connection', () => {
     const { client } = await installation.user('admin');
     const answer = await client.get(STATUS, { 'x-forwarded-for': '10.0.0.1' });
     expect([answer.status, answer.body.error_code]).toEqual([403, 'IP_NOT_ALLOWED']);
-    expect(await entriesOf(installation, answer.body.trace_id)).toMatchObject([
+    expect(await readableAuditOf(installation, answer.body.trace_id, 1)).toMatchObject([
       { phase: 'security', error_code: 'ip_denied', ip: '127.0.0.1' },
     ]);
   });
@@ -205,7 +197,7 @@ describe('an address behind a trusted proxy', () => {
       expect(explain[2]).toMatchObject({ verdict: status === 403 ? 'denied' : 'allowed', rule });
       if (status !== 403) return;
       expect(answer.body.error_code).toBe('IP_NOT_ALLOWED');
-      expect(await entriesOf(installation, answer.body.trace_id)).toMatchObject([
+      expect(await readableAuditOf(installation, answer.body.trace_id, 1)).toMatchObject([
         { phase: 'denial', outcome: 'denied', action, error_code: 'IP_NOT_ALLOWED', ip: address },
       ]);
     });

@@ -10,7 +10,7 @@ import { restoreSettings } from '../fuzz/restore';
 import type { HttpClient } from '../support/http-client';
 import { startInstallation, type TestInstallation } from '../support/installation';
 import { makeUser, signIn, type TestUser } from '../support/users';
-import { auditOf } from '../support/pipeline';
+import { readableAuditOf } from '../support/pipeline';
 
 /** Attacks on the HTTP API by what is in valid requests: whatever is sent, no server error, no leak, and no effect that was not asked for. */
 
@@ -69,8 +69,8 @@ describe('text', () => {
     for (const reason of NAUGHTY) {
       const answer = await admin.action('queue.resume', { queue: 'inspector' }, { options: { reason } });
       expect([reason, answer.status]).toEqual([reason, 200]);
-      const [intent] = await auditOf(installation.database, answer.body.trace_id, 2);
-      expect(undisguised((intent as unknown as { reason: string }).reason)).toBe(undisguised(reason));
+      const [intent] = await readableAuditOf(installation, answer.body.trace_id, 2);
+      expect(undisguised(intent?.reason ?? '')).toBe(undisguised(reason));
     }
   });
 

@@ -1,4 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
+import type { AuditEntry } from '../../src/pipeline/audit/audit-entry';
+import { PersonalFields } from '../../src/pipeline/audit/subjects/personal-fields';
 import {
   type CommandClass,
   type ActionDeclaration,
@@ -9,6 +11,7 @@ import { payloadErrors } from '../../src/pipeline/catalogue/payload-validator';
 import { ROLES, type Role } from '../../src/platform/security/roles';
 import type { TestDatabase } from './database';
 import { eventually } from './eventually';
+import type { TestInstallation } from './installation';
 
 /** An action as its file declares it. */
 export interface DeclaredAction extends ActionDeclaration {
@@ -124,4 +127,14 @@ async function insertJob(
     );
   }
   return jobId;
+}
+
+/** The same as readers see it: what is personal is not sealed. */
+export async function readableAuditOf(
+  { database, get }: Pick<TestInstallation, 'database' | 'get'>,
+  traceId: string,
+  count: number,
+): Promise<AuditEntry[]> {
+  const stored = await auditOf(database, traceId, count);
+  return get(PersonalFields).open(stored as unknown as AuditEntry[]);
 }
