@@ -317,6 +317,6 @@ describe('what operators do to agents', () => {
 
   it('says that it restarts nothing where nothing starts processes', async () => {
     const answer = await admin.post(path('restart'), { options: { dry_run: true } });
-    expect([answer.status, answer.body.error_code]).toEqual([503, 'RUNTIME_UNAVAILABLE']);
+    expect([answer.status, answer.body.error_code]).toEqual([409, 'SERVICE_NOT_MANAGED']);
   });
 });

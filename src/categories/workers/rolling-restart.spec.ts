@@ -164,7 +164,7 @@ describe('a rolling restart', () => {
 
   it('needs something that starts and stops processes', async () => {
     const without = restartOf(new Fleet([]), null);
-    await expect(without.targets()).rejects.toMatchObject({ code: 'RUNTIME_UNAVAILABLE' });
+    await expect(without.targets()).rejects.toMatchObject({ code: 'SERVICE_NOT_MANAGED' });
   });
 
   it('knows the pools of the settings, and of the workers that there are', async () => {

@@ -46,7 +46,7 @@ export class RollingRestart {
   /**
    * The workers that run, of a pool if one is given. A worker that was stopped stays so.
    *
-   * @throws AppError RUNTIME_UNAVAILABLE, POOL_NOT_FOUND
+   * @throws AppError SERVICE_NOT_MANAGED, RUNTIME_UNAVAILABLE, POOL_NOT_FOUND
    */
   async targets(pool?: string): Promise<RuntimeService[]> {
     const workers = await this.workers(pool);

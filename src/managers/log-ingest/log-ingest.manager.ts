@@ -25,7 +25,7 @@ const RUN_MS = 5_000;
 @ControlLoop()
 export class LogIngest implements Manager {
   readonly name = 'log-ingest';
-  readonly intervalMs = IDLE_MS;
+  readonly intervalMs = 1_000;
   private readonly log = new Logger(LogIngest.name);
   private rows: LogRows | undefined;
 

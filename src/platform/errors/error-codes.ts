@@ -170,8 +170,13 @@ export const ERROR_CODES = {
   REQUEST_TIMEOUT: info(408, 'The request did not arrive in time.', 'Send it again.'),
   RUNTIME_UNAVAILABLE: info(
     503,
-    'What starts and stops the processes of this installation does not answer, or there is nothing that does.',
+    'What starts and stops the processes of this installation does not answer.',
     'See to it that npm start or the Swarm runs, or restart the processes by hand.',
+  ),
+  SERVICE_NOT_MANAGED: info(
+    409,
+    'This installation does not start and stop that by itself.',
+    'Start or stop it by whatever runs it.',
   ),
   SERVICE_UNAVAILABLE: info(
     503,

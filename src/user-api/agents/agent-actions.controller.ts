@@ -109,7 +109,7 @@ export class AgentActionsController {
   @NoEnvelope()
   @ApiHeader(IDEMPOTENCY_KEY)
   @ApiData(AgentOperation, { status: 202, action: true, description: 'It goes on in the background.' })
-  @ApiErrors(...ERRORS, 'POOL_NOT_FOUND', 'RUNTIME_UNAVAILABLE', 'OPERATION_ABORTED')
+  @ApiErrors(...ERRORS, 'POOL_NOT_FOUND', 'SERVICE_NOT_MANAGED', 'RUNTIME_UNAVAILABLE', 'OPERATION_ABORTED')
   async restart(
     @Body() { options, ...payload }: RestartAgentsBody,
     @Req() request: FastifyRequest,

@@ -35,7 +35,7 @@ interface Kept extends RestartState {
   summary: 'Restart all workers',
   description:
     'One after the other, each when another one of its pool is alive: at no moment are all of them down. Where a pool has only one, another stands in for it meanwhile. What a worker runs when its turn comes goes on for a while, and is then given to others. Stops at the first that does not come back.',
-  errors: ['POOL_NOT_FOUND', 'RUNTIME_UNAVAILABLE'],
+  errors: ['POOL_NOT_FOUND', 'SERVICE_NOT_MANAGED', 'RUNTIME_UNAVAILABLE'],
   example: { pool: 'default' },
   since: '1.0',
 })

@@ -18,7 +18,7 @@ import { type PoolScaled, PoolScaling } from '../pools/pool-scaling';
   summary: 'Take workers out of a pool',
   description:
     'Fewer workers in the pool, as a setting that is kept: the idlest go first, and end what they run or give it back. Never fewer than the least that the pool may have.',
-  errors: ['POOL_NOT_FOUND', 'POOL_LIMIT_REACHED', 'CONFLICT', 'RUNTIME_UNAVAILABLE'],
+  errors: ['POOL_NOT_FOUND', 'POOL_LIMIT_REACHED', 'CONFLICT', 'SERVICE_NOT_MANAGED', 'RUNTIME_UNAVAILABLE'],
   example: { pool: 'default', by: 1 },
   since: '1.0',
 })

@@ -18,7 +18,7 @@ import { type PoolScaled, PoolScaling } from '../pools/pool-scaling';
   summary: 'Add workers to a pool',
   description:
     'More workers in the pool, as a setting that is kept; done when all are ready. One that was stopped counts as one of them.',
-  errors: ['POOL_NOT_FOUND', 'POOL_LIMIT_REACHED', 'CONFLICT', 'RUNTIME_UNAVAILABLE'],
+  errors: ['POOL_NOT_FOUND', 'POOL_LIMIT_REACHED', 'CONFLICT', 'SERVICE_NOT_MANAGED', 'RUNTIME_UNAVAILABLE'],
   example: { pool: 'default', by: 1 },
   since: '1.0',
 })

@@ -19,7 +19,14 @@ import { PoolScaling, type WorkerSpawned } from '../pools/pool-scaling';
   summary: 'Start one more worker',
   description:
     'One more worker in the pool, under a name of its own; answers when it is ready. Where the settings say how many workers the pool has, they say one more from then on.',
-  errors: ['POOL_NOT_FOUND', 'WORKER_EXISTS', 'POOL_LIMIT_REACHED', 'CONFLICT', 'RUNTIME_UNAVAILABLE'],
+  errors: [
+    'POOL_NOT_FOUND',
+    'WORKER_EXISTS',
+    'POOL_LIMIT_REACHED',
+    'CONFLICT',
+    'SERVICE_NOT_MANAGED',
+    'RUNTIME_UNAVAILABLE',
+  ],
   example: { pool: 'default', name: 'night-shift' },
   since: '1.0',
 })

@@ -62,7 +62,7 @@ export class PoolScaling {
   /**
    * Gives a pool so many more workers, or fewer if `by` is below 0; resolves when all are ready.
    *
-   * @throws AppError POOL_NOT_FOUND, POOL_LIMIT_REACHED, RUNTIME_UNAVAILABLE; CONFLICT if somebody scaled it again
+   * @throws AppError POOL_NOT_FOUND, POOL_LIMIT_REACHED, SERVICE_NOT_MANAGED, RUNTIME_UNAVAILABLE; CONFLICT if somebody scaled it again
    * @throws StoppedEarly while it waits for them
    */
   async scale(pool: string, by: number, context: ActionContext): Promise<PoolScaled> {
@@ -79,7 +79,7 @@ export class PoolScaling {
    * Starts one more worker, and answers when it is ready.
    *
    * @param name what it is to be called; the next number of the pool if not given
-   * @throws AppError POOL_NOT_FOUND, POOL_LIMIT_REACHED, WORKER_EXISTS, RUNTIME_UNAVAILABLE
+   * @throws AppError POOL_NOT_FOUND, POOL_LIMIT_REACHED, WORKER_EXISTS, SERVICE_NOT_MANAGED, RUNTIME_UNAVAILABLE
    */
   async spawn(pool: string, name: string | undefined, context: ActionContext): Promise<WorkerSpawned> {
     const held = await this.holds.during(pool, HOLD_WITHIN_MS, async () => {
