@@ -11,8 +11,6 @@ import { mediaTools } from '../support/media-tools';
 import type { Specimens } from '../support/media/specimens';
 import { openStudio } from '../support/media/studio';
 
-jest.setTimeout(60_000);
-
 let dir: string;
 let tools: MediaTools;
 let specimens: Specimens;

@@ -4,8 +4,6 @@ import { outputOf, runChain, type Chain } from '../support/media/agent-chain';
 import type { Specimens } from '../support/media/specimens';
 import { openStudio } from '../support/media/studio';
 
-jest.setTimeout(60_000);
-
 let dir: string;
 let tools: MediaTools;
 let specimens: Specimens;

@@ -8,8 +8,6 @@ import { createMediaTools, type MediaTools } from '../../src/media/tools/media-t
 import { KeptLog, runChain, type ChainOptions } from '../support/media/agent-chain';
 import { sameNoise, Specimens } from '../support/media/specimens';
 
-jest.setTimeout(60_000);
-
 /** A bad file must be refused within this time, in milliseconds, however hostile it is. */
 const SOON_MS = 15_000;
 

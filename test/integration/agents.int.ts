@@ -8,8 +8,6 @@ import { outputOf, runChain, type Chain } from '../support/media/agent-chain';
 import type { Specimens } from '../support/media/specimens';
 import { openStudio } from '../support/media/studio';
 
-jest.setTimeout(60_000);
-
 const FPS = 25;
 /** One frame of video, or 30 ms of sound: what the detectors may be off by. */
 const FRAME_S = 1 / FPS + 1e-6;

@@ -16,7 +16,7 @@ import { startInstallation, type TestInstallation } from '../support/installatio
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1_085_244_511);
 const FACTOR = Number(process.env['FUZZ_RUNS'] ?? 1);
 /** Valid requests per operation. */
-const VALID = 12 * FACTOR;
+const VALID = 8 * FACTOR;
 
 /** What a schema cannot say, and is therefore refused although it is valid by the document. */
 const BEYOND_SCHEMAS: readonly [path: RegExp, why: string][] = [

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { firstIdOf } from '../../src/platform/postgres/uuid-time';
 import type { HttpClient } from '../support/http-client';
-import { failedJob, waitingJob } from '../support/pipeline';
+import { failedJob, readableAuditOf, waitingJob } from '../support/pipeline';
 import { outcome } from '../support/uploading';
 import type { TestUser } from '../support/users';
 import { bootUserApi, type UserApi } from '../support/user-api';
@@ -273,9 +273,8 @@ describe('lists and numbers of jobs', () => {
       expect(cancelled.data).toMatchObject({ job_id: id, status: 'cancelled' });
       const queued = await set(id, { status: 'queued' });
       expect(queued.data).toMatchObject({ job_id: id, status: 'queued', attempt: 2 });
-      const rows = await api.database.query(
-        `SELECT action, outcome, reason FROM audit_entries WHERE execution_id = ANY ($1) AND phase = 'intent' ORDER BY seq`,
-        [[cancelled.body.execution_id, queued.body.execution_id]],
+      const rows = await Promise.all(
+        [cancelled, queued].map(async ({ body }) => (await readableAuditOf(api, body.trace_id, 1))[0]),
       );
       expect(rows).toMatchObject([{ action: 'job.cancel', reason: 'Wrong file' }, { action: 'job.retry' }]);
     });

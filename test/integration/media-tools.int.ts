@@ -11,8 +11,6 @@ import { identify, ownIdentity } from '../../src/platform/process/process-identi
 import { KeptLog, runChain } from '../support/media/agent-chain';
 import { Specimens } from '../support/media/specimens';
 
-jest.setTimeout(30_000);
-
 let dir: string;
 let pidDir: string;
 let tools: MediaTools;

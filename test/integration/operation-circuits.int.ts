@@ -20,8 +20,6 @@ class Api {}
 
 const RULES = { volume: 3, slow_call_ms: 50, open_ms: 300, max_open_ms: 300, probe_ms: 1_000 };
 
-jest.setTimeout(30_000);
-
 let processes: TestProcesses;
 let api: TestProcess;
 let runner: TestProcess;

@@ -30,9 +30,6 @@ const RULES = {
 };
 const CALL_TIMEOUT_MS = 1_500;
 
-// Circuits rest, and calls take their time.
-jest.setTimeout(20_000);
-
 let processes: TestProcesses;
 let one: TestProcess;
 let other: TestProcess;

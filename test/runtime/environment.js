@@ -33,6 +33,8 @@ module.exports = class SharedEnvironment {
       }
     };
     globalThis.runTestFile = runTestFile;
+    // How long a file lets its tests take is nothing for the next one.
+    delete globalThis[Symbol.for('TEST_TIMEOUT_SYMBOL')];
     Error.stackTraceLimit = 50;
   }
 

@@ -7,8 +7,6 @@ import { IMAGE, importNodeImage } from './image';
 // `npm run test:swarm`: against a real engine that is a manager of a Swarm, on this machine.
 const socketPath = (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace(/^unix:\/\//, '');
 
-jest.setTimeout(120_000);
-
 beforeAll(() => importNodeImage(new Docker({ socketPath })), 60_000);
 
 const create = () => swarmHarness({ socketPath, image: IMAGE });
