@@ -5,7 +5,6 @@ import { AppError } from '../../../platform/errors/app-error';
 import type { DailyReport } from './report';
 import { ReportCollector } from './report-collector';
 import { reportCsv } from './report-csv';
-import { reportPdf } from './pdf/report-pdf';
 
 /** The formats of a report. */
 export const REPORT_FORMATS = ['pdf', 'csv', 'json'] as const;
@@ -51,6 +50,8 @@ export class DailyReporter {
 async function rendered(report: DailyReport, format: ReportFormat): Promise<ExportPart> {
   if (format === 'csv') return reportCsv(report);
   if (format === 'json') return { text: `${JSON.stringify(report, undefined, 2)}\n`, rows: 1 };
+  // What draws a PDF takes a tenth of a second to load, and most processes never draw one.
+  const { reportPdf } = await import('./pdf/report-pdf.js');
   return { text: await reportPdf(report), rows: 1 };
 }
 
