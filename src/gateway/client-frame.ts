@@ -1,6 +1,6 @@
 import { AppError } from '../platform/errors/app-error';
 import { parseStrictJson } from '../platform/http/strict-json';
-import { LOG_LEVELS } from './logs/log-filter';
+import { LOG_LEVELS } from '../platform/telemetry/logs/log-levels';
 import type { ClientFrame, LogFilter, Position } from './protocol';
 
 /** The longest name of a topic. */

@@ -1,7 +1,5 @@
+import { LOG_LEVELS } from '../../platform/telemetry/logs/log-levels';
 import type { LogFilter } from '../protocol';
-
-/** Levels, from the least to the most severe. */
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 
 /** What a filter looks at. */
 interface Line {

@@ -3,13 +3,12 @@ import { resolve } from 'node:path';
 import { bool, cleanEnv, num, port, str, type ValidatorSpec } from 'envalid';
 import { EnvError } from './env-error';
 import { connectionUrl, fraction, list, networks, poolName, tokens, wholeNumber } from './env-validators';
+import { LOG_LEVELS } from '../telemetry/logs/log-levels';
 import { DEFAULT_POOL, MAX_CONCURRENCY, MAX_WORKERS } from './fleet.settings';
 import { runtimeOf } from './runtime-env';
 import { S3_ENV_SPEC, s3Of } from './s3-env';
 
 export { EnvError } from './env-error';
-
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 const SAMPLERS = [
   'always_on',
@@ -70,7 +69,11 @@ export const ENV_SPEC = {
     desc: 'where the audit is witnessed outside Postgres, best on another disk; empty = AGENTOS_HOME/audit/checkpoints.log',
   }),
   WORK_DIR: str({ default: '', desc: 'scratch space of the workers; empty = AGENTOS_HOME/work' }),
-  LOG_LEVEL: str({ choices: LOG_LEVELS, default: 'info', desc: 'the least level that is logged' }),
+  LOG_LEVEL: str({
+    choices: [...LOG_LEVELS, 'silent'] as const,
+    default: 'info',
+    desc: 'the least level that is logged',
+  }),
   ADMIN_IP_ALLOWLIST: networks(1)({
     default: ['127.0.0.0/8', '::1/128'],
     desc: 'who may call /api/admin, as comma-separated CIDR ranges',

@@ -6,8 +6,7 @@ import { ActionCommand } from '../../../pipeline/catalogue/action-command';
 import type { ActionHandler } from '../../../pipeline/catalogue/action-handler';
 import { MayBeAbsent, Recorded } from '../../../pipeline/catalogue/fields';
 import { GatewayTickets, TICKET_S } from '../../../platform/security/gateway-tickets';
-
-const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+import { LOG_LEVELS, type LogLevel } from '../../../platform/telemetry/logs/log-levels';
 
 /** How to follow the log live. */
 export interface LogStream {
@@ -36,8 +35,8 @@ export class StreamLogs extends ActionCommand<LogStream> {
   /** Lines of this level and of those above it. */
   @Recorded()
   @MayBeAbsent()
-  @IsIn(LEVELS)
-  level?: (typeof LEVELS)[number];
+  @IsIn(LOG_LEVELS)
+  level?: LogLevel;
 
   /** Lines of this part of the system. */
   @Recorded()

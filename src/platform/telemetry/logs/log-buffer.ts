@@ -29,8 +29,12 @@ export class LogBuffer {
 
   /** Takes a line, or leaves it out. @param level pino's number */
   push(level: number, line: string): void {
-    if (this.keeps(level)) (level >= WARN ? this.important : this.ordinary).push(line);
-    else this.omitted.set(levelName(level), (this.omitted.get(levelName(level)) ?? 0) + 1);
+    if (this.keeps(level)) {
+      (level >= WARN ? this.important : this.ordinary).push(line);
+      return;
+    }
+    const name = levelName(level);
+    this.omitted.set(name, (this.omitted.get(name) ?? 0) + 1);
   }
 
   /** The lines that go next, so many at most, and no more than about so many characters. Warnings and errors first. */

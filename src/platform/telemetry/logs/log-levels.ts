@@ -1,23 +1,15 @@
-/** pino's numbers of the levels, and what they are called everywhere else. */
-export const LOG_LEVELS = {
-  10: 'trace',
-  20: 'debug',
-  30: 'info',
-  40: 'warn',
-  50: 'error',
-  60: 'fatal',
-} as const;
+/** What the levels of log lines are called, the least first. */
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 
 /** What a level is called. */
-export type LogLevel = (typeof LOG_LEVELS)[keyof typeof LOG_LEVELS];
+export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** From this number on, a line is never left out for the sake of others. */
+/** From this number of pino's on, a line is never left out for the sake of others. */
 export const WARN = 40;
 /** From this number on, a line tells what happened; below, it helps to find out why. */
 export const INFO = 30;
 
-/** The name of pino's number; an unknown one counts as the next below. */
+/** The name of pino's number, which are 10 to 60 by tens; an unknown one counts as the next below. */
 export function levelName(number: number): LogLevel {
-  const known = Object.keys(LOG_LEVELS).map(Number) as (keyof typeof LOG_LEVELS)[];
-  return LOG_LEVELS[known.filter((level) => level <= number).at(-1) ?? 10];
+  return LOG_LEVELS[Math.min(Math.floor(number / 10), LOG_LEVELS.length) - 1] ?? 'trace';
 }
