@@ -3,6 +3,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 /** A way to a server that can be cut without stopping it for the other tests. */
 export class CutableWay {
   private readonly sockets = new Set<Socket>();
+  private readonly callers = new Set<Socket>();
   private cut = false;
 
   private constructor(private readonly server: Server) {}
@@ -26,6 +27,11 @@ export class CutableWay {
     if (this.cut) for (const socket of this.sockets) socket.destroy();
   }
 
+  /** From now on what is sent does not arrive, while those who send it believe that it does. */
+  hold(): void {
+    for (const socket of this.callers) socket.unpipe().pause();
+  }
+
   close(): void {
     this.open = false;
     this.server.close();
@@ -34,6 +40,8 @@ export class CutableWay {
   private join(inner: Socket, port: number): void {
     if (this.cut) return void inner.destroy();
     const outer = connect(port, '127.0.0.1');
+    this.callers.add(inner);
+    inner.on('close', () => this.callers.delete(inner));
     for (const [one, other] of [
       [inner, outer],
       [outer, inner],

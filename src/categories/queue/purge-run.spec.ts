@@ -19,7 +19,7 @@ function setUp(context: Partial<ActionContext> & { begun?: object } = {}, whole 
     failed: () => Promise.resolve(new Map([['b', 7]])),
     run: async (queue: string, { before, from, onPurged }: PurgeOptions) => {
       runs.push([queue, before, from]);
-      const state = { queue, purged: 2, removed_entries: 1 };
+      const state = { queue, purged: 2, removed_entries: 1, found: 1 };
       await onPurged(state);
       return { ...state, whole };
     },
@@ -69,7 +69,7 @@ describe('purging queues', () => {
 
   it('goes on where an earlier run was', async () => {
     const targets = ['a', 'b', 'c'].map((id) => ({ id, state: NOW }));
-    const done = ['a', 'b'].map((queue) => ({ queue, purged: 5, removed_entries: 0 }));
+    const done = ['a', 'b'].map((queue) => ({ queue, purged: 5, removed_entries: 0, found: 0 }));
     const { run, runs, context } = setUp({ begun: { targets, done, whole: 1 } });
     expect(await run.run(['a', 'b', 'c'], 0, context)).toMatchObject({ purged: 9 });
     expect(runs).toEqual([

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { QueueAdmin } from '../../media/flow/queues/queue-admin.service';
-import { type QueuePurged, QueuePurging } from '../../media/flow/queues/queue-purging';
+import { type Purging, type QueuePurged, QueuePurging } from '../../media/flow/queues/queue-purging';
 import type { ActionContext } from '../../pipeline/catalogue/action-command';
 import { mayStop } from '../../pipeline/catalogue/stopped-early';
 import type { FrozenItem, Preview } from '../../pipeline/preview/preview';
@@ -19,7 +19,7 @@ export interface QueuesPurged {
 interface PurgeState {
   targets: readonly FrozenItem[];
   /** Of the targets, in their order; the last may not be whole. */
-  done: readonly QueuePurged[];
+  done: readonly Purging[];
   /** How many of the targets are. */
   whole: number;
 }
@@ -79,6 +79,6 @@ function outcomeOf({ targets, done }: PurgeState): QueuesPurged {
     before: targets[0]?.state ?? '',
     purged: sum('purged'),
     removed_entries: sum('removed_entries'),
-    queues: done,
+    queues: done.map(({ queue, purged, removed_entries }) => ({ queue, purged, removed_entries })),
   };
 }

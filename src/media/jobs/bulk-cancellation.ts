@@ -81,6 +81,17 @@ export class BulkCancellation {
     return { verdicts: done.verdicts, removedEntries };
   }
 
+  /** Takes out of Redis what there still is of these cancelled jobs; how many entries that were. */
+  async removeEntriesOf(jobIds: readonly string[]): Promise<number> {
+    if (jobIds.length === 0) return 0;
+    const steps = await this.db.query<OpenStep>(
+      `SELECT id, job_id, agent, status, attempt, priority, not_before FROM steps
+        WHERE job_id = ANY($1) AND status = 'cancelled' AND queued_at IS NOT NULL`,
+      [jobIds],
+    );
+    return this.removeEntries(steps);
+  }
+
   private async openSteps(tx: Tx, jobIds: string[]): Promise<Map<string, OpenStep[]>> {
     const steps = await tx.query<OpenStep>(
       `SELECT id, job_id, agent, status, attempt, priority, not_before FROM steps

@@ -31,6 +31,8 @@ export interface Clearing {
   failed_jobs: number;
   /** Entries taken out of Redis; what stays there is refused when a worker wants it. */
   removed_entries: number;
+  /** The jobs of the last chunk, whose entries are taken out after its commit: whoever goes on sees to them first. */
+  last: readonly string[];
   /** What waited for the queue before this is cleared. */
   until: string;
   /** What comes after this in the order of the queue, or in that of the chosen jobs, is still to be looked at. */
@@ -79,7 +81,7 @@ export class QueueClearing {
   async run(queue: string, options: ClearOptions): Promise<Clearing & { left: number }> {
     const walk: Walk = new Map();
     const size = new ChunkSize({ targetMs: LOCKED_MS, least: 25, most: 1_000 });
-    let state = options.from ?? (await this.begin(queue, options.jobs));
+    let state = options.from ? await this.takenUp(options.from) : await this.begin(queue, options.jobs);
     for (;;) {
       if (options.signal?.aborted) return { ...state, left: await this.left(queue, state, options.jobs) };
       const chunk = await this.next(queue, state, size.current, options.jobs);
@@ -99,9 +101,15 @@ export class QueueClearing {
   private async begin(queue: string, jobs?: readonly WaitingJob[]): Promise<Clearing> {
     const [now] = await this.db.query<{ until: string }>('SELECT now()::text AS until');
     if (!now) throw new Error('Postgres does not tell the time');
-    const nothing = { cancelled_jobs: 0, failed_jobs: 0, removed_entries: 0, this_round: 0, at: 0 };
+    const nothing = { cancelled_jobs: 0, failed_jobs: 0, removed_entries: 0, this_round: 0, at: 0, last: [] };
     const state = { ...nothing, until: now.until, after: START, total: 0 };
     return { ...state, total: await this.left(queue, state, jobs) };
+  }
+
+  /** After the end of a process that may have had no time left for the entries of what it had cancelled. */
+  private async takenUp(from: Clearing): Promise<Clearing> {
+    const removed = await this.cancellation.removeEntriesOf(from.last);
+    return { ...from, removed_entries: from.removed_entries + removed, last: [] };
   }
 
   private async next(
@@ -134,7 +142,8 @@ export class QueueClearing {
         queue,
         walk,
         alongside: async (tx, verdicts) => {
-          next = { ...counted(before, verdicts), ...chunk.at(-1)?.then };
+          const last = verdicts.filter(isCancelled).map(({ id }) => id);
+          next = { ...counted(before, verdicts), last, ...chunk.at(-1)?.then };
           await options.onCancelled?.(next, tx);
         },
       });
@@ -165,10 +174,14 @@ export class QueueClearing {
 }
 
 function counted(before: Clearing, verdicts: readonly BulkVerdict[]): Clearing {
-  const did = verdicts.filter(({ outcome }) => outcome === 'done' || outcome === 'stopping').length;
+  const did = verdicts.filter(isCancelled).length;
   return {
     ...before,
     cancelled_jobs: before.cancelled_jobs + did,
     this_round: before.this_round + did,
   };
+}
+
+function isCancelled({ outcome }: BulkVerdict): boolean {
+  return outcome === 'done' || outcome === 'stopping';
 }

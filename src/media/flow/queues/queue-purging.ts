@@ -28,13 +28,19 @@ export interface QueuePurged {
 }
 
 /** How far purging a queue is. */
+export interface Purging extends QueuePurged {
+  /** Entries that Redis had kept when it began. */
+  found: number;
+}
+
+/** How to purge a queue. */
 export interface PurgeOptions {
   /** What failed before this time goes, ISO 8601. */
   before: string;
   /** Of an earlier run, which is gone on with. */
-  from?: QueuePurged;
+  from?: Purging;
   /** Called with how far it is: first in the transaction in which Postgres forgets, then after each chunk. */
-  onPurged: (state: QueuePurged, tx?: Tx) => Promise<void>;
+  onPurged: (state: Purging, tx?: Tx) => Promise<void>;
   signal: AbortSignal;
 }
 
@@ -74,8 +80,10 @@ export class QueuePurging {
   }
 
   /** Purges the queue; it stops after a chunk when it is to. `whole`: nothing was left. */
-  async run(queue: string, options: PurgeOptions): Promise<QueuePurged & { whole: boolean }> {
-    let state = options.from ?? (await this.forget(queue, options));
+  async run(queue: string, options: PurgeOptions): Promise<Purging & { whole: boolean }> {
+    let state = options.from
+      ? await this.takenUp(options.from, options.before)
+      : await this.forget(queue, options);
     for (const set of FINISHED_SETS)
       for (;;) {
         if (options.signal.aborted) return { ...state, whole: false };
@@ -89,7 +97,7 @@ export class QueuePurging {
     return { ...state, whole: true };
   }
 
-  private forget(queue: string, { before, onPurged }: PurgeOptions): Promise<QueuePurged> {
+  private forget(queue: string, { before, onPurged }: PurgeOptions): Promise<Purging> {
     return this.db.transaction(async (tx) => {
       // Locks the row first, so that two who purge at once do not both count the same failures.
       await tx.execute('INSERT INTO queues (name) VALUES ($1) ON CONFLICT (name) DO NOTHING', [queue]);
@@ -99,10 +107,26 @@ export class QueuePurging {
         'UPDATE queues SET purged_before = greatest(purged_before, $2::timestamptz), updated_at = now() WHERE name = $1',
         [queue, before],
       );
-      const state = { queue, purged, removed_entries: 0 };
+      const state = { queue, purged, removed_entries: 0, found: await this.kept(queue, before) };
       await onPurged(state, tx);
       return state;
     });
+  }
+
+  /** After the end of a process that may not have had the time to note what it had removed last. */
+  private async takenUp(from: Purging, before: string): Promise<Purging> {
+    const gone = from.found - (await this.kept(from.queue, before));
+    return { ...from, removed_entries: Math.max(from.removed_entries, gone) };
+  }
+
+  /** How many entries of steps that ended before a time Redis keeps. */
+  private async kept(queue: string, before: string): Promise<number> {
+    const counts = await Promise.all(
+      FINISHED_SETS.map((set) =>
+        this.redis.client.zcount(this.queues.get(queue).toKey(set), '-inf', `(${Date.parse(before)}`),
+      ),
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   private async removeChunk(queue: string, set: string, beforeMs: number, limit: number): Promise<number> {
