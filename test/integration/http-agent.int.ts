@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { INestApplicationContext } from '@nestjs/common';
+import { momentSelector } from '../../src/media/agents/moment-selector.agent';
+import type { MomentSelectorOutput } from '../../src/media/agents/support/outputs';
 import { RuntimeSettings } from '../../src/platform/settings/runtime-settings';
 import { DownloadLinks } from '../../src/platform/storage/download-links';
 import { WorkerModule } from '../../src/fleet/workers/worker.module';
@@ -71,8 +73,9 @@ describe('a step that another system does', () => {
       skip_reason: string | null;
       failures: number;
       error_code: string | null;
+      error_message: string | null;
     }>(
-      `SELECT status, output, skip_reason, failures, error_code FROM steps WHERE job_id = $1 AND agent = 'model'`,
+      `SELECT status, output, skip_reason, failures, error_code, error_message FROM steps WHERE job_id = $1 AND agent = 'model'`,
       [jobId],
     );
     return step;
@@ -122,6 +125,57 @@ describe('a step that another system does', () => {
     expect(files).toEqual([{ kind: 'data' }]);
     const stored = await flow.database.query(`SELECT 1 FROM steps WHERE settings::text LIKE '%s3cr3t%'`);
     expect(stored).toEqual([]);
+  });
+
+  it('proposes moments to the selector after it, which makes clips of them, with their reasons', async () => {
+    // The selector itself, on a video of which nothing else is known.
+    flow.scripts.set('packager', (run) => {
+      const proxy = { width: 320, height: 180, fps: 25, frames: 3_000 };
+      const normaliser = { schema_version: 1, engine: 'test', params: {}, proxy, duration_s: 120 };
+      const settings = { count: 2 };
+      return momentSelector.run({ ...run, settings, inputs: { ...run.inputs, normaliser } });
+    });
+    const moments = [
+      { start_s: 30, end_s: 44, score: 0.9, reason: 'A goal' },
+      { start_s: 70.4, end_s: 80, score: 0.8 },
+      { start_s: 500, end_s: 501, score: 1, reason: 'Beyond the end' },
+    ];
+    answer = json({ moments, model: 'goals-3' });
+    const jobId = await flow.createJob(api);
+    await flow.reaches(jobId, 'completed');
+    expect(await modelOf(jobId)).toMatchObject({ output: { moments: [{}, { reason: null }, {}] } });
+    const [selected] = await flow.database.query<{ output: MomentSelectorOutput }>(
+      `SELECT output FROM steps WHERE job_id = $1 AND agent = 'packager'`,
+      [jobId],
+    );
+    expect(selected?.output).toMatchObject({
+      clips: [
+        { start_s: 30, end_s: 44 },
+        { start_s: 70.4, end_s: 80 },
+      ],
+      note: 'Proposed moments that begin after the end of the video: 1.',
+    });
+    const proposed = selected?.output.clips.flatMap(({ reasons }) => reasons.slice(0, 1));
+    expect(proposed).toMatchObject([
+      {
+        name: 'proposed',
+        value: 0.9,
+        sentence: expect.stringContaining('the step model, which names 30.0 s to 44.0 s: “A goal”') as string,
+      },
+      { name: 'proposed', value: 0.8, sentence: expect.stringContaining('70.4 s to 80.0 s.') as string },
+    ]);
+
+    // One that is not what was agreed says so, and what: nobody wonders later why it was not heeded.
+    answer = json({ moments: [...moments, { start_s: 9, end_s: 5, score: 1 }] });
+    const wrong = await flow.createJob(api);
+    await flow.reaches(wrong, 'failed');
+    expect(await modelOf(wrong)).toMatchObject({
+      error_code: 'HTTP_BAD_ANSWER',
+      error_message:
+        'In the answer of the service moments[3].end_s must be a number of seconds above start_s.',
+      failures: 1,
+    });
+    flow.scripts.clear();
   });
 
   it('is tried again when the service says that it cannot do it now', async () => {

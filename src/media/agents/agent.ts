@@ -64,7 +64,10 @@ export interface AgentRun {
   readonly source: { path: string; filename: string; size: number; sha256: string | null };
   /** The subtitles that were uploaded with the job; null if there were none. */
   readonly captions: { path: string; filename: string; size: number; sha256: string | null } | null;
-  /** Outputs of all finished steps of the job, by agent id. Skipped steps appear with their output if they gave one. */
+  /**
+   * Outputs of the finished steps that this one waited for, directly or not, by agent id. Skipped steps appear with
+   * their output if they gave one.
+   */
   readonly inputs: Record<string, unknown>;
   /** Private, empty, absolute; removed by the caller afterwards. */
   readonly workDir: string;

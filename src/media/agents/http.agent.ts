@@ -7,9 +7,10 @@ import type { Agent, AgentResult, AgentRun, PublishedArtifact } from './agent';
 import { AgentError, type AgentErrorCode } from './agent-error';
 import { finishAndPublish, partName } from './support/files';
 import { SCHEMA_VERSION, type OutputHeader } from './support/outputs';
+import { momentsIn, type ProposedMoment } from './support/proposals';
 import { numberSetting, withDefaults } from './support/settings';
 
-const VERSION = '1.0.0';
+const VERSION = '1.1.0';
 const ANSWER = 'answer.json';
 /** The deepest that an answer may be nested. */
 const MAX_DEPTH = 32;
@@ -36,7 +37,9 @@ const FAILURES: Record<OutboundErrorKind, AgentErrorCode> = {
 export interface HttpOutput extends OutputHeader {
   /** What it answered, as it is. */
   answer: Record<string, unknown>;
-  /** The same as a file. */
+  /** What it proposes for clips, for a moment-selector after it; null if it does not. */
+  moments: ProposedMoment[] | null;
+  /** The answer as a file. */
   file: PublishedArtifact;
 }
 
@@ -50,7 +53,8 @@ export interface HttpAgentDeps {
 
 /**
  * A step that another system does: it is sent what earlier steps found out, with links to the files that they made,
- * and what it answers is the output. An answer `{"skipped": "<reason>"}` skips the step.
+ * and what it answers is the output. An answer `{"skipped": "<reason>"}` skips the step; one with `moments` proposes
+ * stretches for clips.
  */
 export function httpAgent({ outbound, links, tokens }: HttpAgentDeps): Agent<'http'> {
   return {
@@ -82,6 +86,7 @@ export function httpAgent({ outbound, links, tokens }: HttpAgentDeps): Agent<'ht
       });
       if (typeof answer['skipped'] === 'string')
         return { status: 'skipped', reason: answer['skipped'].slice(0, 200) };
+      const moments = momentsIn(answer);
       await writeFile(join(run.workDir, partName(ANSWER, run.attempt)), JSON.stringify(answer));
       const file = await finishAndPublish(run, ANSWER, 'data', 'application/json');
       const output: HttpOutput = {
@@ -89,6 +94,7 @@ export function httpAgent({ outbound, links, tokens }: HttpAgentDeps): Agent<'ht
         engine: `http ${VERSION}`,
         params: { parameters: given },
         answer,
+        moments,
         file,
       };
       return { status: 'completed', output };

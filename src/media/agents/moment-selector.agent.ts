@@ -10,16 +10,21 @@ import {
   type SelectedClip,
   type Span,
 } from './support/outputs';
-import { FEATURES, pickBest, Scorer, type ScoredWindow } from './support/scoring';
+import { pickBest } from './support/pick-best';
+import { proposalsFor } from './support/proposals';
+import { FEATURES, Scorer, type ScoredWindow } from './support/scoring';
 import { numberSetting, weightsSetting, wholeSetting, withDefaults } from './support/settings';
 import {
   findBoundaries,
   fitLengths,
   wholeWindow,
   windowsFrom,
+  windowsOf,
   type Boundary,
   type LengthRules,
 } from './support/windows';
+
+const VERSION = '2.2.0';
 
 const DEFAULTS = {
   count: 3,
@@ -27,6 +32,8 @@ const DEFAULTS = {
   max_s: 60,
   target_s: 20,
   weights: {
+    /** What steps of other systems propose counts as much as all else together. */
+    proposed: 1,
     speech: 0.25,
     loudness: 0.15,
     sound: 0.1,
@@ -60,7 +67,7 @@ function wishedLengths(settings: Record<string, unknown>): LengthRules {
 /** Chooses the stretches that become clips, and says why. Reads no file: the same inputs always give the same clips. */
 export const momentSelector: Agent = {
   id: 'moment-selector',
-  version: '2.1.0',
+  version: VERSION,
   title: 'Moment selector',
   needs: ['inspector', 'audio-analyst', 'speech-detector', 'scene-detector', 'visual-scorer'],
   defaults: DEFAULTS,
@@ -116,11 +123,12 @@ async function select(run: AgentRun): Promise<MomentSelectorOutput> {
   const sound = findInput(run, 'audio-analyst');
   const speech = findInput(run, 'speech-detector');
   const picture = findInput(run, 'visual-scorer');
+  const { proposals, outside } = proposalsFor(run, duration_s);
   const settings = withDefaults(DEFAULTS, run.settings);
   const count = wholeSetting(settings, 'count', 1, 50);
   const lengths = fitLengths(duration_s, count, wishedLengths(settings));
   const scorer = new Scorer(
-    { scenes, sound, speech, picture },
+    { scenes, sound, speech, picture, proposals },
     weightsSetting(settings, 'weights', FEATURES),
     {
       dead: numberSetting(settings, 'dead_penalty', 0, 10),
@@ -138,10 +146,13 @@ async function select(run: AgentRun): Promise<MomentSelectorOutput> {
       blacks: scenes?.blacks ?? [],
       pauses: between(speech?.segments ?? []),
       freezes: scenes?.freezes ?? [],
+      proposals,
     },
     Math.max(1, lengths.targetS / 4),
   );
   const { kept, seen } = await scoreAll(run, scorer, boundaries, lengths);
+  // Whatever a very long list of windows leaves out: these are looked at.
+  kept.push(...windowsOf(boundaries, proposals, proxy.fps, lengths).map((window) => scorer.score(window)));
   const picked = pickBest(kept, count, numberSetting(settings, 'max_dead_share', 0, 1));
   const clips = picked.map((window, index): SelectedClip => ({
     position: index + 1,
@@ -153,10 +164,17 @@ async function select(run: AgentRun): Promise<MomentSelectorOutput> {
   run.progress(1);
   return {
     schema_version: SCHEMA_VERSION,
-    engine: 'moment-selector 2.1.0',
+    engine: `moment-selector ${VERSION}`,
     params: settings,
     clips,
     candidates: seen,
-    note: clips.length < count ? `The video has room for ${clips.length} of ${count} clips.` : null,
+    note: noteOf([
+      clips.length < count && `The video has room for ${clips.length} of ${count} clips.`,
+      outside > 0 && `Proposed moments that begin after the end of the video: ${outside}.`,
+    ]),
   };
+}
+
+function noteOf(notes: (string | false)[]): string | null {
+  return notes.filter((note) => note !== false).join(' ') || null;
 }

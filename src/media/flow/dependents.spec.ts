@@ -1,4 +1,4 @@
-import { withDependents } from './dependents';
+import { neededBy, withDependents } from './dependents';
 
 describe('what depends on steps', () => {
   it('is found over any distance, and nothing besides', () => {
@@ -11,5 +11,18 @@ describe('what depends on steps', () => {
     expect([...withDependents(steps, ['b'])].sort()).toEqual(['b', 'd']);
     expect([...withDependents(steps, ['a'])].sort()).toEqual(['a', 'b', 'c', 'd']);
     expect(withDependents(steps, []).size).toBe(0);
+  });
+});
+
+describe('what a step waits for', () => {
+  it('is found over any distance, and nothing beside it', () => {
+    const steps = [
+      { agent: 'a', needs: [] },
+      { agent: 'beside', needs: ['a'] },
+      { agent: 'b', needs: ['a'] },
+      { agent: 'c', needs: ['b', 'gone'] },
+    ];
+    expect([...neededBy('c', steps)].sort()).toEqual(['a', 'b', 'gone']);
+    expect(neededBy('a', steps).size).toBe(0);
   });
 });

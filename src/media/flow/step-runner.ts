@@ -15,6 +15,7 @@ import { type Attempt, StepSettlement, type Verdict } from '../steps/step-settle
 import { MediaToolset } from './media-toolset';
 import { AgentRegistry } from './agent-registry';
 import { traceStep } from './job-trace';
+import { neededBy } from './dependents';
 import { ProgressThrottle } from './progress';
 import { abortKind, StepAbort } from './step-abort';
 import { failureOf, flowFailure, type StepFailure } from './step-failure';
@@ -127,8 +128,11 @@ export class StepRunner {
     progress: (fraction: number) => void,
   ): Promise<AgentRun> {
     const inputs: Record<string, unknown> = {};
+    // What happens to be there besides would make the output depend on who was quicker.
+    const needed = neededBy(step.agent, siblings);
     for (const other of siblings)
-      if (isStepDone(other.status) && other.output) inputs[other.agent] = other.output;
+      if (needed.has(other.agent) && isStepDone(other.status) && other.output)
+        inputs[other.agent] = other.output;
     return {
       jobId: step.job_id,
       stepId: step.id,

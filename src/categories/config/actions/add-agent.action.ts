@@ -31,7 +31,7 @@ import { type AgentChanged, AgentEditor } from '../agents/agent-editor';
   dependsOn: ['postgres'],
   summary: 'Add an agent',
   description:
-    'Puts an agent into the graph: jobs created from then on get a step of it, and the running workers serve its queue. Jobs that exist keep the graph that they were made with. Agents that would wait for each other in a circle are refused.',
+    'Puts an agent into the graph: jobs created from then on get a step of it, and the running workers serve its queue. Jobs that exist keep the graph that they were made with. An agent of the type http asks a service of your own, such as `{"agent_id": "highlights", "type": "http", "settings": {"url": "https://models.example.com/highlights"}, "after": ["normaliser"], "before": ["moment-selector"]}`; what it answers as `moments` ([{start_s, end_s, score, reason}]) is weighed by the moment-selector after it. Agents that would wait for each other in a circle are refused.',
   errors: ['AGENT_EXISTS', 'PIPELINE_CYCLE', 'CONFLICT'],
   example: { agent_id: 'second-scenes', type: 'scene-detector', settings: {}, after: ['normaliser'] },
   since: '1.0',

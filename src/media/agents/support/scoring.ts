@@ -6,10 +6,12 @@ import type {
   VisualScorerOutput,
 } from './outputs';
 import { Levels } from './levels';
+import { type Proposal, Proposals, sentenceFor } from './proposals';
 import { Coverage, intersect, unite, type Boundary, type LengthRules, type Window } from './windows';
 
 /** What makes a moment good. Each is 0..1 for a window. */
 export const FEATURES = [
+  'proposed',
   'speech',
   'loudness',
   'sound',
@@ -27,6 +29,8 @@ export interface Findings {
   sound?: AudioAnalystOutput | undefined;
   speech?: SpeechDetectorOutput | undefined;
   picture?: VisualScorerOutput | undefined;
+  /** What steps of other systems propose. */
+  proposals?: readonly Proposal[];
 }
 
 /** What a clip loses, each for the whole of it. */
@@ -67,10 +71,11 @@ export class Scorer {
   private readonly dead: Coverage;
   private readonly still: Coverage;
   private readonly cuts: number[];
+  private readonly proposals: Proposals | undefined;
   private readonly weights: Partial<Record<Feature, number>>;
 
   constructor(
-    { scenes, sound, speech, picture }: Findings,
+    { scenes, sound, speech, picture, proposals = [] }: Findings,
     weights: Record<Feature, number>,
     private readonly penalties: Penalties,
     private readonly lengths: LengthRules,
@@ -86,7 +91,9 @@ export class Scorer {
     this.dead = new Coverage(unite([...(scenes?.blacks ?? []), ...silentFreezes]));
     this.still = new Coverage(unite(freezes));
     this.cuts = (scenes?.cuts ?? []).map((cut) => cut.time_s);
+    if (proposals.length > 0) this.proposals = new Proposals(proposals, lengths);
     const source: Record<Feature, unknown> = {
+      proposed: this.proposals,
       speech: this.speech,
       loudness: sound,
       sound,
@@ -108,6 +115,8 @@ export class Scorer {
     const [start, end] = [from.time_s, to.time_s];
     const length = end - start;
     switch (name) {
+      case 'proposed':
+        return this.proposals?.best(start, end).value ?? 0;
       case 'speech':
         return this.speech?.share(start, end) ?? 0;
       case 'motion':
@@ -209,6 +218,8 @@ export class Scorer {
     const length = to.time_s - from.time_s;
     const cuts = this.cutsWithin(from.time_s, to.time_s);
     switch (name) {
+      case 'proposed':
+        return sentenceFor(this.proposals?.best(from.time_s, to.time_s).proposal);
       case 'speech':
         return value > 0 ? `Somebody speaks for ${percent(value)} of it.` : 'Nobody speaks.';
       case 'motion':
@@ -266,28 +277,8 @@ const EDGE: Record<Window['from']['kind'], string> = {
   speech: 'between two utterances',
   black: 'at the edge of a black picture',
   motion: 'at the edge of a still picture',
+  proposal: 'at the edge of a proposed moment',
   grid: 'within a shot',
 };
 
 const round = (value: number) => Math.round(value * 1000) / 1000;
-
-/**
- * Takes the best windows that do not overlap; the first is always taken.
- *
- * @param maxDead a further clip in which nothing happens for more than this share is not worth having
- */
-export function pickBest(windows: readonly ScoredWindow[], count: number, maxDead: number): ScoredWindow[] {
-  const picked: ScoredWindow[] = [];
-  const byScore = [...windows].sort(
-    (a, b) => b.rank - a.rank || a.from.time_s - b.from.time_s || a.to.time_s - b.to.time_s,
-  );
-  for (const window of byScore) {
-    if (picked.length === count) break;
-    if (picked.length > 0 && window.dead > maxDead) continue;
-    const free = picked.every(
-      (p) => window.to.time_s <= p.from.time_s + 1e-6 || window.from.time_s >= p.to.time_s - 1e-6,
-    );
-    if (free) picked.push(window);
-  }
-  return picked;
-}

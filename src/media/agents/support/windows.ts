@@ -3,7 +3,7 @@ import type { Span } from './outputs';
 /** A moment where a clip may begin or end; `clean` if the picture or the sound changes there. */
 export interface Boundary {
   time_s: number;
-  kind: 'start' | 'end' | 'cut' | 'silence' | 'speech' | 'black' | 'motion' | 'grid';
+  kind: 'start' | 'end' | 'cut' | 'silence' | 'speech' | 'black' | 'motion' | 'proposal' | 'grid';
 }
 
 /** A stretch that could become a clip. */
@@ -48,6 +48,8 @@ export function findBoundaries(
     pauses?: readonly Span[];
     /** Stretches in which the picture stands still. */
     freezes?: readonly Span[];
+    /** Stretches that are proposed as they are. */
+    proposals?: readonly Span[];
   },
   gridS: number,
 ): Boundary[] {
@@ -61,6 +63,8 @@ export function findBoundaries(
   add(0, 'start');
   add(durationS, 'end');
   for (const cut of found.cuts) add(cut, 'cut');
+  for (const { start_s, end_s } of found.proposals ?? [])
+    [start_s, end_s].forEach((time) => add(time, 'proposal'));
   for (const { start_s, end_s } of found.blacks) [start_s, end_s].forEach((time) => add(time, 'black'));
   for (const { start_s, end_s } of found.silences) [start_s, end_s].forEach((time) => add(time, 'silence'));
   // In the middle of a pause nobody is cut short, and nobody waits long for the first word.
@@ -101,13 +105,38 @@ export function windowsFrom(
   return windows;
 }
 
+/** The windows that are exactly these stretches, where they have an allowed length. */
+export function windowsOf(
+  boundaries: readonly Boundary[],
+  spans: readonly Span[],
+  fps: number,
+  { minS, maxS }: LengthRules,
+): Window[] {
+  const slack = 1e-6;
+  const at = (timeS: number) => boundaries[indexAt(boundaries, Math.round(timeS * fps) / fps - slack)];
+  return spans.flatMap(({ start_s, end_s }) => {
+    const from = at(start_s);
+    const to = at(end_s) ?? boundaries.at(-1);
+    if (!from || !to) return [];
+    const length = to.time_s - from.time_s;
+    return length > 0 && length >= minS - slack && length <= maxS + slack ? [{ from, to }] : [];
+  });
+}
+
+const timeOf = ({ time_s }: Boundary): number => time_s;
+
 /** The first boundary at or after a time. */
 function indexAt(boundaries: readonly Boundary[], timeS: number): number {
+  return firstFrom(boundaries, timeS, timeOf);
+}
+
+/** The place of the first of some items, ascending by `of`, at or after a value. */
+export function firstFrom<T>(items: readonly T[], value: number, of: (item: T) => number): number {
   let low = 0;
-  let high = boundaries.length;
+  let high = items.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((boundaries[middle]?.time_s ?? Infinity) < timeS) low = middle + 1;
+    if (of(items[middle] as T) < value) low = middle + 1;
     else high = middle;
   }
   return low;
