@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import S3rver from '@20minutes/s3rver';
 import type { Variables } from './env';
+import { isSigned } from './s3-signature';
 
 /** A server that speaks S3, within the test, with one bucket. It stands in for AWS. */
 export interface TestS3 {
@@ -15,8 +16,10 @@ export interface TestS3 {
 }
 
 const BUCKET = 'agentos-test';
-/** The one key that it knows. */
+/** The one key that it knows, and its secret. */
 const KEY = 'S3RVER';
+/** As S3 itself refuses who has another secret. */
+const REFUSAL = '<Error><Code>SignatureDoesNotMatch</Code><Message>Check your key.</Message></Error>';
 
 /** Starts one on a free port. */
 export async function startS3(): Promise<TestS3> {
@@ -25,10 +28,14 @@ export async function startS3(): Promise<TestS3> {
     address: '127.0.0.1',
     port: 0,
     silent: true,
-    // It misreads how the client signs what concerns the bucket as a whole.
+    // It misreads how the client signs what concerns the bucket as a whole; so the signatures are checked before it.
     allowMismatchedSignatures: true,
     directory: folder,
     configureBuckets: [{ name: BUCKET, configs: [] }],
+  });
+  server.middleware.unshift(async (context, next) => {
+    if (isSigned(context.req, KEY)) return next();
+    Object.assign(context, { status: 403, type: 'application/xml', body: REFUSAL });
   });
   const { port } = (await server.run()) as AddressInfo;
   return {

@@ -21,7 +21,8 @@ describe('a failure', () => {
   });
 
   it('for want of space is named as such', () => {
-    expect(failureOf(new AppError('STORAGE_FULL')).code).toBe('STORAGE_FULL');
+    for (const code of ['STORAGE_FULL', 'STORAGE_REFUSED'] as const)
+      expect(failureOf(new AppError(code)).code).toBe(code);
     expect(failureOf(Object.assign(new Error('write'), { code: 'ENOSPC' })).code).toBe('STORAGE_FULL');
   });
 

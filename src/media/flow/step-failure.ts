@@ -6,6 +6,7 @@ export const FLOW_ERRORS = {
   STEP_TIMEOUT: 'The step took longer than it may and was stopped.',
   SOURCE_MISSING: 'The uploaded video is no longer there.',
   STORAGE_FULL: 'There is no space left to store the produced files.',
+  STORAGE_REFUSED: 'The store of files does not let this installation in.',
   STEP_CRASHED: 'The step stopped because of a fault in the software.',
 } as const;
 export type FlowErrorCode = keyof typeof FLOW_ERRORS;
@@ -37,6 +38,7 @@ export function failureOf(error: unknown): StepFailure {
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   const code = (error as { code?: unknown } | null)?.code;
+  if (code === 'STORAGE_REFUSED') return flowFailure('STORAGE_REFUSED', true, text);
   if (code === 'STORAGE_FULL' || code === 'ENOSPC') return flowFailure('STORAGE_FULL', true, text);
   return flowFailure('STEP_CRASHED', true, text);
 }

@@ -24,7 +24,8 @@ describe('what a failed call says about a dependency', () => {
     expect(resultOf(redisAway, 'queue')).toBe('bad');
     expect(resultOf(redisAway, 'postgres')).toBe('none');
     expect(resultOf(diskFull, 'storage')).toBe('bad');
-    expect(resultOf(new AppError('STORAGE_FULL'), 'storage')).toBe('bad');
+    for (const code of ['STORAGE_FULL', 'STORAGE_REFUSED'] as const)
+      expect(resultOf(new AppError(code), 'storage')).toBe('bad');
     expect(resultOf(diskFull, 'postgres')).toBe('none');
   });
 

@@ -26,7 +26,7 @@ export function resultOf(error: unknown, dependency: Dependency): Exclude<CallRe
 }
 
 function isStorageFault(error: Error): boolean {
-  if (error instanceof AppError) return error.code === 'STORAGE_FULL';
+  if (error instanceof AppError) return error.code === 'STORAGE_FULL' || error.code === 'STORAGE_REFUSED';
   const { code } = error as NodeJS.ErrnoException;
   return code !== undefined && STORAGE_CODES.has(code);
 }

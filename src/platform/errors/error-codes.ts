@@ -188,6 +188,11 @@ export const ERROR_CODES = {
     'There is no space left for files.',
     'Try again when space has been made; what was received is kept.',
   ),
+  STORAGE_REFUSED: info(
+    503,
+    'The store of files does not let this installation in.',
+    'An operator looks at the key and the secret of the bucket, and at what they may do.',
+  ),
   TIMEOUT: info(
     504,
     'It took longer than it may.',

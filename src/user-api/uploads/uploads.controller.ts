@@ -155,7 +155,7 @@ export class UploadsController {
     description: 'A large file is still being put together: see its status.',
   })
   @ApiErrors('VALIDATION_ERROR', 'CHECKSUM_MISMATCH', 'UPLOAD_NOT_FOUND', 'UPLOAD_EXPIRED', 'UPLOAD_INCOMPLETE', 'STORAGE_FULL',
-    'SERVICE_UNAVAILABLE', 'FORBIDDEN', 'MAINTENANCE') // prettier-ignore
+    'STORAGE_REFUSED', 'SERVICE_UNAVAILABLE', 'FORBIDDEN', 'MAINTENANCE') // prettier-ignore
   async finalize(
     @CurrentActor() actor: Actor,
     @Body() body: FinalizeUploadBody,

@@ -19,7 +19,7 @@ import { DailyReporter, REPORT_FORMATS, type ReportFormat } from '../daily-repor
   summary: 'Export the report of a day',
   description:
     'One day (UTC) as an artifact, beside the day before: jobs by status, throughput by hour, durations p50/p95/p99, failures by agent and error, worker hours, storage, actions taken by the staff, and the slowest jobs. The PDF has charts.',
-  errors: ['VALIDATION_ERROR', 'STORAGE_FULL'],
+  errors: ['VALIDATION_ERROR', 'STORAGE_FULL', 'STORAGE_REFUSED'],
   example: { date: '2026-01-31', format: 'pdf' },
   since: '1.0',
 })

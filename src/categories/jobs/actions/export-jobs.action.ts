@@ -21,7 +21,7 @@ import { JobFilter } from '../job-filter.dto';
   summary: 'Export jobs',
   description:
     'Streams the matching jobs into an artifact: rows, bytes, SHA-256, expiring signed download URL. Cells that a spreadsheet would run as a formula are neutralised.',
-  errors: ['STORAGE_FULL'],
+  errors: ['STORAGE_FULL', 'STORAGE_REFUSED'],
   example: { filter: { status: ['failed'], limit: 1000 }, format: 'csv', include_steps: false },
   since: '1.0',
 })

@@ -20,7 +20,7 @@ import { IsTimestamp } from '../../../platform/validation/timestamp';
   summary: 'Export the audit',
   description:
     'Streams the audit of a period into an artifact: rows, bytes, SHA-256, expiring signed download URL. NDJSON holds the whole of every seal that has a part in the period, so that npm run audit:verify can check it anywhere with the public keys; CSV holds the entries of the period, each with its seal and leaf, and cells that a spreadsheet would run as a formula are neutralised.',
-  errors: ['STORAGE_FULL'],
+  errors: ['STORAGE_FULL', 'STORAGE_REFUSED'],
   example: { after: '2026-01-01T00:00:00Z', before: '2027-01-01T00:00:00Z', format: 'ndjson' },
   since: '1.0',
 })

@@ -31,10 +31,13 @@ describe('S3BlobStore', () => {
     return new S3BlobStore(env, env.s3);
   }
 
+  async function source(contents = 'hello'): Promise<string> {
+    const path = join(await store.tempDir(), 'new');
+    await writeFile(path, contents);
+    return path;
+  }
   async function put(key: string, contents: string): Promise<void> {
-    const source = join(await store.tempDir(), 'new');
-    await writeFile(source, contents);
-    await store.put(key, source);
+    await store.put(key, await source(contents));
   }
 
   describe('as every blob store', () => blobStoreContract(() => store));
@@ -74,6 +77,23 @@ describe('S3BlobStore', () => {
     expect(await files()).toBe(0);
   });
 
+  it.each<[string, (refused: S3BlobStore) => Promise<unknown>]>([
+    ['put', async (refused) => refused.put('secret/new', await source())],
+    ['open', (refused) => refused.open('secret/file')],
+    ['local', (refused) => refused.local('secret/file')],
+    ['stat', (refused) => refused.stat('secret/file')],
+    ['delete', (refused) => refused.delete('secret/file')],
+    ['deletePrefix', (refused) => refused.deletePrefix('secret')],
+    ['check', (refused) => refused.check()],
+  ])('is told so by %s when its secret is not that of its key', async (_name, call) => {
+    await put('secret/file', 'hello');
+    const refused = storeWith({ S3_SECRET_ACCESS_KEY: 'another' });
+    await expect(call(refused)).rejects.toMatchObject({ code: 'STORAGE_REFUSED', status: 503 });
+    await refused.onModuleDestroy();
+    expect(await store.stat('secret/file')).toEqual({ size: 5 });
+    expect(await store.stat('secret/new')).toBeUndefined();
+  });
+
   describe('where the server refuses', () => {
     let server: Server;
     let status: number;
@@ -87,7 +107,7 @@ describe('S3BlobStore', () => {
 
     it.each([
       [507, { code: 'STORAGE_FULL' }],
-      [403, { $metadata: { httpStatusCode: 403 } }],
+      [403, { code: 'STORAGE_REFUSED' }],
     ])('with %d', async (answer, error) => {
       status = answer;
       const port = (server.address() as AddressInfo).port;

@@ -61,6 +61,7 @@ export class S3BlobStore extends BlobStore implements OnModuleDestroy {
         httpsAgent: { maxSockets: 500 },
       },
     });
+    this.client.middlewareStack.add((next) => (args) => next(args).catch(refuse), { step: 'initialize' });
     // In the folder of this process: the next worker that starts removes what a killed one left there.
     const folder = join(env.workDir, processName(ownIdentity()), 'copies');
     this.copies = new LocalCopies(folder, s3.cacheBytes, {
@@ -83,7 +84,7 @@ export class S3BlobStore extends BlobStore implements OnModuleDestroy {
       partSize: Math.max(PART_BYTES, Math.ceil(blob.size / MAX_PARTS)),
       queueSize: PARTS_AT_A_TIME,
     });
-    await upload.done().catch(refuse);
+    await upload.done();
     await rm(source);
     return blob;
   }

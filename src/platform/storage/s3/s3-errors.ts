@@ -14,9 +14,12 @@ export function isMissing(error: unknown): boolean {
   return name === 'NoSuchKey' || name === 'NotFound' || $metadata?.httpStatusCode === 404;
 }
 
-/** Turns "no space" into what the caller is told; everything else stays as it is. */
+/** Turns "no space" and "no access" into what the caller is told; everything else stays as it is. */
 export function s3Error(error: unknown): unknown {
   const { name = '', $metadata } = error as S3Fault;
+  // A wrong key or secret, a clock that is far off, or a policy: who asks by HEAD is not told which.
+  if ($metadata?.httpStatusCode === 403 || $metadata?.httpStatusCode === 401)
+    return new AppError('STORAGE_REFUSED', undefined, { cause: error });
   if ($metadata?.httpStatusCode === 507 || FULL.includes(name))
     return new AppError('STORAGE_FULL', undefined, { cause: error });
   return error;
