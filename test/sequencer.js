@@ -7,19 +7,13 @@ const { default: Sequencer } = require('@jest/test-sequencer');
  * in a fresh clone, Jest goes by the size of files, and would end with one worker at a file of a minute and the others idle.
  */
 const SECONDS = {
-  'faults/processes.fault': 155,
-  'faults/servers.fault': 135,
+  'faults/failures.fault': 150,
   'faults/pipeline-kills.fault': 130,
-  'e2e/operator.e2e': 100,
   'faults/nemesis.fault': 90,
-  'e2e/pools.e2e': 70,
-  'e2e/launcher.e2e': 65,
+  'e2e/videos.e2e': 110,
+  'e2e/launcher.e2e': 70,
+  'e2e/apis.e2e': 70,
   'faults/soak.fault': 40,
-  'faults/uploads.fault': 40,
-  'e2e/people.e2e': 40,
-  'e2e/access.e2e': 40,
-  'e2e/bad-input.e2e': 40,
-  'e2e/video.e2e': 40,
   'integration/agents.int': 75,
   'integration/upload-limits.int': 40,
   'integration/queue-races.int': 30,

@@ -9,6 +9,7 @@ import { isAlive } from '../../src/platform/process/process-identity';
 import { freePort } from '../../src/up/ports';
 import { eventually } from '../support/eventually';
 import { Launch, START_MS } from '../support/launch';
+import { pools } from './cases/pools';
 
 describe('npm start', () => {
   let home: string;
@@ -18,7 +19,9 @@ describe('npm start', () => {
   const file = (...path: string[]) => readFileSync(join(home, ...path), 'utf8');
   const json = <T>(...path: string[]) => JSON.parse(file(...path)) as T;
   const owned = () => json<OwnedProcess[]>('run', 'processes.json');
-  const launch = () => new Launch(env);
+  const launch = (variables: NodeJS.ProcessEnv = {}) => new Launch({ ...env, ...variables });
+  const driver = () => new ProcessDriver(socketPath(join(home, 'run')));
+  const databaseUrl = () => json<{ database_url: string }>('run', 'endpoints.json').database_url;
 
   const signIn = async () => {
     const response = await fetch(`${url}/api/auth/login`, {
@@ -82,8 +85,7 @@ describe('npm start', () => {
       expect([path, (statSync(join(home, path)).mode & 0o777).toString(8)]).toEqual([path, '600']);
     }
     expect((statSync(join(home, 'keys')).mode & 0o777).toString(8)).toBe('700');
-    const { database_url } = json<{ database_url: string }>('run', 'endpoints.json');
-    const client = new Client({ connectionString: database_url });
+    const client = new Client({ connectionString: databaseUrl() });
     await client.connect();
     const { rows } = await client.query('SELECT rolsuper FROM pg_roles WHERE rolname = current_user');
     expect(rows).toEqual([{ rolsuper: false }]);
@@ -98,11 +100,10 @@ describe('npm start', () => {
   });
 
   it('starts what dies again, servers too', async () => {
-    const driver = new ProcessDriver(socketPath(join(home, 'run')));
-    for (const name of ['worker-1', 'postgres', 'redis']) await driver.kill(name);
+    for (const name of ['worker-1', 'postgres', 'redis']) await driver().kill(name);
     await eventually(
       async () => {
-        const states = (await driver.list()).map(({ name, state }) => `${name} ${state}`);
+        const states = (await driver().list()).map(({ name, state }) => `${name} ${state}`);
         expect(states.filter((text) => !text.endsWith(' running'))).toEqual([]);
         await isReady();
       },
@@ -110,6 +111,14 @@ describe('npm start', () => {
     );
     expect(await signIn()).toBe(200);
   });
+
+  describe('and pools of workers', () =>
+    pools(() => ({
+      url,
+      databaseUrl: databaseUrl(),
+      admin: json('credentials.json'),
+      driver: driver(),
+    })));
 
   it('leaves nothing running when it is killed', async () => {
     const before = owned();
@@ -120,7 +129,7 @@ describe('npm start', () => {
   it(
     'goes on where it was, also when the killed one has not gone yet',
     async () => {
-      const again = await launch().ready();
+      const again = await launch({ WORKERS: '0' }).ready();
       expect(again.output).toContain('(as set at the first start)');
       expect(await signIn()).toBe(200);
       const before = owned();

@@ -52,6 +52,24 @@ export async function sampleVideo(): Promise<string> {
   ]);
 }
 
+/** A small video of which a clip can be made, for jobs that only have to get through: 10 s of 160x90 with a tone. */
+export async function shortVideo(): Promise<string> {
+  return made('short', 'mp4', [
+    ...[
+      '-f',
+      'lavfi',
+      '-i',
+      'testsrc2=size=160x90:rate=10:d=10',
+      '-f',
+      'lavfi',
+      '-i',
+      'sine=f=330:r=48000:d=10',
+    ],
+    ...['-c:v', 'libx264', '-preset', 'ultrafast', '-g', '20', '-pix_fmt', 'yuv420p', '-c:a', 'aac'],
+    ...['-movflags', '+faststart'],
+  ]);
+}
+
 /** A video that keeps a worker busy for some seconds: `seconds` of 640x360 with a tone. */
 export async function longVideo(seconds: number): Promise<string> {
   return made(`long-${seconds}`, 'mp4', [

@@ -42,7 +42,7 @@ export async function makeUser(sql: Sql, role: Role = 'user'): Promise<TestUser>
 }
 
 /** Signs in over HTTP. @throws if the API refuses */
-export async function signIn(http: HttpClient, user: TestUser): Promise<Tokens> {
+export async function signIn(http: HttpClient, user: Pick<TestUser, 'email' | 'password'>): Promise<Tokens> {
   const answer = await http.post<Tokens>('/api/auth/login', { email: user.email, password: user.password });
   return answer.data;
 }

@@ -98,7 +98,7 @@ export async function settled(client: HttpClient, jobId: string, timeoutMs = 90_
       }
       return job;
     },
-    { timeoutMs, intervalMs: 200 },
+    { timeoutMs, intervalMs: 400 },
   );
 }
 

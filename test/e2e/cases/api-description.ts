@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ERROR_CODES } from '../../src/platform/errors/error-codes';
-import { Cluster } from '../support/cluster';
-import { PROJECT } from '../support/process';
+import { ERROR_CODES } from '../../../src/platform/errors/error-codes';
+import type { Cluster } from '../../support/cluster';
+import { PROJECT } from '../../support/process';
 
 interface Operation {
   tags?: string[];
@@ -42,7 +42,8 @@ const operations = Object.entries(document.paths).flatMap(([path, item]) =>
   ),
 );
 
-describe('the API description', () => {
+/** The description of the API, which needs no process. */
+export function apiDescription(): void {
   it(`has at most ${MOST_ENDPOINTS} endpoints`, () => {
     expect(operations.length).toBeGreaterThan(15);
     expect(operations.length).toBeLessThanOrEqual(MOST_ENDPOINTS);
@@ -140,16 +141,14 @@ describe('the API description', () => {
     );
     expect(refs.filter((name) => !(name in document.components.schemas))).toEqual([]);
   });
-});
+}
 
-describe('the running API', () => {
+/** What is served, against the description. */
+export function servedApi(running: () => Cluster): void {
   let cluster: Cluster;
-
-  beforeAll(async () => {
-    cluster = await Cluster.start({ apis: 1, workers: 0, managers: 0 });
+  beforeAll(() => {
+    cluster = running();
   });
-
-  afterAll(() => cluster?.stop());
 
   it('serves the description that is committed', async () => {
     const served = await cluster.http().get('/docs/openapi.json');
@@ -191,7 +190,7 @@ describe('the running API', () => {
         .sort(),
     ).toEqual([...open].sort());
   });
-});
+}
 
 function resolve(schema: Schema | undefined): Schema | undefined {
   if (!schema?.$ref) return schema;

@@ -1,24 +1,22 @@
-import { Cluster } from '../support/cluster';
-import { eventually } from '../support/eventually';
-import type { Answer, HttpClient } from '../support/http-client';
-import { sampleVideo } from '../support/media';
-import { makeUser, signIn, type Tokens } from '../support/users';
-import { createJob, settled, upload } from '../support/video-way';
-import { WsClient } from '../support/ws-client';
+import type { Cluster } from '../../support/cluster';
+import { eventually } from '../../support/eventually';
+import type { Answer, HttpClient } from '../../support/http-client';
+import { shortVideo } from '../../support/media';
+import { makeUser, signIn, type Tokens } from '../../support/users';
+import { createJob, PLAIN_CLIPS, settled, upload } from '../../support/video-way';
+import { WsClient } from '../../support/ws-client';
 
 const outcome = (answer: Answer): { status: number; code: string | undefined } => ({
   status: answer.status,
   code: answer.body.error_code,
 });
 
-describe('people at two api processes', () => {
+/** What people may do and see. */
+export function people(running: () => Cluster): void {
   let cluster: Cluster;
-
-  beforeAll(async () => {
-    cluster = await Cluster.start();
+  beforeAll(() => {
+    cluster = running();
   });
-
-  afterAll(() => cluster?.stop());
 
   describe('signing in', () => {
     it('gives a session that holds at both processes until logging out ends it at both', async () => {
@@ -114,8 +112,8 @@ describe('people at two api processes', () => {
     it('does not exist: jobs, clips, uploads, live topics', async () => {
       const { client: owner } = await cluster.user('user');
       const { client: stranger } = await cluster.user('user');
-      const uploadId = await upload([owner], await sampleVideo());
-      const jobId = await createJob(owner, uploadId);
+      const uploadId = await upload([owner], await shortVideo());
+      const jobId = await createJob(owner, uploadId, PLAIN_CLIPS);
 
       const attempts: [string, Promise<Answer>, string][] = [
         ['read the job', stranger.get(`/api/jobs/${jobId}`), 'JOB_NOT_FOUND'],
@@ -285,4 +283,4 @@ describe('people at two api processes', () => {
       await third.close();
     });
   });
-});
+}

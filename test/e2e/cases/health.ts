@@ -1,14 +1,12 @@
-import { Cluster } from '../support/cluster';
-import { eventually } from '../support/eventually';
+import type { Cluster } from '../../support/cluster';
 
-describe('what a load balancer and a monitoring system see', () => {
+/** What a load balancer and a monitoring system see. */
+export function health(running: () => Cluster): void {
   let cluster: Cluster;
 
-  beforeAll(async () => {
-    cluster = await Cluster.start({ apis: 2, workers: 1, managers: 1 });
+  beforeAll(() => {
+    cluster = running();
   });
-
-  afterAll(() => cluster?.stop());
 
   it('each process says what it is, that it lives, and that it is ready', async () => {
     for (const api of [0, 1]) {
@@ -101,14 +99,7 @@ describe('what a load balancer and a monitoring system see', () => {
     const page = await cluster.http().get(docs.headers.get('location') ?? '/docs');
     expect(page.bytes.toString()).toContain('swagger');
   });
-
-  it('a gentle stop of one api lets the other go on', async () => {
-    const extra = await cluster.startApi();
-    await extra.stop();
-    expect(extra.running).toBe(false);
-    await eventually(async () => expect((await cluster.http(0).get('/health/ready')).status).toBe(200));
-  });
-});
+}
 
 function series(text: string): number {
   return text.split('\n').filter((line) => line !== '' && !line.startsWith('#')).length;

@@ -1,27 +1,22 @@
 import { writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Cluster } from '../support/cluster';
-import type { HttpClient } from '../support/http-client';
-import { probe, SAMPLE, sampleVideo, topLevelBoxes } from '../support/media';
-import { startS3, type TestS3 } from '../support/s3-server';
-import { filesBelow } from '../support/uploading';
-import { type Clip, clipsOf, createJob, type Job, settled, sha256, upload } from '../support/video-way';
+import type { Cluster } from '../../support/cluster';
+import type { HttpClient } from '../../support/http-client';
+import { probe, SAMPLE, sampleVideo, topLevelBoxes } from '../../support/media';
+import type { TestS3 } from '../../support/s3-server';
+import { filesBelow } from '../../support/uploading';
+import { type Clip, clipsOf, createJob, type Job, settled, sha256, upload } from '../../support/video-way';
 
-describe('the way of a video through two api processes, with its files in S3', () => {
+/** The way of a video through two api processes, with its files in S3. */
+export function video(running: () => { cluster: Cluster; s3: TestS3 }): void {
   let cluster: Cluster;
   let s3: TestS3;
   let client: HttpClient;
 
   beforeAll(async () => {
-    s3 = await startS3();
-    cluster = await Cluster.start({ variables: s3.variables });
+    ({ cluster, s3 } = running());
     ({ client } = await cluster.user('user'));
-  });
-
-  afterAll(async () => {
-    await cluster?.stop();
-    await s3?.close();
   });
 
   it('goes from chunks to playable clips, and is seen live on the way', async () => {
@@ -134,7 +129,7 @@ describe('the way of a video through two api processes, with its files in S3', (
       .post<{ sha256: string }>('/api/upload/finalize', { upload_id: id });
     expect(again.data.sha256).toBe(sha256(bytes));
   });
-});
+}
 
 /** Downloads every variant of a clip and looks inside. */
 async function expectPlayable(cluster: Cluster, client: HttpClient, job: Job, clip: Clip): Promise<void> {

@@ -1,25 +1,24 @@
 import { randomUUID } from 'node:crypto';
-import { Cluster } from '../support/cluster';
-import { eventually } from '../support/eventually';
-import type { HttpClient } from '../support/http-client';
-import { longVideo, sampleVideo } from '../support/media';
-import { createJob, readJob, settled, upload } from '../support/video-way';
+import type { Cluster } from '../../support/cluster';
+import { eventually } from '../../support/eventually';
+import type { HttpClient } from '../../support/http-client';
+import { longVideo, shortVideo } from '../../support/media';
+import { createJob, PLAIN_CLIPS, readJob, settled, upload } from '../../support/video-way';
 
-describe('an operator', () => {
+/** What an operator does. */
+export function operator(running: () => Cluster): void {
   let cluster: Cluster;
   let user: HttpClient;
   let operator: HttpClient;
   let operatorId: string;
 
   beforeAll(async () => {
-    cluster = await Cluster.start();
+    cluster = running();
     ({ client: user } = await cluster.user('user'));
     const made = await cluster.user('operator');
     operator = made.client;
     operatorId = made.user.id;
   });
-
-  afterAll(() => cluster?.stop());
 
   it('pauses a queue, and nothing of it runs until it is resumed; sees both live', async () => {
     const socket = await cluster.socket(operator, 1);
@@ -33,7 +32,7 @@ describe('an operator', () => {
     const again = await operator.at(cluster.url(1)).action('queue.pause', { queue: 'inspector' });
     expect(again.data).toMatchObject({ queue: 'inspector', changed: false });
 
-    const jobId = await createJob(user, await upload([user], await sampleVideo()));
+    const jobId = await createJob(user, await upload([user], await shortVideo()), PLAIN_CLIPS);
     // Long enough for a worker that ignored the pause: an unpaused queue starts a step in well under a second.
     await new Promise((resolve) => setTimeout(resolve, 2_500));
     expect((await readJob(user, jobId)).status).toBe('queued');
@@ -80,7 +79,7 @@ describe('an operator', () => {
   });
 
   it('retries a cancelled job from where it stopped, and it completes', async () => {
-    const jobId = await createJob(user, await upload([user], await sampleVideo()));
+    const jobId = await createJob(user, await upload([user], await shortVideo()), PLAIN_CLIPS);
     await operator.action('queue.pause', { queue: 'scene-detector' });
     await eventually(async () => expect(await stepStatus(jobId, 'normaliser')).toBe('completed'), {
       timeoutMs: 60_000,
@@ -108,8 +107,9 @@ describe('an operator', () => {
   it('clears exactly what the preview showed, and reports what came since', async () => {
     const { client: admin } = await cluster.user('admin');
     await admin.action('queue.pause', { queue: 'inspector' });
-    const uploadId = await upload([user], await sampleVideo());
-    const shown = [await createJob(user, uploadId), await createJob(user, uploadId)];
+    const uploadId = await upload([user], await shortVideo());
+    const plain = () => createJob(user, uploadId, PLAIN_CLIPS);
+    const shown = [await plain(), await plain()];
 
     const preview = await admin.action<{ count: number; preview_token: string }>(
       'queue.clear',
@@ -118,7 +118,7 @@ describe('an operator', () => {
     );
     expect(preview.data.count).toBe(2);
     for (const jobId of shown) expect((await readJob(user, jobId)).status).toBe('queued');
-    const late = await createJob(user, uploadId);
+    const late = await plain();
 
     const cleared = await admin.action(
       'queue.clear',
@@ -218,4 +218,4 @@ describe('an operator', () => {
     );
     return row?.status;
   }
-});
+}

@@ -1,25 +1,31 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { Cluster } from '../support/cluster';
-import type { HttpClient } from '../support/http-client';
-import { audioOnly, oneFrame, sampleVideo, stillPicture, unfinishedVideo } from '../support/media';
-import { createJob, settled, upload } from '../support/video-way';
+import type { Cluster } from '../../support/cluster';
+import type { HttpClient } from '../../support/http-client';
+import {
+  audioOnly,
+  oneFrame,
+  sampleVideo,
+  shortVideo,
+  stillPicture,
+  unfinishedVideo,
+} from '../../support/media';
+import { createJob, PLAIN_CLIPS, settled, upload } from '../../support/video-way';
 
 /** Codes that say that the file itself is at fault, so that trying again would not help. */
 const NOT_A_VIDEO = ['NOT_MEDIA', 'UNSUPPORTED_FORMAT'];
 
-describe('files that cannot be processed', () => {
+/** Files that cannot be processed. */
+export function badInput(running: () => Cluster): void {
   let cluster: Cluster;
   let client: HttpClient;
   let sample: Buffer;
 
   beforeAll(async () => {
-    cluster = await Cluster.start({ apis: 1, workers: 1, managers: 1 });
+    cluster = running();
     ({ client } = await cluster.user('user'));
     sample = readFileSync(await sampleVideo());
   });
-
-  afterAll(() => cluster?.stop());
 
   const playlist = (address: string): Buffer =>
     Buffer.from(
@@ -67,14 +73,15 @@ describe('files that cannot be processed', () => {
     const half = sample.subarray(0, Math.floor(sample.length / 2));
     const job = await settled(
       client,
-      await createJob(client, await upload([client], { name: 'half.mp4', bytes: half })),
+      await createJob(client, await upload([client], { name: 'half.mp4', bytes: half }), PLAIN_CLIPS),
     );
     if (job.status === 'failed') expect(['TRUNCATED', 'DAMAGED']).toContain(job.error?.code);
     else expect(job.status).toBe('completed');
   });
 
   it('leaves the worker able to work', async () => {
-    const job = await settled(client, await createJob(client, await upload([client], await sampleVideo())));
+    const uploadId = await upload([client], await shortVideo());
+    const job = await settled(client, await createJob(client, uploadId, PLAIN_CLIPS));
     expect(job.status).toBe('completed');
   });
 
@@ -88,4 +95,4 @@ describe('files that cannot be processed', () => {
       });
     }
   });
-});
+}

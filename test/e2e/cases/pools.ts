@@ -1,17 +1,11 @@
-import { join } from 'node:path';
-import { ProcessDriver } from '../../src/fleet/drivers/process/process-driver';
-import { AGENTS } from '../../src/media/agents';
-import { socketPath } from '../../src/up/control/control-server';
-import { freePort } from '../../src/up/ports';
-import { createTestDatabase, type TestDatabase } from '../support/database';
-import { testVariables } from '../support/env';
-import { eventually } from '../support/eventually';
-import { HttpClient } from '../support/http-client';
-import { Launch, START_MS } from '../support/launch';
-import { sampleVideo } from '../support/media';
-import { redisForTest, type TestRedis } from '../support/redis';
-import { makeUser, saveSettings, signIn } from '../support/users';
-import { createJob, PLAIN_CLIPS, settled, upload } from '../support/video-way';
+import { Client } from 'pg';
+import type { ProcessDriver } from '../../../src/fleet/drivers/process/process-driver';
+import { AGENTS } from '../../../src/media/agents';
+import { eventually } from '../../support/eventually';
+import { HttpClient } from '../../support/http-client';
+import { shortVideo } from '../../support/media';
+import { saveSettings, signIn } from '../../support/users';
+import { createJob, PLAIN_CLIPS, settled, upload } from '../../support/video-way';
 
 /** What one pool does here; the other one does the rest. */
 const RENDERING = ['clip-renderer', 'packager'];
@@ -23,47 +17,40 @@ interface Snapshot {
   };
 }
 
-describe('pools of workers, as npm start runs them', () => {
-  let database: TestDatabase;
-  let redis: TestRedis;
-  let launch: Launch;
+/** An installation that `npm start` runs, with one worker. */
+export interface Started {
+  url: string;
+  /** As the role that its processes run as. */
+  databaseUrl: string;
+  /** The first admin. */
+  admin: { email: string; password: string };
+  driver: ProcessDriver;
+}
+
+/** Pools of workers, as npm start runs them; in the end they are as they were. */
+export function pools(started: () => Started): void {
+  let connection: Client;
   let driver: ProcessDriver;
   let admin: HttpClient;
 
   beforeAll(async () => {
-    database = await createTestDatabase();
-    redis = redisForTest();
-    const installation = {
-      databaseUrl: database.url,
-      ownerUrl: database.ownerUrl,
-      redisUrl: redis.url,
-      redisPrefix: redis.prefix,
-    };
-    const port = await freePort();
-    const variables = testVariables(installation, {
-      PORT: String(port),
-      WS_PORT: String(await freePort()),
-      LOG_LEVEL: 'info',
-      AGENTOS_SAMPLE: 'off',
-    });
-    await saveSettings(database);
-    launch = await new Launch(variables).ready();
-    driver = new ProcessDriver(socketPath(join(variables['AGENTOS_HOME'] ?? '', 'run')));
-    const http = new HttpClient(`http://127.0.0.1:${port}`);
-    admin = http.as((await signIn(http, await makeUser(database, 'admin'))).access_token);
-  }, 2 * START_MS);
-
-  afterAll(async () => {
-    await launch?.exit('SIGTERM');
-    await redis?.close();
-    await database?.drop();
+    const { url, databaseUrl, admin: account, driver: control } = started();
+    connection = new Client({ connectionString: databaseUrl });
+    await connection.connect();
+    driver = control;
+    await saveSettings({ query });
+    const http = new HttpClient(url);
+    admin = http.as((await signIn(http, account)).access_token);
   });
+
+  afterAll(() => connection?.end());
+
+  const query = async <T>(sql: string, params?: unknown[]): Promise<T[]> =>
+    (await connection.query(sql, params)).rows as T[];
 
   /** Saves pools as they are to be, whatever version of the settings came before. */
   async function save(pools: object): Promise<void> {
-    const [newest] = await database.query<{ n: number }>(
-      'SELECT max(version)::int AS n FROM settings_versions',
-    );
+    const [newest] = await query<{ n: number }>('SELECT max(version)::int AS n FROM settings_versions');
     const payload = { settings: { fleet: { pools } }, expected_version: newest?.n ?? 0 };
     void (await admin.action<unknown>('config.save', payload)).data; // throws unless it was saved
   }
@@ -100,10 +87,10 @@ describe('pools of workers, as npm start runs them', () => {
       expect(queues).toEqual({ default: REST, render: RENDERING });
       return seen;
     });
-    const jobId = await createJob(admin, await upload([admin], await sampleVideo()), PLAIN_CLIPS);
+    const jobId = await createJob(admin, await upload([admin], await shortVideo()), PLAIN_CLIPS);
     expect((await settled(admin, jobId)).status).toBe('completed');
     const poolOf = new Map(found.map((worker) => [worker.worker_id, worker.pool]));
-    const steps = await database.query<{ agent: string; worker_id: string }>(
+    const steps = await query<{ agent: string; worker_id: string }>(
       'SELECT agent, worker_id FROM steps WHERE job_id = $1',
       [jobId],
     );
@@ -175,5 +162,8 @@ describe('pools of workers, as npm start runs them', () => {
 
     await save({ default: null, render: null });
     await become('render', []);
+    await save({ default: { replicas: 1 } });
+    await become('default', ['worker-1 running']);
+    await save({ default: null });
   });
-});
+}

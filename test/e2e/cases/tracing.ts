@@ -1,11 +1,12 @@
 import { join } from 'node:path';
-import { spanTraceId } from '../../src/platform/telemetry/trace-id';
-import { Cluster } from '../support/cluster';
-import { eventually } from '../support/eventually';
-import type { HttpClient } from '../support/http-client';
-import { type CollectedSpan, OtlpCollector } from '../support/otlp-collector';
-import type { ServiceProcess } from '../support/process';
-import { settled, upload } from '../support/video-way';
+import { spanTraceId } from '../../../src/platform/telemetry/trace-id';
+import type { Cluster } from '../../support/cluster';
+import type { Variables } from '../../support/env';
+import { eventually } from '../../support/eventually';
+import type { HttpClient } from '../../support/http-client';
+import type { CollectedSpan, OtlpCollector } from '../../support/otlp-collector';
+import type { ServiceProcess } from '../../support/process';
+import { settled, upload } from '../../support/video-way';
 
 const CLIENT_TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const CLIENT_SPAN = '00f067aa0ba902b7';
@@ -15,32 +16,26 @@ const BROKEN = Buffer.concat([
   Buffer.from('\0\0\0\x18ftypisom\0\0\0\0isommp42', 'latin1'),
   Buffer.alloc(2_000, 7),
 ]);
-const PROBE = `--require ${join(__dirname, '../support/otel-probe.cjs')}`;
 
-describe('tracing', () => {
+/** What processes export their spans to the collector with. */
+export const tracedBy = (collector: OtlpCollector): Variables => ({
+  OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
+  OTEL_BSP_SCHEDULE_DELAY: '50',
+  NODE_OPTIONS: `--require ${join(__dirname, '../../support/otel-probe.cjs')}`,
+});
+
+/** Traces. In the end the collector is gone, and so is the worker. */
+export function tracing(running: () => { cluster: Cluster; collector: OtlpCollector }): void {
   let collector: OtlpCollector;
   let cluster: Cluster;
   let admin: HttpClient;
   let email: string;
 
   beforeAll(async () => {
-    collector = await OtlpCollector.start();
-    cluster = await Cluster.start({
-      apis: 1,
-      variables: {
-        OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
-        OTEL_BSP_SCHEDULE_DELAY: '50',
-        NODE_OPTIONS: PROBE,
-      },
-    });
+    ({ cluster, collector } = running());
     const made = await cluster.user('admin');
     admin = made.client;
     email = made.user.email;
-  });
-
-  afterAll(async () => {
-    await cluster?.stop();
-    await collector?.close();
   });
 
   /** The one span of this name in the trace, once it has come. */
@@ -237,7 +232,7 @@ describe('tracing', () => {
     await collector.close();
     expect(await Promise.all(Array.from({ length: 10 }, act))).toEqual(Array(10).fill(200));
   });
-});
+}
 
 /** Waits for a log line of one of the processes that carries the trace id as a field and begins like this. */
 async function logged(processes: ServiceProcess[], traceId: string, text: string): Promise<void> {
