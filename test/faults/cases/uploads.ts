@@ -1,11 +1,11 @@
 import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Random } from '../nemesis/random';
-import { Cluster } from '../support/cluster';
-import { eventually } from '../support/eventually';
-import type { HttpClient } from '../support/http-client';
-import { forgetPeak, memoryMib } from '../support/memory';
+import { Random } from '../../nemesis/random';
+import type { Cluster } from '../../support/cluster';
+import { eventually } from '../../support/eventually';
+import type { HttpClient } from '../../support/http-client';
+import { forgetPeak, memoryMib } from '../../support/memory';
 import {
   begin,
   chunkOf,
@@ -15,7 +15,7 @@ import {
   send,
   sha256,
   statusOf,
-} from '../support/uploading';
+} from '../../support/uploading';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -33,15 +33,20 @@ class Barrier {
   }
 }
 
-describe('uploads under faults', () => {
+/** Uploads under faults: of two apis the second one is killed now and then. */
+export function uploads(running: () => Cluster): void {
   let cluster: Cluster;
   let client: HttpClient;
 
   beforeAll(async () => {
-    cluster = await Cluster.start({ apis: 2, workers: 0, managers: 0 });
+    cluster = running();
     ({ client } = await cluster.user('user'));
   });
-  afterAll(() => cluster?.stop());
+
+  const killSecond = async (): Promise<void> => {
+    const [victim] = cluster.apis.splice(1, 1);
+    await victim?.kill();
+  };
 
   const storage = () => join(cluster.folder, 'home', 'blobs');
 
@@ -129,7 +134,7 @@ describe('uploads under faults', () => {
         if (index % 6 === 0) await cut(at, id, index, chunkOf(file, index, chunk));
         // From the kill on, everything sent to the second process fails: that is what the test is about.
         await send(at, id, index, chunkOf(file, index, chunk)).catch(() => undefined);
-        if (index === killAt) await cluster.apis[1]?.kill();
+        if (index === killAt) await killSecond();
       }
     };
     await Promise.all(
@@ -139,7 +144,7 @@ describe('uploads under faults', () => {
     const { missing_chunks: missing } = await statusOf(a, id);
     expect(missing.length).toBeGreaterThan(0);
     await cluster.startApi();
-    const again = client.at(cluster.url(2));
+    const again = client.at(cluster.url(1));
     for (const index of missing) {
       expect((await send(again, id, index, chunkOf(file, index, chunk))).status).toBe(200);
     }
@@ -152,7 +157,7 @@ describe('uploads under faults', () => {
   it('is finalized by another process when the one at it is killed', async () => {
     const chunk = 16_384 * KIB;
     const file = Buffer.alloc(10 * chunk, randomFile(1_000_003));
-    const [a, b] = [client.at(cluster.url(0)), client.at(cluster.url(2))];
+    const [a, b] = [client.at(cluster.url(0)), client.at(cluster.url(1))];
     const { upload_id: id, chunk_count: count } = await begin(a, file.length, { chunk_size: chunk });
     for (let index = 0; index < count; index += 1) {
       expect((await send(a, id, index, chunkOf(file, index, chunk))).status).toBe(200);
@@ -167,7 +172,7 @@ describe('uploads under faults', () => {
         intervalMs: 5,
       },
     );
-    await cluster.apis[2]?.kill();
+    await killSecond();
     expect(await killed).toBe('cut');
     expect((await statusOf(a, id)).status).toBe('finalizing');
     // The lease of the dead process has to run out first.
@@ -180,5 +185,6 @@ describe('uploads under faults', () => {
       { timeoutMs: 40_000 },
     );
     expect(done.data).toMatchObject({ status: 'finalized', sha256: sha256(file) });
+    await cluster.startApi();
   });
-});
+}

@@ -1,68 +1,62 @@
 import { randomUUID } from 'node:crypto';
 import { type INestApplicationContext, Module } from '@nestjs/common';
-import { createContext } from '../../src/apps/context';
-import { FleetControl } from '../../src/fleet/workers/fleet-control';
-import { WorkersModule } from '../../src/fleet/workers/workers.module';
-import { PlatformModule } from '../../src/platform/platform.module';
-import { loadEnv } from '../../src/platform/settings/env';
-import { Cluster } from '../support/cluster';
-import { eventually } from '../support/eventually';
-import type { HttpClient } from '../support/http-client';
-import { longVideo, sampleVideo } from '../support/media';
-import { TEST_SETTINGS } from '../support/users';
-import { clipsOf, createJob, PLAIN_CLIPS, readJob, settled, upload } from '../support/video-way';
+import { createContext } from '../../../src/apps/context';
+import { FleetControl } from '../../../src/fleet/workers/fleet-control';
+import { WorkersModule } from '../../../src/fleet/workers/workers.module';
+import { PlatformModule } from '../../../src/platform/platform.module';
+import { loadEnv } from '../../../src/platform/settings/env';
+import type { Cluster } from '../../support/cluster';
+import { eventually } from '../../support/eventually';
+import type { HttpClient } from '../../support/http-client';
+import { longVideo, shortVideo } from '../../support/media';
+import { clipsOf, createJob, PLAIN_CLIPS, readJob, settled, upload } from '../../support/video-way';
 
 /** The module of a process that does nothing but ask. */
 @Module({})
 class Asking {}
 
+/** What to create a job with whose clips are to have all their files, but small ones. */
+const SMALL_CLIPS = {
+  settings: { 'clip-renderer': { max_short_side: 180 }, packager: { hls: false, storyboard: false } },
+};
 /** Long enough that a step is surely in the middle of its work when something happens to it. */
 const LONG_S = 40;
-/** Short enough to be gone through again. */
+/** Short enough to be gone through again, and long enough for several clips. */
 const SHORT_S = 20;
 
-describe('when a process is killed', () => {
+/** What happens when a process is killed, or freezes. */
+export function processes(started: () => Cluster): void {
   let cluster: Cluster;
   let user: HttpClient;
   let operator: HttpClient;
 
   beforeAll(async () => {
-    cluster = await Cluster.start({
-      apis: 2,
-      workers: 1,
-      managers: 2,
-      // So that what a killed api had claimed is soon free.
-      settings: { ...TEST_SETTINGS, executions: { lease_s: 5 } },
-    });
+    cluster = started();
     ({ client: user } = await cluster.user('user'));
     ({ client: operator } = await cluster.user('operator'));
   });
 
-  afterAll(() => cluster?.stop());
-
-  it.each(['normaliser', 'clip-renderer'])(
-    'a worker in the middle of %s: another takes the step over, and each clip is there once',
-    async (agent) => {
-      const uploadId = await upload([user], await longVideo(SHORT_S));
-      const jobId = await createJob(user, uploadId, agent === 'normaliser' ? PLAIN_CLIPS : {});
-      const step = await eventually(() => running(jobId, agent), { timeoutMs: 90_000, intervalMs: 20 });
+  it('a worker in the middle of a step, twice: another takes the step over, and each clip is there once', async () => {
+    const jobId = await createJob(user, await upload([user], await longVideo(SHORT_S)), SMALL_CLIPS);
+    const expected: { agent: string; attempt: number }[] = [];
+    for (const agent of ['normaliser', 'clip-renderer']) {
+      const step = await eventually(() => running(jobId, agent), { timeoutMs: 120_000, intervalMs: 20 });
+      expected.push({ agent, attempt: step.attempt + 1 });
       const victim = cluster.workers.pop();
       await victim?.kill();
-      await cluster.startWorker();
-
-      const job = await settled(user, jobId, 120_000);
-      expect(job.status).toBe('completed');
-      const [after] = await cluster.query<{ attempt: number }>(
-        'SELECT attempt FROM steps WHERE job_id = $1 AND agent = $2',
-        [jobId, agent],
-      );
-      expect(after?.attempt).toBe(step.attempt + 1);
-      await expectClipsOnce(jobId);
-      // What the killed worker had started is gone as well.
+      // What it had started is gone as well.
       await eventually(() => expect(cluster.mediaProcesses()).toEqual([]));
-    },
-    240_000,
-  );
+      await cluster.startWorker();
+    }
+    const job = await settled(user, jobId, 120_000);
+    expect(job.status).toBe('completed');
+    const after = await cluster.query(
+      'SELECT agent, attempt FROM steps WHERE job_id = $1 AND agent = ANY ($2) ORDER BY position',
+      [jobId, expected.map(({ agent }) => agent)],
+    );
+    expect(after).toEqual(expected);
+    await expectClipsOnce(jobId);
+  }, 300_000);
 
   it('a manager that leads the loops: the other one takes them over and jobs go on', async () => {
     const leads = (): Promise<{ name: string; holder: string; fence: number }[]> =>
@@ -90,7 +84,7 @@ describe('when a process is killed', () => {
       },
       { timeoutMs: 30_000 },
     );
-    const uploadId = await upload([user], await sampleVideo());
+    const uploadId = await upload([user], await shortVideo());
     const job = await settled(user, await createJob(user, uploadId, PLAIN_CLIPS));
     expect(job.status).toBe('completed');
     await cluster.startManager();
@@ -225,4 +219,4 @@ describe('when a process is killed', () => {
         expect((await cluster.http().get(variant.download_url)).status).toBe(200);
     }
   }
-});
+}

@@ -1,26 +1,26 @@
 import { Redis } from 'ioredis';
-import { eventually } from '../support/eventually';
-import type { HttpClient } from '../support/http-client';
-import { longVideo } from '../support/media';
-import { type BreakableCluster, startBreakable } from '../support/private-servers';
-import { clipsOf, createJob, PLAIN_CLIPS, settled, upload } from '../support/video-way';
+import { eventually } from '../../support/eventually';
+import type { HttpClient } from '../../support/http-client';
+import { longVideo } from '../../support/media';
+import type { BreakableCluster } from '../../support/private-servers';
+import { clipsOf, createJob, PLAIN_CLIPS, settled, upload } from '../../support/video-way';
 
-const LENGTH_S = 20;
+/** Long enough that a worker is in the middle of it when something happens, and that there are clips. */
+const LENGTH_S = 10;
 
-describe('when a server fails in the middle of a job', () => {
+/** What happens when a server fails in the middle of a job. */
+export function servers(running: () => BreakableCluster): void {
   let broken: BreakableCluster;
   let user: HttpClient;
   let operator: HttpClient;
   let admin: HttpClient;
 
   beforeAll(async () => {
-    broken = await startBreakable({ apis: 2, workers: 1, managers: 1 });
+    broken = running();
     ({ client: user } = await broken.cluster.user('user'));
     ({ client: operator } = await broken.cluster.user('operator'));
     ({ client: admin } = await broken.cluster.user('admin'));
   });
-
-  afterAll(() => broken?.stop());
 
   /** Starts two jobs: one that a worker has begun, one that waits. */
   async function jobsUnderWay(): Promise<string[]> {
@@ -125,4 +125,4 @@ describe('when a server fails in the middle of a job', () => {
     );
     await expectAllCompletedOnce(jobs);
   }, 300_000);
-});
+}
