@@ -1,3 +1,4 @@
+import { DataSource } from 'typeorm';
 import { MetricsRollup } from '../../src/media/rollups/metrics-rollup.manager';
 import { MetricsRollupModule } from '../../src/media/rollups/metrics-rollup.module';
 import { METRICS } from '../../src/media/rollups/metrics';
@@ -5,6 +6,7 @@ import { REBUILD_ROLLUPS } from '../../src/media/rollups/rebuild-sql';
 import { RollupCounting } from '../../src/media/rollups/rollup-counting';
 import { quantileOf, Rollups, sumOf } from '../../src/media/rollups/rollups';
 import { RollupsModule } from '../../src/media/rollups/rollups.module';
+import { dataSourceOptions } from '../../src/platform/postgres/data-source';
 import { eventually } from '../support/eventually';
 import { ownerConnection } from '../support/database';
 import { History, randomOf, type Fact } from '../support/history';
@@ -149,5 +151,48 @@ describe(`roll-ups (ROLLUP_SEED=${SEED})`, () => {
     expect(now(after)).toEqual(now(before));
     expect(sumOf(after, 'job.created')).toBe(history.jobs.length);
     expect(await uncounted()).toBe(0);
+  });
+
+  /** What all counters say of now and before, whoever has counted it. */
+  const everything = async () => sums(await rollups.totals(METRICS, new Date(0)));
+
+  it('count each row that a statement makes or removes as if they were counted anew', async () => {
+    await test.database.query(
+      `WITH made AS (
+         INSERT INTO jobs (id, user_id, title, status, graph_version, error_code, created_at, finished_at)
+         SELECT gen_random_uuid(), $1, 'made', s, 1, CASE s WHEN 'failed' THEN 'NO_VIDEO' END, now() - interval '1 hour',
+           CASE WHEN s <> 'queued' THEN now() - interval '2 min' END
+         FROM unnest('{queued,completed,failed,cancelled,completed}'::text[]) s RETURNING id, status, finished_at)
+       INSERT INTO steps (id, job_id, agent, position, status, queued_at, started_at, finished_at)
+       SELECT gen_random_uuid(), id, a, 0, status, finished_at - interval '9 s', finished_at - interval '7 s', finished_at
+       FROM made, unnest('{inspector,packager}'::text[]) a`,
+      [history.userId],
+    );
+    const counted = await everything();
+    await test.database.query(REBUILD_ROLLUPS);
+    expect(await everything()).toEqual(counted);
+    await test.database.query(`DELETE FROM steps WHERE agent = 'packager'`);
+    await test.database.query(`DELETE FROM jobs WHERE status IN ('failed', 'cancelled')`);
+    const standing = (of: Record<string, number>) =>
+      Object.entries(of).filter(([key]) => key.includes('.now.'));
+    const left = standing(await everything());
+    await test.database.query(REBUILD_ROLLUPS);
+    expect(standing(await everything()).sort()).toEqual(left.sort());
+  });
+
+  it('have what there was before they were introduced', async () => {
+    await test.database.query(REBUILD_ROLLUPS);
+    const before = await everything();
+    const source = await new DataSource(dataSourceOptions(test.database.ownerUrl, 2)).initialize();
+    const introduced = async () =>
+      (await source.query<{ name: string | null }[]>(`SELECT to_regclass('rollups') AS name`))[0]?.name;
+    try {
+      while (await introduced()) await source.undoLastMigration();
+      await source.runMigrations();
+    } finally {
+      await source.destroy();
+    }
+    expect(await uncounted()).toBe(0);
+    expect(await everything()).toEqual(before);
   });
 });

@@ -48,7 +48,7 @@ export class History {
 
   constructor(
     private readonly database: TestDatabase,
-    private readonly userId: string,
+    readonly userId: string,
     private readonly random: Random,
     /** How far it goes back, in hours. */
     private readonly hours = 20,

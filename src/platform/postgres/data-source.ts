@@ -16,6 +16,7 @@ import { AuditRetention1764107000000 } from './migrations/1764107000000-audit-re
 import { Rollups1764108000000 } from './migrations/1764108000000-rollups';
 import { SubjectKeys1764109000000 } from './migrations/1764109000000-subject-keys';
 import { EventDays1764110000000 } from './migrations/1764110000000-event-days';
+import { StatementRollups1764111000000 } from './migrations/1764111000000-statement-rollups';
 
 // Every bigint of the schema (sizes, sequence numbers) stays far below 2^53, and a number is what callers want.
 types.setTypeParser(types.builtins.INT8, Number);
@@ -37,6 +38,7 @@ export const MIGRATIONS = [
   Rollups1764108000000,
   SubjectKeys1764109000000,
   EventDays1764110000000,
+  StatementRollups1764111000000,
 ];
 
 /** How to connect to Postgres at `url`, with at most `poolSize` connections. */

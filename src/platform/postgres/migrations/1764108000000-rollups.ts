@@ -113,16 +113,37 @@ END $$;
 CREATE TRIGGER clips_rollup_made AFTER INSERT ON clips FOR EACH ROW EXECUTE FUNCTION rollup_clip();
 `;
 
-/** What there was before counts as well. */
+const at = (moment: string): string =>
+  `date_trunc(CASE WHEN ${moment} >= now() - interval '26 hours' THEN 'minute' ELSE 'hour' END, ${moment}, 'UTC')`;
+const bucket = (from: string, to: string): string =>
+  `least(216, ceil(8 * ln(greatest(extract(epoch FROM ${to} - ${from})::float8 * 1000, 1)) / ln(2::float8)))::smallint`;
+const STEP_AT = at('coalesce(finished_at, updated_at)');
+const JOB_AT = at('coalesce(finished_at, created_at)');
+
+/**
+ * What there was before counts as well, and is counted here: as changes, millions would wait for the manager, and be
+ * looked through by every reader until it was done. Each part is one walk over its table.
+ */
 const HISTORY = `
-INSERT INTO rollup_changes (kind, subject, became, at, became_at, wait_ms, run_ms)
-  SELECT 'step', agent, status, coalesce(finished_at, updated_at), coalesce(finished_at, updated_at),
-    extract(epoch FROM started_at - queued_at) * 1000, extract(epoch FROM finished_at - started_at) * 1000
-  FROM steps WHERE status IN ('completed', 'failed', 'skipped');
-INSERT INTO rollup_changes (kind, subject, became, at, became_at, run_ms)
-  SELECT 'job', CASE status WHEN 'failed' THEN error_code END, status, coalesce(finished_at, created_at), created_at,
-    CASE status WHEN 'completed' THEN extract(epoch FROM finished_at - created_at) * 1000 END FROM jobs;
-INSERT INTO rollup_changes (kind, became, at, became_at) SELECT 'clip', 'made', created_at, created_at FROM clips;
+INSERT INTO rollups (grain, metric, at, subject, bucket, count)
+SELECT g.grain, c.metric, date_trunc(g.grain, c.at, 'UTC'), c.subject, c.bucket, sum(c.count)
+FROM (
+  SELECT 'step.' || status AS metric, ${STEP_AT} AS at, agent AS subject, 0::smallint AS bucket, count(*) AS count
+    FROM steps WHERE status IN ('completed', 'failed', 'skipped') GROUP BY 1, 2, 3
+  UNION ALL SELECT 'step.now.failed', ${STEP_AT}, agent, 0, count(*) FROM steps WHERE status = 'failed' GROUP BY 2, 3
+  UNION ALL SELECT 'step.wait', ${STEP_AT}, agent, ${bucket('queued_at', 'started_at')}, count(*)
+    FROM steps WHERE status IN ('completed', 'failed', 'skipped') AND started_at >= queued_at GROUP BY 2, 3, 4
+  UNION ALL SELECT 'step.run', ${STEP_AT}, agent, ${bucket('started_at', 'finished_at')}, count(*)
+    FROM steps WHERE status IN ('completed', 'failed', 'skipped') AND finished_at >= started_at GROUP BY 2, 3, 4
+  UNION ALL SELECT 'job.' || status, ${JOB_AT}, CASE status WHEN 'failed' THEN coalesce(error_code, '') ELSE '' END, 0, count(*)
+    FROM jobs WHERE status IN ('completed', 'failed', 'cancelled') GROUP BY 1, 2, 3
+  UNION ALL SELECT 'job.run', ${JOB_AT}, '', ${bucket('created_at', 'finished_at')}, count(*)
+    FROM jobs WHERE status = 'completed' AND finished_at >= created_at GROUP BY 2, 4
+  UNION ALL SELECT 'job.created', ${at('created_at')}, '', 0, count(*) FROM jobs GROUP BY 2
+  UNION ALL SELECT 'job.now.' || status, ${at('created_at')}, '', 0, count(*) FROM jobs GROUP BY 1, 2
+  UNION ALL SELECT 'clip.made', ${at('created_at')}, '', 0, count(*) FROM clips GROUP BY 2
+) c CROSS JOIN (VALUES ('minute', interval '26 hours'), ('hour', interval '40 days'), ('day', interval '730 days')) g (grain, kept)
+WHERE c.at >= now() - g.kept GROUP BY 1, 2, 3, 4, 5;
 `;
 
 const GRANTS = `
