@@ -7,6 +7,7 @@ import { StepEntries, type Walk } from '../flow/queues/step-entries';
 import { recordEventOfJobs } from '../flow/system-events';
 import { isJobSettled, moveJobs, type MovedStep, moveStepsUntold } from '../flow/transitions';
 import { type JobRow, lockJobs } from '../steps/step';
+import type { AfterCommits } from './after-commits';
 import { type Alongside, type BulkItem, type BulkVerdict, judge, waitingStateOf } from './bulk';
 import { BulkEvents } from './bulk-events';
 
@@ -20,6 +21,13 @@ export interface BulkCancelOptions {
   alongside: Alongside;
   /** Where a run of several chunks is in the queues. */
   walk?: Walk;
+}
+
+/** What has been committed, and what is left to do in Redis. */
+interface Cancelled {
+  verdicts: BulkVerdict[];
+  idle: JobRow[];
+  waiting: OpenStep[];
 }
 
 /**
@@ -42,7 +50,24 @@ export class BulkCancellation {
     items: readonly BulkItem[],
     options: BulkCancelOptions,
   ): Promise<{ verdicts: BulkVerdict[]; removedEntries: number }> {
-    const done = await this.db.transaction(async (tx) => {
+    const done = await this.inPostgres(items, options);
+    return { verdicts: done.verdicts, removedEntries: await this.inRedis(done, options) };
+  }
+
+  /** The same, and what follows in Redis is left to `after`. */
+  async cancelAhead(
+    items: readonly BulkItem[],
+    options: BulkCancelOptions & { after: AfterCommits },
+  ): Promise<BulkVerdict[]> {
+    const done = await this.inPostgres(items, options);
+    await options.after.add(async () => {
+      await this.inRedis(done, options);
+    });
+    return done.verdicts;
+  }
+
+  private async inPostgres(items: readonly BulkItem[], options: BulkCancelOptions): Promise<Cancelled> {
+    const { aborts, ...done } = await this.db.transaction(async (tx) => {
       const jobs = await lockJobs(tx, ids(items));
       const open = await this.openSteps(tx, ids(jobs));
       const { queue } = options;
@@ -72,13 +97,20 @@ export class BulkCancellation {
         aborts: stepsOf(running, 'processing'),
       };
     });
-    for (const step of done.aborts)
+    for (const step of aborts)
       await this.bus.publish('step.abort', { step_id: step.id, job_id: step.job_id, reason: 'cancel' });
-    const removedEntries = await this.removeEntries(done.waiting, options.walk);
-    await this.events.changed(done.idle, 'cancelled');
     for (const job of done.idle)
       recordJob(job, { job_id: job.id, status: 'cancelled', progress: job.progress, attempt: job.attempt });
-    return { verdicts: done.verdicts, removedEntries };
+    return done;
+  }
+
+  /** How many entries were removed. */
+  private async inRedis({ waiting, idle }: Cancelled, { walk }: BulkCancelOptions): Promise<number> {
+    const [removed] = await Promise.all([
+      this.removeEntries(waiting, walk),
+      this.events.changed(idle, 'cancelled'),
+    ]);
+    return removed;
   }
 
   /** Takes out of Redis what there still is of these cancelled jobs; how many entries that were. */

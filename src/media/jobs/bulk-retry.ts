@@ -5,6 +5,7 @@ import { StepDispatch } from '../flow/step-dispatch';
 import { recordEventOfJobs } from '../flow/system-events';
 import { moveJobs, type MovedStep } from '../flow/transitions';
 import { type JobRow, lockJobs } from '../steps/step';
+import type { AfterCommits } from './after-commits';
 import { type Alongside, type BulkItem, type BulkVerdict, judge } from './bulk';
 import { BulkEvents } from './bulk-events';
 import { resetSteps } from './job-retry';
@@ -20,10 +21,10 @@ export class BulkRetry {
     private readonly events: BulkEvents,
   ) {}
 
-  /** Retries those that can be; answers for each, in the order given. */
+  /** Retries those that can be; answers for each, in the order given. What follows in Redis is left to `after`. */
   async retry(
     items: readonly BulkItem[],
-    options: { from: RetryFrom; alongside: Alongside },
+    options: { from: RetryFrom; alongside: Alongside; after: AfterCommits },
   ): Promise<BulkVerdict[]> {
     const ids = items.map(({ id }) => id);
     // Looking at files takes its time, so it is done before the jobs are locked.
@@ -40,15 +41,14 @@ export class BulkRetry {
       await options.alongside(tx, verdicts);
       return { verdicts, chosen, ready };
     });
-    await this.dispatch.enqueue(done.ready);
-    await this.events.changed(
-      done.chosen.map(({ id, attempt }) => ({
-        id,
-        attempt: attempt + 1,
-        progress: reruns.get(id)?.progress ?? 0,
-      })),
-      'queued',
-    );
+    const changed = done.chosen.map(({ id, attempt }) => ({
+      id,
+      attempt: attempt + 1,
+      progress: reruns.get(id)?.progress ?? 0,
+    }));
+    await options.after.add(async () => {
+      await Promise.all([this.dispatch.enqueue(done.ready), this.events.changed(changed, 'queued')]);
+    });
     return done.verdicts;
   }
 

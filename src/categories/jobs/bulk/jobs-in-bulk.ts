@@ -1,12 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Walk } from '../../../media/flow/queues/step-entries';
+import { AfterCommits } from '../../../media/jobs/after-commits';
 import { BulkCancellation } from '../../../media/jobs/bulk-cancellation';
 import { BulkRetry } from '../../../media/jobs/bulk-retry';
 import type { ActionContext } from '../../../pipeline/catalogue/action-command';
 import { type Preview, PREVIEW_SAMPLE } from '../../../pipeline/preview/preview';
 import { Db } from '../../../platform/postgres/db';
-import { type BulkOutcome, BulkRun, outcomeOf } from './bulk-run';
+import { type BulkOutcome, BulkRun, type BulkState, type BulkWork, outcomeOf } from './bulk-run';
 import { type BulkSelector, BulkTargets } from './bulk-targets';
 
 /** How long it is waited for running steps to end, in milliseconds: twice what one may take. */
@@ -53,11 +54,8 @@ export class JobsInBulk {
   async cancel(selector: BulkSelector, context: ActionContext): Promise<BulkCancelled> {
     const walk: Walk = new Map();
     const reason = context.reason ?? 'Cancelled with many others on request';
-    const state = await this.bulk.run(
-      selector,
-      async (items, alongside) =>
-        (await this.cancellation.cancel(items, { reason, alongside, walk })).verdicts,
-      context,
+    const state = await this.run(selector, context, (items, alongside, after) =>
+      this.cancellation.cancelAhead(items, { reason, alongside, walk, after }),
     );
     return {
       cancelled: state.tally.done,
@@ -69,16 +67,28 @@ export class JobsInBulk {
 
   /** Retries those that can be, each from what failed. */
   async retry(selector: BulkSelector, context: ActionContext): Promise<BulkRetried> {
-    const state = await this.bulk.run(
-      selector,
-      (items, alongside) => this.retries.retry(items, { from: 'failed_step', alongside }),
-      context,
+    const state = await this.run(selector, context, (items, alongside, after) =>
+      this.retries.retry(items, { from: 'failed_step', alongside, after }),
     );
     return {
       retried: state.tally.done,
       first_retried: state.tally.first_done,
       ...outcomeOf(state, context),
     };
+  }
+
+  /** Runs over the jobs; when it ends, or stops early, all that follows from what was committed has been done. */
+  private async run(
+    selector: BulkSelector,
+    context: ActionContext,
+    work: (...of: [...Parameters<BulkWork>, after: AfterCommits]) => ReturnType<BulkWork>,
+  ): Promise<BulkState> {
+    const after = new AfterCommits();
+    try {
+      return await this.bulk.run(selector, (items, alongside) => work(items, alongside, after), context);
+    } finally {
+      await after.done();
+    }
   }
 
   private async preview(
