@@ -4,6 +4,7 @@
 const { existsSync, readFileSync } = require('node:fs');
 const Module = require('node:module');
 const { dirname, resolve } = require('node:path');
+const { Script, constants } = require('node:vm');
 const { transformSync } = require('@swc/core');
 const { install } = require('source-map-support');
 
@@ -43,7 +44,19 @@ Module._resolveFilename = (request, parent, ...rest) => {
   return resolveFilename(request, parent, ...rest);
 };
 
-require.extensions['.ts'] = (module, filename) => module._compile(compile(filename).code, filename);
+/** The scripts of files that were run before: V8 keeps what it has compiled of them. */
+const scripts = new Map();
+
+/** Runs a file, as often as it is loaded anew, and compiles it once. */
+require.extensions['.ts'] = (module, filename) => {
+  let script = scripts.get(filename);
+  if (!script) {
+    script = new Script(Module.wrap(compile(filename).code), { filename, importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER });
+    scripts.set(filename, script);
+  }
+  const load = Object.assign((id) => module.require(id), Module.createRequire(filename));
+  script.runInThisContext().call(module.exports, module.exports, load, module, filename, dirname(filename));
+};
 
 install({
   environment: 'node',
