@@ -5,6 +5,9 @@ const { ModernFakeTimers } = require('@jest/fake-timers');
 const { ModuleMocker } = require('jest-mock');
 const { disableStorages, runTestFile } = require('./native');
 
+/** Where Jest's runner keeps things in the global object, which it takes for a file's own. */
+const LEFT_BY_RUNNER = ['EVENT_HANDLERS', 'TEST_TIMEOUT_SYMBOL'].map((name) => Symbol.for(name));
+
 /**
  * Runs all test files of a worker in the worker's own realm, so that what one file loaded is there for the next (see
  * native.js), and so that `instanceof` holds between a test and Node. Jest's own environment makes a realm for each file.
@@ -21,8 +24,8 @@ module.exports = class SharedEnvironment {
 
   async setup() {
     globalThis.runTestFile = runTestFile;
-    // How long a file lets its tests take is nothing for the next one.
-    delete globalThis[Symbol.for('TEST_TIMEOUT_SYMBOL')];
+    // How long a file lets its tests take is nothing for the next one, nor is who listens to what goes on in it.
+    for (const symbol of LEFT_BY_RUNNER) globalThis[symbol] = undefined;
     Error.stackTraceLimit = 50;
   }
 
