@@ -76,9 +76,9 @@ export class Arbitraries {
         throw new Error(`The fuzzer does not know the format ${schema.format}: teach it in arbitraries.ts`);
     }
     if (schema.pattern === undefined) return cleanText(min, max);
-    return fc
-      .stringMatching(new RegExp(schema.pattern))
-      .filter((text) => text.length >= min && text.length <= (schema.maxLength ?? Infinity));
+    return matching(schema.pattern).filter(
+      (text) => text.length >= min && text.length <= (schema.maxLength ?? Infinity),
+    );
   }
 
   private id(name: string): fc.Arbitrary<string> {
@@ -108,6 +108,15 @@ export class Arbitraries {
       .record(Object.fromEntries(fields))
       .map((object) => Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)));
   }
+}
+
+/** What makes text for a pattern: building it takes fast-check longer than a hundred texts do. */
+const patterns = new Map<string, fc.Arbitrary<string>>();
+
+function matching(pattern: string): fc.Arbitrary<string> {
+  const arbitrary = patterns.get(pattern) ?? fc.stringMatching(new RegExp(pattern));
+  patterns.set(pattern, arbitrary);
+  return arbitrary;
 }
 
 /** Text that may stand anywhere: no NUL and no half of a surrogate pair, but letters of many scripts. */
