@@ -120,7 +120,7 @@ export class RuntimeSettings implements OnModuleInit, OnApplicationShutdown {
   /** What {@link update} would save now. @throws what that throws */
   async plan(change: SettingsChange, author: SettingsAuthor, tx: Tx = this.db): Promise<SavedSettings> {
     const newest = await latest(tx);
-    const before = readable(newest.settings);
+    const before = newest.version === this.loadedVersion ? this.settings : readable(newest.settings);
     const patch = typeof change === 'function' ? change(before) : change;
     // First, so that what can be saved on no version at all is not answered with a newer version to try.
     const settings = validated(applyPatch(newest.settings, patch));
