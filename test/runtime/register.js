@@ -51,7 +51,10 @@ const scripts = new Map();
 require.extensions['.ts'] = (module, filename) => {
   let script = scripts.get(filename);
   if (!script) {
-    script = new Script(Module.wrap(compile(filename).code), { filename, importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER });
+    script = new Script(Module.wrap(compile(filename).code), {
+      filename,
+      importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+    });
     scripts.set(filename, script);
   }
   const load = Object.assign((id) => module.require(id), Module.createRequire(filename));
