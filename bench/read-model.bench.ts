@@ -7,6 +7,7 @@ import { Cluster } from '../test/support/cluster';
 import { createTestDatabase, type TestDatabase } from '../test/support/database';
 import { redisForTest, type TestRedis } from '../test/support/redis';
 import { bootUserApi } from '../test/support/user-api';
+import { TEST_SETTINGS } from '../test/support/users';
 import { report } from './load';
 import { figure, median, pin, quantile, spread } from './measure';
 import { readFrom, type Reads, type ReadServer, startReadServer, warmUpReads } from './read-servers';
@@ -33,6 +34,14 @@ function naiveToken(): string {
   return `${text}.${createHmac('sha256', SECRET).update(text).digest('base64url')}`;
 }
 
+/** Log messages of this length make the document about as large as the seeds' is, 55 KB. */
+const MESSAGE_LENGTH = 600;
+/** More reads than a round can come to. */
+const NO_LIMIT = {
+  ...TEST_SETTINGS,
+  rate_limits: { ...TEST_SETTINGS.rate_limits, admin_read_per_minute: 1_000_000 },
+};
+
 describe('hits of the read model', () => {
   let cluster: Cluster;
   let database: TestDatabase;
@@ -42,6 +51,9 @@ describe('hits of the read model', () => {
     database = await createTestDatabase();
     prefixed = redisForTest();
     await writeSeeds(database.ownerUrl, { ...seeds(25), events: 100 });
+    await database.query(`UPDATE system_events SET message = rpad(message, $1, ' and so on')`, [
+      MESSAGE_LENGTH,
+    ]);
     const installation = {
       databaseUrl: database.url,
       ownerUrl: database.ownerUrl,
@@ -49,7 +61,13 @@ describe('hits of the read model', () => {
       redisPrefix: prefixed.prefix,
       query: <T>(sql: string, params?: unknown[]) => database.query<T>(sql, params),
     };
-    cluster = await Cluster.start({ apis: 1, workers: 0, variables: { LOG_LEVEL: 'warn' }, installation });
+    cluster = await Cluster.start({
+      apis: 1,
+      workers: 0,
+      variables: { LOG_LEVEL: 'warn' },
+      installation,
+      settings: NO_LIMIT,
+    });
   }, 180_000);
   afterAll(async () => {
     await cluster?.stop();

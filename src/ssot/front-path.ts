@@ -1,44 +1,41 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../platform/errors/app-error';
-import { sendError } from '../platform/http/error-answer';
-import { toAppError } from '../platform/http/exception.filter';
-import { clientOf, CORS_HEADERS } from '../platform/http/fastify';
-import { type Answering, PlainReply } from '../platform/http/plain-reply';
-import { answerInFront, isPlainGet } from '../platform/http/plain-request';
+import { CORS_HEADERS } from '../platform/http/fastify';
+import { plainGetHead } from '../platform/http/plain-get';
+import { answerInFront } from '../platform/http/plain-request';
+import { sendPrepared } from '../platform/http/prepared-answer';
 import '../platform/http/request';
-import { IpAllowList } from '../platform/security/ip-allow-list';
+import { clientIp, IpAllowList } from '../platform/security/ip-allow-list';
 import { type Actor, mayReadAll } from '../platform/security/roles';
 import { ENV, type Env } from '../platform/settings/env';
 import { RuntimeSettings } from '../platform/settings/runtime-settings';
-import { httpDuration, httpRequests } from '../platform/telemetry/metrics';
-import { traceContextOf } from '../platform/telemetry/trace-context';
-import { runInTrace } from '../platform/telemetry/trace-scope';
+import { httpSeries } from '../platform/telemetry/http-series';
+import { isTraceId, newTraceId } from '../platform/telemetry/trace-id';
 import { AdminDoor } from '../user-api/auth/admin-door';
+import { HitHeads } from './hit-heads';
 import { ReadLimit, type ReadLimitState } from './read-limit';
-import { compress, sendSnapshot, type View, viewAt, VIEWS } from './snapshot-answer';
+import { preferredEncoding } from './rendered';
+import { compress, routeOf, sendSnapshot, type View, viewAt, VIEWS } from './snapshot-answer';
+import { snapshotReads } from './ssot-metrics';
 import { SsotService } from './ssot.service';
 
-/** What has to be known of a request. */
-interface Asked {
-  readonly headers: IncomingHttpHeaders;
-  /** By the monotonic clock, in milliseconds. */
-  readonly startedAt: number;
-}
-
 /**
- * Answers readers of the read model in front of Fastify, or at least of the router, which cost more than the whole
- * rest of a hit, and whose limits ask Redis. Authentication, address list, role and the shape of the answer are the
- * same code as behind them; who may not read goes on to the router, which says why.
+ * Answers readers of the read model in front of the router, whose guards and interceptors cost more than the whole
+ * rest of a hit, and whose limits ask Redis. Authentication, address list, role, limit and the content of the answer
+ * are the same as behind it; who may not read goes on to the router, which says why.
+ *
+ * A plain hit of somebody who is known waits for nothing, and is answered in front of Fastify, too, with a head that
+ * is prepared like the body ({@link hit}). All else is answered in Fastify's first hook.
  */
 @Injectable()
 export class FrontPath implements OnModuleInit, OnModuleDestroy {
-  private readonly log = new Logger(FrontPath.name);
   private readonly limit = new ReadLimit();
   private readonly proxies: IpAllowList;
-  private headers: Readonly<Record<string, string>> = {};
+  private heads = new HitHeads({}, 0);
   private unfollow: () => void = () => undefined;
 
   constructor(
@@ -58,21 +55,19 @@ export class FrontPath implements OnModuleInit, OnModuleDestroy {
     const fastify = (
       this.host.httpAdapter as ReturnType<NestFastifyApplication['getHttpAdapter']>
     ).getInstance();
-    this.headers = { ...fastify.securityHeaders, ...CORS_HEADERS };
+    const headers = { ...fastify.securityHeaders, ...CORS_HEADERS };
+    this.heads = new HitHeads(headers, fastify.server.keepAliveTimeout);
     answerInFront(
       fastify,
-      (request) => viewAt(request.url ?? '') !== undefined && isPlainGet(request),
-      (request, response, route) => this.take(request, response, route),
+      ({ url }) => viewAt(url ?? '') !== undefined,
+      (request, response, route) => {
+        if (!this.hit(request, response)) route();
+      },
     );
     fastify.addHook('onRequest', (request, reply, done) => {
       const view = request.method === 'GET' ? viewAt(request.raw.url ?? '') : undefined;
-      if (!view) return done();
-      const enter = async (): Promise<void> => {
-        const actor = await this.door.enter(request);
-        if (!actor || !mayReadAll(actor.role)) return done();
-        await this.answer(view, actor, request, reply);
-      };
-      enter().catch(done);
+      if (view) this.answer(view, request, reply, done).catch(done);
+      else done();
     });
   }
 
@@ -80,66 +75,52 @@ export class FrontPath implements OnModuleInit, OnModuleDestroy {
     this.unfollow();
   }
 
-  private take(request: IncomingMessage, response: ServerResponse, route: () => void): void {
-    const view = viewAt(request.url ?? '');
-    if (!view) return route();
-    const asked = { headers: request.headers, startedAt: performance.now() };
-    const from = { headers: request.headers, clientIp: clientOf(request, this.proxies) };
-    const trace = traceContextOf(request.headers);
-    const reply = new PlainReply(request, response, this.headers).header('x-trace-id', trace.traceId);
-    const known = this.door.known(from);
-    const memory = known && mayReadAll(known.role) ? this.ssot.peek() : undefined;
-    const answer = async (): Promise<void> => {
-      const actor = known ?? (await this.door.enter(from));
-      if (!actor || !mayReadAll(actor.role)) return route();
-      try {
-        await this.answer(view, actor, asked, reply);
-      } catch (thrown) {
-        this.fail(thrown, reply, trace.traceId);
-      }
-      count(request, response, asked.startedAt);
-    };
-    if (!known || !memory) return void runInTrace(trace, answer);
-    // A hit of somebody who is known waits for nothing.
-    try {
-      this.admit(known, reply);
-      sendSnapshot(asked, reply, view, { snapshot: memory, cache: memory.document.stale ? 'stale' : 'hit' });
-    } catch (thrown) {
-      this.fail(thrown, reply, trace.traceId);
-    }
-    count(request, response, asked.startedAt);
+  /** @returns false if it is no plain hit of somebody who is known and whose limit is not used up; nothing is done then */
+  private hit(request: IncomingMessage, response: ServerResponse): boolean {
+    const startedAt = performance.now();
+    const { url = '' } = request;
+    const view = viewAt(url);
+    const asked = response.shouldKeepAlive ? plainGetHead(request) : undefined;
+    const snapshot = this.ssot.peek();
+    if (!view || !asked || !snapshot || snapshot.empty) return false;
+    const from = clientIp(request.socket.remoteAddress ?? '', asked.forwardedFor, this.proxies);
+    const actor = this.door.known(asked.authorization, from);
+    if (!actor || !mayReadAll(actor.role)) return false;
+    const rendered = view(snapshot);
+    const body = rendered.bodyFor(asked.acceptEncoding);
+    if (body.encoding !== preferredEncoding(asked.acceptEncoding)) return false;
+    const limit = this.take(actor);
+    if (!limit.admitted) return false;
+    const traceId = isTraceId(asked.traceId) ? asked.traceId : newTraceId();
+    const status = rendered.matches(asked.ifNoneMatch) ? 304 : 200;
+    const moment = { traceId, limit, took: performance.now() - startedAt };
+    const head = this.heads.head(status, snapshot, body, moment);
+    sendPrepared(response, status, head, status === 200 ? body.body : undefined);
+    snapshotReads[snapshot.document.stale ? 'stale' : 'hit']++;
+    httpSeries('GET', routeOf(url)).answered(status, (performance.now() - startedAt) / 1000);
+    return true;
   }
 
-  private async answer(view: View, actor: Actor, asked: Asked, reply: Answering): Promise<void> {
-    this.admit(actor, reply);
-    sendSnapshot(asked, reply, view, await this.ssot.read());
+  private async answer(
+    view: View,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    next: () => void,
+  ): Promise<void> {
+    const actor = await this.door.enter(request);
+    if (!actor || !mayReadAll(actor.role)) return next();
+    const { limit, remaining, resetS, admitted } = this.take(actor);
+    void reply.header('ratelimit-policy', `"admin-read";q=${limit};w=60`);
+    void reply.header('ratelimit', `"admin-read";r=${remaining};t=${resetS}`);
+    if (!admitted)
+      throw new AppError('RATE_LIMITED', 'Too many requests: the limit "admin-read" is used up.', {
+        retryAfterS: resetS,
+        violatedPolicies: ['admin-read'],
+      });
+    sendSnapshot(request, reply, view, await this.ssot.read());
   }
 
-  /** @throws AppError RATE_LIMITED */
-  private admit(actor: Actor, reply: Answering): void {
-    const state = this.limit.take(actor.userId, this.settings.current().rate_limits.admin_read_per_minute);
-    limitHeaders(reply, state);
-    if (state.admitted) return;
-    throw new AppError('RATE_LIMITED', 'Too many requests: the limit "admin-read" is used up.', {
-      retryAfterS: state.resetS,
-      violatedPolicies: ['admin-read'],
-    });
+  private take(actor: Actor): ReadLimitState {
+    return this.limit.take(actor.userId, this.settings.current().rate_limits.admin_read_per_minute);
   }
-
-  private fail(thrown: unknown, reply: PlainReply, traceId: string): void {
-    const error = toAppError(thrown);
-    if (error.status >= 500) this.log.error(`The read model could not be answered: ${String(thrown)}`);
-    sendError(reply, error, traceId);
-  }
-}
-
-function limitHeaders(reply: Answering, { limit, remaining, resetS }: ReadLimitState): void {
-  reply.header('ratelimit-policy', `"admin-read";q=${limit};w=60`);
-  reply.header('ratelimit', `"admin-read";r=${remaining};t=${resetS}`);
-}
-
-function count({ url = '' }: IncomingMessage, { statusCode }: ServerResponse, startedAt: number): void {
-  const series = { method: 'GET', route: url.split('?', 1)[0] ?? url };
-  httpRequests.inc({ ...series, status: String(statusCode) });
-  httpDuration.observe(series, (performance.now() - startedAt) / 1000);
 }

@@ -36,6 +36,8 @@ export class HeldSnapshot {
   private readonly pickBytes = new Map<string, Rendered>();
   /** Milliseconds since 1970. */
   private readonly oldestAt: number;
+  /** Whether it has nothing to show: no section could be read for so long that what there was counts no more. */
+  readonly empty: boolean;
 
   /**
    * @param bornAt when its build began, by this process' monotonic clock, in milliseconds
@@ -48,6 +50,7 @@ export class HeldSnapshot {
   ) {
     const times = Object.values(document.sections).map((section) => new Date(section.as_of).getTime());
     this.oldestAt = Math.min(...times);
+    this.empty = SECTIONS.every((name) => document[name] === null);
   }
 
   get version(): number {
@@ -62,11 +65,6 @@ export class HeldSnapshot {
   /** Whole seconds since the oldest of its sections was read. */
   get ageS(): number {
     return Math.max(0, Math.round((Date.now() - this.oldestAt) / 1000));
-  }
-
-  /** Whether it has nothing to show: no section could be read for so long that what there was counts no more. */
-  get empty(): boolean {
-    return SECTIONS.every((name) => this.document[name] === null);
   }
 
   /** The answer with all sections. */

@@ -48,6 +48,7 @@ export class Rendered {
   /** Whether If-None-Match names this content, in whatever encoding (weak comparison, RFC 9110 13.1.2). */
   matches(ifNoneMatch: string | undefined): boolean {
     if (ifNoneMatch === undefined) return false;
+    if (this.tags.has(ifNoneMatch)) return true;
     if (ifNoneMatch.trim() === '*') return true;
     return ifNoneMatch.split(',').some((tag) => this.tags.has(tag.trim().replace(/^W\//, '')));
   }

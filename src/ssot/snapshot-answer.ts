@@ -5,20 +5,23 @@ import type { Answering } from '../platform/http/plain-reply';
 import { varyBy } from '../platform/http/vary';
 import type { HeldSnapshot } from './held-snapshot';
 import { picksOf, PICKS } from './picks';
-import { preferredEncoding, type Rendered } from './rendered';
+import { preferredEncoding, type PreparedBody, type Rendered } from './rendered';
 import { snapshotReads } from './ssot-metrics';
 import type { Reading } from './ssot.service';
 
 /** Which answer of a snapshot is asked for. */
 export type View = (snapshot: HeldSnapshot) => Rendered;
 
+const FULL = '/api/admin/ssot';
+const DASHBOARD = '/api/admin/ssot/dashboard';
+
 /** The views of everybody, by their paths. */
 export const VIEWS: ReadonlyMap<string, View> = new Map<string, View>([
-  ['/api/admin/ssot', (snapshot) => snapshot.full],
-  ['/api/admin/ssot/dashboard', (snapshot) => snapshot.dashboard],
+  [FULL, (snapshot) => snapshot.full],
+  [DASHBOARD, (snapshot) => snapshot.dashboard],
 ]);
 
-const PICKING = '/api/admin/ssot?sections=';
+const PICKING = `${FULL}?sections=`;
 /** Views of picked sections by the address that asks for them; people's consoles ask for a handful. */
 const pickViews = new Map<string, View>();
 const MAX_PICK_VIEWS = 256;
@@ -32,6 +35,11 @@ export function viewAt(url: string): View | undefined {
   const view = pickView(text);
   if (pickViews.size < MAX_PICK_VIEWS) pickViews.set(url, view);
   return view;
+}
+
+/** The route that answers an address that {@link viewAt} knows. */
+export function routeOf(url: string): string {
+  return url === DASHBOARD ? DASHBOARD : FULL;
 }
 
 /** The view of the sections that are named, by commas. */
@@ -57,22 +65,38 @@ export function sendSnapshot(
   const prepared = rendered.bodyFor(headers['accept-encoding']);
   if (prepared.encoding === 'identity' && preferredEncoding(headers['accept-encoding']) !== 'identity')
     compress(rendered);
-  snapshotReads.inc({ cache });
+  snapshotReads[cache]++;
   reply.headers({
-    etag: prepared.etag,
-    'cache-control': 'private, no-cache',
-    'x-cache': cache,
-    'x-ssot-version': String(snapshot.version),
+    ...snapshotHeaders(snapshot, prepared, cache),
     age: String(snapshot.ageS),
     'server-timing': `cache;desc=${cache}, total;dur=${(performance.now() - startedAt).toFixed(2)}`,
   });
-  varyBy(reply, 'Authorization', 'Accept-Encoding');
+  varyBy(reply, ...VARY);
   if (rendered.matches(headers['if-none-match'])) {
     reply.status(304).send();
     return;
   }
   if (prepared.encoding !== 'identity') reply.header('content-encoding', prepared.encoding);
-  reply.status(200).type('application/json; charset=utf-8').send(prepared.body);
+  reply.status(200).type(CONTENT_TYPE).send(prepared.body);
+}
+
+export const CONTENT_TYPE = 'application/json; charset=utf-8';
+
+/** Request headers that the answer depends on. */
+export const VARY = ['Authorization', 'Accept-Encoding'] as const;
+
+/** The headers that all answers with this body have, until it is the body of no snapshot any more. */
+export function snapshotHeaders(
+  snapshot: HeldSnapshot,
+  { etag }: PreparedBody,
+  cache: Reading['cache'],
+): Record<string, string> {
+  return {
+    etag,
+    'cache-control': 'private, no-cache',
+    'x-cache': cache,
+    'x-ssot-version': String(snapshot.version),
+  };
 }
 
 const log = new Logger('SnapshotAnswer');

@@ -9,10 +9,16 @@ export const snapshotBuilds = new Counter({
   registers: [registry],
 });
 
-/** Reads of the read model, by where they were answered from (`hit`, `miss`, `stale`). */
-export const snapshotReads = new Counter({
+/** Reads of the read model, by where they were answered from. A number each, since every hit is counted. */
+export const snapshotReads = { hit: 0, miss: 0, stale: 0 };
+
+new Counter({
   name: 'agentos_ssot_reads_total',
   help: 'Reads of the read model',
   labelNames: ['cache'],
   registers: [registry],
+  collect() {
+    this.reset();
+    for (const [cache, count] of Object.entries(snapshotReads)) this.inc({ cache }, count);
+  },
 });

@@ -10,7 +10,8 @@ export class LruMap<K, V> {
 
   get(key: K): V | undefined {
     const value = this.entries.get(key);
-    if (value === undefined) return undefined;
+    // Until it is half full there is nothing to forget soon, and no need for an order, which costs more than to look.
+    if (value === undefined || this.entries.size * 2 <= this.capacity) return value;
     // A Map keeps the order of insertion: what was asked for moves to the end.
     this.entries.delete(key);
     this.entries.set(key, value);

@@ -3,7 +3,7 @@ import { type Server, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { AppError } from '../errors/app-error';
 import type { ErrorCode } from '../errors/error-codes';
-import { httpRequests } from '../telemetry/metrics';
+import { httpSeries } from '../telemetry/http-series';
 import { traceContextOf } from '../telemetry/trace-context';
 import { newTraceId } from '../telemetry/trace-id';
 import { sendError } from './error-answer';
@@ -68,5 +68,5 @@ function rawAnswer(code: ErrorCode = 'VALIDATION_ERROR'): string {
 }
 
 function count(method: string, status: number): void {
-  httpRequests.inc({ method, route: 'unknown', status: String(status) });
+  httpSeries(method, 'unknown').refused(status);
 }

@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { AppError } from '../errors/app-error';
 import { clientIp, IpAllowList } from '../security/ip-allow-list';
 import type { Env } from '../settings/env';
-import { httpDuration, httpRequests } from '../telemetry/metrics';
+import { httpSeries } from '../telemetry/http-series';
 import { API_VERSION, versionFault } from './api-version';
 import { AllowedMethods } from './allowed-methods';
 import { answerUnparsed, answerUnroutable, refuseExpectations } from './connection-errors';
@@ -72,8 +72,8 @@ export async function setUpFastify(app: NestFastifyApplication, env: Env): Promi
   answerOptions(fastify);
   fastify.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown';
-    httpRequests.inc({ method: request.method, route, status: String(reply.statusCode) });
-    httpDuration.observe({ method: request.method, route }, (performance.now() - request.startedAt) / 1000);
+    const seconds = (performance.now() - request.startedAt) / 1000;
+    httpSeries(request.method, route).answered(reply.statusCode, seconds);
     done();
   });
   closeIdleUntilClosed(fastify);

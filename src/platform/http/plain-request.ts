@@ -17,7 +17,8 @@ export type Front = (request: IncomingMessage, response: ServerResponse, route: 
 /**
  * Answers what `takes` picks out in front of Fastify, whose hooks cost more than the whole rest of a short answer. All
  * that Fastify or its plugins would decide (CORS, transfer codings, expectations, other types of bodies, faults in the
- * head, spans, a server that closes) is left to them: `takes` holds with {@link isPlainPost} or {@link isPlainGet}.
+ * head, spans, a server that closes) is left to them: `takes` or the front itself
+ * holds with {@link isPlainPost} or {@link plainGetHead}.
  */
 export function answerInFront(
   fastify: FastifyInstance,
@@ -52,12 +53,6 @@ export function isPlainPost(request: IncomingMessage): boolean {
     JSON_TYPES.has(headers['content-type'] ?? '') &&
     isPlain(request)
   );
-}
-
-/** A GET without a body, and nothing else about it. */
-export function isPlainGet(request: IncomingMessage): boolean {
-  const length = request.headers['content-length'];
-  return request.method === 'GET' && (length === undefined || length === '0') && isPlain(request);
 }
 
 function isPlain(request: IncomingMessage): boolean {

@@ -2,9 +2,17 @@ import ipaddr from 'ipaddr.js';
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
+/** An address, and its usual form. */
+interface Parsed {
+  readonly address: Address;
+  readonly text: string;
+}
+
 /** A set of networks in CIDR notation. IPv4 and IPv4-mapped IPv6 forms of an address are the same. */
 export class IpAllowList {
   private readonly ranges: [Address, number][];
+  /** Of addresses that were asked for, since they are so again; forgotten all at once when they become many. */
+  private readonly verdicts = new Map<string, boolean>();
 
   /**
    * @throws Error naming the first entry that is not a CIDR range or an address in its plain form, or whose
@@ -21,11 +29,16 @@ export class IpAllowList {
 
   /** Whether the address is in one of the networks; false for what is not an address. */
   contains(text: string): boolean {
-    const address = parseAddress(text);
+    const old = this.verdicts.get(text);
+    if (old !== undefined) return old;
+    const address = parseAddress(text)?.address;
     if (!address) return false;
-    return this.ranges.some(
+    const verdict = this.ranges.some(
       ([network, bits]) => network.kind() === address.kind() && address.match(network, bits),
     );
+    if (this.verdicts.size >= MAX_KNOWN) this.verdicts.clear();
+    this.verdicts.set(text, verdict);
+    return verdict;
   }
 }
 
@@ -38,33 +51,35 @@ export const UNKNOWN_ADDRESS = 'unknown';
  * Something else than an address at that place is {@link UNKNOWN_ADDRESS}: the proxy's own would open doors.
  */
 export function clientIp(peer: string, forwardedFor: string | undefined, trusted: IpAllowList): string {
-  const hops = [...(forwardedFor?.split(',').map((hop) => hop.trim()) ?? []), peer];
+  // Whoever has no proxy before him is the peer.
+  if (forwardedFor === undefined) return parseAddress(peer)?.text ?? UNKNOWN_ADDRESS;
+  const hops = [...forwardedFor.split(',').map((hop) => hop.trim()), peer];
   let client = peer;
   for (const hop of hops.reverse()) {
     const address = parseAddress(hop);
     if (!address) return UNKNOWN_ADDRESS;
-    client = address.toString();
+    client = address.text;
     if (!trusted.contains(client)) break;
   }
   return client;
 }
 
 /** Addresses that were parsed, since those who ask do so again; forgotten all at once when they become many. */
-const known = new Map<string, Address>();
+const known = new Map<string, Parsed>();
 const MAX_KNOWN = 1_000;
 
-function parseAddress(text: string): Address | undefined {
+function parseAddress(text: string): Parsed | undefined {
   const old = known.get(text);
   if (old) return old;
-  const address = parsed(text);
-  if (address) {
-    if (known.size >= MAX_KNOWN) known.clear();
-    known.set(text, address);
-  }
-  return address;
+  const address = addressOf(text);
+  if (!address) return undefined;
+  const parsed = { address, text: address.toString() };
+  if (known.size >= MAX_KNOWN) known.clear();
+  known.set(text, parsed);
+  return parsed;
 }
 
-function parsed(text: string): Address | undefined {
+function addressOf(text: string): Address | undefined {
   // Only link-local addresses have zones, which say by which interface they came.
   const plain = text.replace(/^(fe[89ab][0-9a-f]:.*)%.*$/i, '$1');
   if (plain.includes('%')) return undefined;
@@ -79,13 +94,13 @@ function parsed(text: string): Address | undefined {
 
 function parseRange(entry: string): [Address, number] {
   const [text = '', bitsText, ...rest] = entry.split('/');
-  const address = parseAddress(text);
+  const { address, text: plain } = parseAddress(text) ?? {};
   const width = address?.kind() === 'ipv4' ? 32 : 128;
   const bits = bitsText === undefined ? width : /^\d{1,3}$/.test(bitsText) ? Number(bitsText) : -1;
   if (!address || rest.length > 0 || bits < 0 || bits > width)
     throw new Error(`"${entry}" is not an address or a CIDR range such as 10.0.0.0/8`);
   const network = networkOf(address, bits);
-  if (network !== address.toString())
+  if (network !== plain)
     throw new Error(`"${entry}" has an address that is not the first of its range: ${network}/${bits}`);
   return [address, bits];
 }

@@ -1,13 +1,22 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 
 /** What clients may call a trace; anything else could be meant for a log file or a page that shows it. */
 const VISIBLE = /^[A-Za-z0-9][A-Za-z0-9-]{7,63}$/;
 const W3C = /^(?!0{32})[0-9a-f]{32}$/;
 
-/** A new trace id: 32 hexadecimal digits, as W3C Trace Context has them, the last 14 of them random. */
+const DIGITS = 32;
+/** Random digits in stock: asking for as many each time takes many times as long. */
+const STOCK = 128 * DIGITS;
+let stock = '';
+let used = STOCK;
+
+/** A new trace id: 32 random hexadecimal digits, as W3C Trace Context has them. */
 export function newTraceId(): string {
-  // Node keeps random bytes for UUIDs in stock; asking for as many each time takes several times as long.
-  return randomUUID().replaceAll('-', '');
+  if (used === STOCK) {
+    stock = randomBytes(STOCK / 2).toString('hex');
+    used = 0;
+  }
+  return stock.slice(used, (used += DIGITS));
 }
 
 /** Whether a client's own name for a trace is taken over: 8 to 64 letters, digits and dashes. */

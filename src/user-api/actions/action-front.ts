@@ -13,12 +13,12 @@ import { answerInFront, isPlainPost } from '../../platform/http/plain-request';
 import '../../platform/http/request';
 import { IpAllowList } from '../../platform/security/ip-allow-list';
 import { ENV, type Env } from '../../platform/settings/env';
-import { httpDuration, httpRequests } from '../../platform/telemetry/metrics';
+import { httpSeries } from '../../platform/telemetry/http-series';
 import { traceContextOf } from '../../platform/telemetry/trace-context';
 import { runInTrace } from '../../platform/telemetry/trace-scope';
 import { AdminDoor } from '../auth/admin-door';
 
-const SERIES = { method: 'POST', route: ACTION_PATH };
+const SERIES = httpSeries('POST', ACTION_PATH);
 
 /**
  * Runs actions in front of Nest's router, whose guards, pipes and interceptors cost more than the pipeline, and the
@@ -65,7 +65,9 @@ export class ActionFront implements OnModuleInit {
     const answer = async (): Promise<void> => {
       const actor = await this.door.enter({ headers, clientIp });
       if (!actor) return route();
-      response.once('finish', () => count(response.statusCode, startedAt));
+      response.once('finish', () =>
+        SERIES.answered(response.statusCode, (performance.now() - startedAt) / 1000),
+      );
       const reply = new PlainReply(request, response, this.headers).header('x-trace-id', trace.traceId);
       try {
         const body = await readJson(request, this.env.httpTimeoutMs);
@@ -95,9 +97,4 @@ export class ActionFront implements OnModuleInit {
       })
       .catch(next);
   }
-}
-
-function count(status: number, startedAt: number): void {
-  httpRequests.inc({ ...SERIES, status: String(status) });
-  httpDuration.observe(SERIES, (performance.now() - startedAt) / 1000);
 }

@@ -5,7 +5,7 @@ import { IpAllowList } from '../../platform/security/ip-allow-list';
 import type { Actor } from '../../platform/security/roles';
 import { ENV, type Env } from '../../platform/settings/env';
 import { AuthService } from './auth.service';
-import { bearerToken } from './bearer';
+import { bearerToken, tokenOf } from './bearer';
 
 /**
  * Who comes in on the admin side without any question. For what is answered in front of the router, which costs more
@@ -22,10 +22,14 @@ export class AdminDoor {
     this.allowed = new IpAllowList(env.adminIpAllowlist);
   }
 
-  /** The same as {@link enter} without any wait, of somebody who was let in within the last second; else undefined. */
-  known(request: Pick<FastifyRequest, 'headers' | 'clientIp'>): Actor | undefined {
-    const token = bearerToken(request);
-    return token && this.allowed.contains(request.clientIp) ? this.auth.known(token) : undefined;
+  /**
+   * The same as {@link enter} without any wait, of somebody who was let in within the last second; else undefined.
+   *
+   * @param authorization the header of that name
+   */
+  known(authorization: string | undefined, clientIp: string): Actor | undefined {
+    const token = tokenOf(authorization);
+    return token && this.allowed.contains(clientIp) ? this.auth.known(token) : undefined;
   }
 
   /** Who sends the request, from an allowed network and with a token that is good; else undefined. */

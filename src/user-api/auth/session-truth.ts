@@ -7,6 +7,8 @@ import { LruMap } from '../../platform/caching/lru-map';
 
 /** How long a process goes without asking Postgres again: a demotion bites within it even if a message is lost. */
 const FRESH_MS = 1_000;
+/** How old what is known may become before it is asked anew, while it still counts. */
+const RENEW_MS = 600;
 const CACHED_SESSIONS = 20_000;
 
 const LIVE = prepared(`
@@ -27,6 +29,8 @@ interface Cached {
   session: Promise<LiveSession | undefined>;
   /** What that came to. */
   live?: LiveSession;
+  /** Whether Postgres is being asked anew. */
+  renewing?: true;
 }
 
 /** Whether sessions live and what their users may do, as Postgres says, at most a second old. */
@@ -64,11 +68,32 @@ export class SessionTruth implements OnModuleInit {
     return entry.session;
   }
 
-  /** The same without asking Postgres: undefined, too, if that was not asked within the last second. */
+  /**
+   * The same without waiting for Postgres: undefined, too, if that was not asked within the last second. Of who asks
+   * all the time it is asked anew before that, so that they need not wait at all.
+   */
   known(sessionId: string, userId: string): LiveSession | undefined {
     const cached = this.cache.get(sessionId);
-    const fresh = cached?.userId === userId && performance.now() - cached.readAt < FRESH_MS;
-    return fresh ? cached.live : undefined;
+    if (cached?.userId !== userId) return undefined;
+    const age = performance.now() - cached.readAt;
+    if (age >= FRESH_MS) return undefined;
+    if (age >= RENEW_MS && cached.live && !cached.renewing) this.renew(sessionId, cached);
+    return cached.live;
+  }
+
+  private renew(sessionId: string, cached: Cached): void {
+    cached.renewing = true;
+    const { userId } = cached;
+    const readAt = performance.now();
+    const session = this.read(sessionId, userId);
+    session.then(
+      (live) => {
+        // What was forgotten meanwhile may have changed after this was read.
+        if (this.cache.get(sessionId) === cached)
+          this.cache.set(sessionId, { userId, readAt, session, live });
+      },
+      () => undefined, // what is known counts for as long as it would have; then find() asks, and tells
+    );
   }
 
   private async read(sessionId: string, userId: string): Promise<LiveSession | undefined> {

@@ -1,0 +1,130 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { FrontPath } from '../../src/ssot/front-path';
+import { registry } from '../../src/platform/telemetry/metrics';
+import { saveSettings, TEST_SETTINGS } from '../support/users';
+import { eventually } from '../support/eventually';
+import { type Person, type ReadProcess, ReadsideTest } from './readside-support';
+
+const PATH = '/api/admin/ssot';
+/** A version that is asked for is Fastify's affair, and changes nothing about the answer. */
+const BEHIND = { 'api-version': '2026-11-26' };
+/** Fields that are another's in each answer. */
+const VARYING = ['date', 'x-trace-id', 'ratelimit', 'server-timing', 'age'];
+
+describe('a hit of the read model', () => {
+  let test: ReadsideTest;
+  let api: ReadProcess;
+  let admin: Person;
+  let hits: jest.SpyInstance<boolean>;
+
+  beforeAll(async () => {
+    test = await ReadsideTest.start();
+    api = await test.api();
+    admin = await test.person(api);
+    hits = jest.spyOn(api.get(FrontPath) as unknown as { hit(): boolean }, 'hit');
+    await eventually(async () => expect((await read({ 'accept-encoding': 'br' })).encoding).toBe('br'));
+  });
+  afterAll(() => test.close());
+  beforeEach(() => hits.mockClear());
+
+  async function read(headers: Record<string, string>, path = PATH) {
+    const answer = await admin.client(api).get(path, headers);
+    const all = Object.fromEntries(answer.headers);
+    const fixed = Object.entries(all).map(([name, value]) => [name, VARYING.includes(name) ? 'any' : value]);
+    return {
+      status: answer.status,
+      encoding: all['content-encoding'],
+      traceId: all['x-trace-id'],
+      seen: [answer.status, Object.fromEntries(fixed), answer.bytes.toString('base64')],
+      all,
+    };
+  }
+  const inFront = () => hits.mock.results.map(({ value }) => value as boolean);
+
+  it.each([
+    ['plain', {}, PATH],
+    ['brotli', { 'accept-encoding': 'br' }, PATH],
+    ['gzip', { 'accept-encoding': 'gzip' }, PATH],
+    ['not modified', { 'if-none-match': '*' }, PATH],
+    ['not modified of brotli', { 'if-none-match': '*', 'accept-encoding': 'br' }, PATH],
+    ['the dashboard', {}, `${PATH}/dashboard`],
+    ['some sections', {}, `${PATH}?sections=queue,logs`],
+  ])('is the same in front of Fastify and behind it: %s', async (_name, headers, path) => {
+    const asked = { 'accept-encoding': 'identity', ...headers };
+    await read(asked, path);
+    const front = await read(asked, path);
+    const behind = await read({ ...asked, ...BEHIND }, path);
+    expect(inFront()).toEqual([true, true, false]);
+    expect(front.seen).toEqual(behind.seen);
+    for (const { all } of [front, behind]) {
+      expect(all['x-trace-id']).toMatch(/^[0-9a-f]{32}$/);
+      expect(all['ratelimit']).toMatch(/^"admin-read";r=\d+;t=\d+$/);
+      expect(all['server-timing']).toMatch(/^cache;desc=hit, total;dur=\d+\.\d\d$/);
+      expect(Math.abs(Date.now() - Date.parse(all['date'] ?? ''))).toBeLessThan(5_000);
+      expect(Number(all['age'])).toBeLessThan(60);
+    }
+  });
+
+  it('has the name of the trace that the client gave it, if that is one', async () => {
+    expect((await read({ 'x-trace-id': 'order-2026-11' })).traceId).toBe('order-2026-11');
+    expect((await read({ 'x-trace-id': '<b>' })).traceId).toMatch(/^[0-9a-f]{32}$/);
+    expect(inFront()).toEqual([true, true]);
+  });
+
+  it('answers requests that come at once in their order, and then closes if told to', async () => {
+    await read({});
+    const socket = connect(Number(new URL(api.url).port), '127.0.0.1');
+    const request = (n: number, more = '') =>
+      `GET ${PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${admin.token}\r\n` +
+      `X-Trace-Id: pipelined-${n}\r\nIf-None-Match: *\r\n${more}\r\n`;
+    socket.write(request(1) + request(2) + request(3, 'Connection: close\r\n'));
+    let text = '';
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    await once(socket, 'close');
+    expect(inFront()).toEqual([true, true, true, false]);
+    expect(text.match(/^HTTP\/1\.1 304 Not Modified/gm)).toHaveLength(3);
+    expect(text.match(/(?<=x-trace-id: )\S+/g)).toEqual(['pipelined-1', 'pipelined-2', 'pipelined-3']);
+    expect(text.match(/(?<=Connection: )\S+/gi)).toEqual(['keep-alive', 'keep-alive', 'close']);
+  });
+
+  it('is counted once, either way', async () => {
+    const count = async () =>
+      Number(
+        /http_requests_total\{method="GET",route="\/api\/admin\/ssot",status="200"\} (\d+)/.exec(
+          await registry.metrics(),
+        )?.[1],
+      );
+    const before = await count();
+    await read({});
+    await read(BEHIND);
+    await eventually(async () => expect((await count()) - before).toBe(2));
+  });
+
+  it('ends with the session, at once where it is ended', async () => {
+    const person = await test.person(api);
+    const client = person.client(api);
+    expect((await client.get(PATH)).status).toBe(200);
+    expect((await client.get(PATH)).status).toBe(200);
+    expect(inFront().at(-1)).toBe(true);
+    await test.database.query('UPDATE sessions SET revoked_at = now() WHERE id = $1', [person.sessionId]);
+    await eventually(async () => expect((await client.get(PATH)).status).toBe(401), { timeoutMs: 2_000 });
+  });
+
+  it('is refused at the limit, which is one for both ways, and in the usual form', async () => {
+    await saveSettings(test.database, {
+      ...TEST_SETTINGS,
+      rate_limits: { ...TEST_SETTINGS.rate_limits, admin_read_per_minute: 3 },
+    });
+    const reader = (await test.person(api, 'readonly')).client(api);
+    await eventually(async () =>
+      expect((await reader.get(PATH)).headers.get('ratelimit-policy')).toBe('"admin-read";q=3;w=60'),
+    );
+    let answer = await reader.get(PATH);
+    while (answer.status === 200) answer = await reader.get(PATH);
+    expect([answer.status, answer.body.error_code]).toEqual([429, 'RATE_LIMITED']);
+    expect(answer.headers.get('ratelimit')).toMatch(/^"admin-read";r=0;t=\d+$/);
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect((await reader.get(PATH, BEHIND)).status).toBe(429);
+  });
+});
