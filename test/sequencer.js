@@ -7,12 +7,11 @@ const { default: Sequencer } = require('@jest/test-sequencer');
  * in a fresh clone, Jest goes by the size of files, and would end with one worker at a file of a minute and the others idle.
  */
 const SECONDS = {
-  'faults/failures.fault': 150,
-  'faults/pipeline-kills.fault': 130,
-  'faults/nemesis.fault': 90,
-  'e2e/videos.e2e': 110,
-  'e2e/launcher.e2e': 70,
-  'e2e/apis.e2e': 70,
+  'faults/failures.fault': 190,
+  'faults/pipeline.fault': 120,
+  'e2e/videos.e2e': 100,
+  'e2e/launcher.e2e': 95,
+  'e2e/apis.e2e': 65,
   'faults/soak.fault': 40,
   'integration/agents.int': 75,
   'integration/upload-limits.int': 40,

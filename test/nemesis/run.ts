@@ -42,35 +42,45 @@ export interface RunResult extends Findings {
  * lost or left off the record. Ends all that it started. Aborting `stop` ends the storm early.
  */
 export async function runNemesis(plan: Plan, stop: AbortSignal): Promise<RunResult> {
-  const random = new Random(plan.seed);
   plan.say('starting 2 apis, 2 managers and a worker on a Postgres and a Redis of their own');
   const arena = await Arena.start(INSTALLATION);
   try {
     const history = new History();
     const clients = await Clients.prepare(arena, plan.clients, history);
     await openLedger(arena.query);
-    await unleash(plan, { arena, clients, history, random, stop });
-    plan.say('waiting until everything is at rest');
-    await settle(arena, history);
-    plan.say('asking again for what succeeded');
-    await askAgain(clients, history, random.fork());
-    const evidence = await gather(arena, history, clients.stock.made);
-    plan.say(`checking ${evidence.orders.length} orders`);
-    return { ...check(evidence), evidence, logs: arena.logs() };
+    return await breakAndCheck(plan, { arena, clients, history }, stop);
   } finally {
     await arena.stop();
   }
 }
 
-interface Scene {
+/** An installation, and who uses it. */
+export interface Scene {
   arena: Arena;
   clients: Clients;
+  /** Of all clients, from the opening of the ledger on. */
   history: History;
-  random: Random;
-  stop: AbortSignal;
 }
 
-async function unleash(plan: Plan, { arena, clients, history, random, stop }: Scene): Promise<void> {
+/** The same in an installation that is there: what it comes to is about all that ever happened there. */
+export async function breakAndCheck(plan: Plan, scene: Scene, stop: AbortSignal): Promise<RunResult> {
+  const { arena, clients, history } = scene;
+  const random = new Random(plan.seed);
+  await unleash(plan, scene, { random, stop });
+  plan.say('waiting until everything is at rest');
+  await settle(arena, history);
+  plan.say('asking again for what succeeded');
+  await askAgain(clients, history, random.fork());
+  const evidence = await gather(arena, history, clients.stock.made);
+  plan.say(`checking ${evidence.orders.length} orders`);
+  return { ...check(evidence), evidence, logs: arena.logs() };
+}
+
+async function unleash(
+  plan: Plan,
+  { arena, clients, history }: Scene,
+  { random, stop }: { random: Random; stop: AbortSignal },
+): Promise<void> {
   const over = new AbortController();
   const timer = setTimeout(() => over.abort(), CALM_BEFORE_MS + plan.stormMs);
   stop.addEventListener('abort', () => over.abort());

@@ -32,6 +32,8 @@ export class Arena {
   readonly gateways: string[] = [];
   private readonly ports: number[] = [];
 
+  private readonly onCrash = (crash: Crash): void => void this.crashes.push(crash);
+
   private constructor(
     private readonly broken: BreakableCluster,
     /** In seconds. */
@@ -103,6 +105,20 @@ export class Arena {
     }
   }
 
+  /** Starts further processes. */
+  async grow({ managers, workers }: Pick<ArenaOptions, 'managers' | 'workers'>): Promise<void> {
+    const { cluster } = this.broken;
+    const places = Array.from({ length: managers }, (_, i) => {
+      const name = `manager ${this.managers.length + i + 1}`;
+      return new Supervised(name, () => cluster.startManager(), this.onCrash);
+    });
+    this.managers.push(...places);
+    await Promise.all([
+      ...places.map((place) => place.start()),
+      ...Array.from({ length: workers }, () => cluster.startWorker()),
+    ]);
+  }
+
   /** The last lines of all processes that ever ran. */
   logs(): string {
     return this.broken.cluster.logs();
@@ -127,23 +143,19 @@ export class Arena {
         }),
       ],
     );
-    const onCrash = (crash: Crash): void => void this.crashes.push(crash);
     for (let i = 0; i < apis; i++) {
       const port = await freePort();
       this.ports.push(port);
       const gateway = String(await freePort());
       this.gateways.push(`ws://127.0.0.1:${gateway}`);
       const launch = () => cluster.startApi(port, { WS_PORT: gateway });
-      this.apis.push(new Supervised(`api ${i + 1}`, launch, onCrash));
+      this.apis.push(new Supervised(`api ${i + 1}`, launch, this.onCrash));
       // The first one makes the keys that the others find.
       if (i === 0) await this.apis[0]?.start();
     }
-    for (let i = 0; i < managers; i++)
-      this.managers.push(new Supervised(`manager ${i + 1}`, () => cluster.startManager(), onCrash));
     await Promise.all([
       ...this.apis.slice(1).map((place) => place.start()),
-      ...this.managers.map((place) => place.start()),
-      ...Array.from({ length: workers }, () => cluster.startWorker()),
+      this.grow({ managers, workers }),
     ]);
   }
 }

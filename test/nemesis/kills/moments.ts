@@ -6,11 +6,17 @@ import { atAnswer, atBarrier, atFirstStatement, CLAIMS, EFFECTS, OUTCOMES, type 
 export interface Moment {
   name: string;
   trap(arena: Arena): Promise<Trap>;
+  /**
+   * Whether of several actions only the one that came first stands there: claims go into Postgres one commit after the
+   * other, and those of the others wait in the process for the first one's.
+   */
+  holdsOne?: boolean;
   /** What all are answered who ask again: status, and the outcomes on record. */
   ends(order: Order): { status: number; outcomes: string[] };
 }
 
-const AT_ONCE = { status: 200, outcomes: ['pending', 'succeeded'] };
+/** Nothing of it was done, or all of it. */
+export const AT_ONCE = { status: 200, outcomes: ['pending', 'succeeded'] };
 const TAKEN_OVER = { status: 200, outcomes: ['pending', 'unknown', 'pending', 'succeeded'] };
 /** It was done, outside of the transaction of its record, and is found done by the second try. */
 const FOUND_DONE = { status: 409, outcomes: ['pending', 'unknown', 'pending', 'failed'] };
@@ -19,11 +25,13 @@ const FOUND_DONE = { status: 409, outcomes: ['pending', 'unknown', 'pending', 'f
 export const MOMENTS: readonly Moment[] = [
   {
     name: 'before the claim',
+    holdsOne: true,
     trap: (arena) => atBarrier(arena, [CLAIMS], 'fail'),
     ends: () => AT_ONCE,
   },
   {
     name: 'while the claim is on its way',
+    holdsOne: true,
     trap: (arena) => atBarrier(arena, [CLAIMS], 'go on'),
     ends: () => TAKEN_OVER,
   },
