@@ -112,7 +112,12 @@ describe('the export of jobs', () => {
     const jobs = text.trimEnd().split('\n').map((line) => JSON.parse(line) as { title: string }); // prettier-ignore
     expect(rows).toBe(jobs.length);
     expect(jobs.map(({ title }) => title)).toEqual(titles);
-    expect(jobs[0]).toMatchObject({ user_id: userId, error_message: '=x', created_at: '2026-01-02T03:04:05.678Z', finished_at: null }); // prettier-ignore
+    const { job_id, ...first } = jobs[0] as { job_id?: string; title: string };
+    expect(job_id).toMatch(/^[0-9a-f-]{36}$/);
+    expect(JSON.stringify(first)).toBe(
+      JSON.stringify({ user_id: userId, title: titles[0], status: 'failed', priority: 5, attempt: 1, progress: 0.25, error_code: null,
+        error_message: '=x', created_at: '2026-01-02T03:04:05.678Z', started_at: '2026-01-02T03:04:06Z', finished_at: null }),
+    ); // prettier-ignore
   });
 
   it('has the steps of each job in their order, and jobs without any', async () => {

@@ -8,8 +8,8 @@ export interface JobExportOrder {
   includeSteps: boolean;
 }
 
-/** Of a column of text: `free` may hold whatever people or tools wrote. */
-type ColumnKind = 'plain' | 'free' | 'time';
+/** `free` is text and may be whatever people or tools wrote. Of a job, what is `plain` or a `number` is never null. */
+type ColumnKind = 'plain' | 'number' | 'free' | 'time';
 type Columns = Readonly<Record<string, readonly [expression: string, kind: ColumnKind]>>;
 
 const JOB: Columns = {
@@ -17,9 +17,9 @@ const JOB: Columns = {
   user_id: ['j.user_id', 'plain'],
   title: ['j.title', 'free'],
   status: ['j.status', 'plain'],
-  priority: ['j.priority', 'plain'],
-  attempt: ['j.attempt', 'plain'],
-  progress: ['j.progress', 'plain'],
+  priority: ['j.priority', 'number'],
+  attempt: ['j.attempt', 'number'],
+  progress: ['j.progress', 'number'],
   error_code: ['j.error_code', 'free'],
   error_message: ['j.error_message', 'free'],
   created_at: ['j.created_at', 'time'],
@@ -29,7 +29,7 @@ const JOB: Columns = {
 const STEP: Columns = {
   agent: ['s.agent', 'free'],
   status: ['s.status', 'plain'],
-  attempt: ['s.attempt', 'plain'],
+  attempt: ['s.attempt', 'number'],
   error_code: ['s.error_code', 'free'],
   started_at: ['s.started_at', 'time'],
   finished_at: ['s.finished_at', 'time'],
@@ -86,11 +86,36 @@ function cell([expression, kind]: Columns[string]): string {
   return kind === 'time' ? isoColumn(expression) : expression;
 }
 
+/**
+ * By concat(), to which each value writes itself: row_to_json() looks up how to write each value of each row, and makes
+ * a text of a time for every step to ISO 8601. Both together cost half as much again.
+ */
 function ndjson(jobs: string, { includeSteps }: JobExportOrder): string {
   const steps = `(SELECT coalesce(json_agg((SELECT row_to_json(o) FROM (SELECT ${fields(STEP)}) o) ORDER BY s.position), '[]')
-    FROM steps s WHERE s.job_id = j.id) AS steps`;
-  return `SELECT row_to_json(o) FROM ${jobs}
-    CROSS JOIN LATERAL (SELECT ${fields(JOB)}${includeSteps ? `, ${steps}` : ''}) o`;
+    FROM steps s WHERE s.job_id = j.id)`;
+  const members = Object.entries(JOB).flatMap(([name, column], at) =>
+    member(`${at === 0 ? '{' : ','}"${name}":`, column),
+  );
+  const end = includeSteps ? `',"steps":', ${steps}, '}'` : `'}'`;
+  return `SELECT concat(${members.join(', ')}, ${end}) FROM ${jobs}`;
+}
+
+/** What concat() makes a member of an object of. */
+function member(name: string, [expression, kind]: Columns[string]): string[] {
+  if (kind === 'number') return [`'${name}'`, expression];
+  if (kind === 'plain') return [`'${name}"'`, expression, `'"'`];
+  if (kind === 'free')
+    return [`'${name}'`, `CASE WHEN ${expression} IS NULL THEN 'null' ELSE to_json(${expression})::text END`];
+  const ifThere = (text: string, instead: string) =>
+    `CASE WHEN ${expression} IS NULL THEN ${instead} ELSE '${text}' END`;
+  const time = `${expression}::timestamp(3)`;
+  return [
+    ifThere(`${name}"`, `'${name}null'`),
+    `${time}::date`,
+    ifThere('T', 'NULL'),
+    `${time}::time`,
+    ifThere('Z"', 'NULL'),
+  ];
 }
 
 function fields(columns: Columns): string {
