@@ -60,8 +60,12 @@ export class LiveFeed {
    * does not say, all of them.
    */
   async known(topics: readonly string[]): Promise<Set<string>> {
+    const keys = topics.map((topic) => this.keys(topic)[0]);
+    // Mostly none of many jobs is followed, which one command tells.
+    const count = keys.length > 0 ? await this.redis.client.exists(...keys).catch(() => undefined) : 0;
+    if (count === 0) return new Set();
     const pipeline = this.redis.client.pipeline();
-    for (const topic of topics) pipeline.exists(this.keys(topic)[0]);
+    for (const key of keys) pipeline.exists(key);
     const replies = (await pipeline.exec().catch(() => null)) ?? [];
     return new Set(topics.filter((_topic, index) => replies[index]?.[1] !== 0));
   }
