@@ -10,7 +10,6 @@ describe('an installation in which everything fails once', () => {
 
   beforeAll(async () => {
     broken = await startBreakable({
-      managers: 2,
       // So that what a killed api had claimed is soon free.
       settings: { ...TEST_SETTINGS, executions: { lease_s: 5 } },
     });

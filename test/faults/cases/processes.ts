@@ -71,6 +71,7 @@ export function processes(started: () => Cluster): void {
     const dispatcher = before.find((row) => row.name === 'dispatcher');
     const leader = cluster.managers.findIndex((manager) => dispatcher?.holder.startsWith(`${manager.name}/`));
     expect(leader).toBeGreaterThanOrEqual(0);
+    await cluster.startManager();
     await cluster.managers.splice(leader, 1)[0]?.kill();
 
     await eventually(
@@ -87,7 +88,6 @@ export function processes(started: () => Cluster): void {
     const uploadId = await upload([user], await shortVideo());
     const job = await settled(user, await createJob(user, uploadId, PLAIN_CLIPS));
     expect(job.status).toBe('completed');
-    await cluster.startManager();
   });
 
   it('a worker that freezes: nobody takes it for well, and what it was told meanwhile it does not do any more', async () => {
