@@ -1,9 +1,10 @@
 'use strict';
 
 /** Has Node load TypeScript, compiled by SWC as in the build; a test's child process loads this with `-r`. */
-const { existsSync, readFileSync } = require('node:fs');
+const { createHash } = require('node:crypto');
+const { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
 const Module = require('node:module');
-const { dirname, resolve } = require('node:path');
+const { dirname, join, resolve } = require('node:path');
 const { Script, constants } = require('node:vm');
 const { transformSync } = require('@swc/core');
 const { install } = require('source-map-support');
@@ -23,15 +24,32 @@ const OPTIONS = {
   },
 };
 
+/** Where the processes of a run of tests share what they compile; undefined outside of one. */
+const SHARED = process.env.AGENTOS_TEST_FOLDER && join(process.env.AGENTOS_TEST_FOLDER, 'compiled');
+if (SHARED) mkdirSync(SHARED, { recursive: true });
+
 /** What was compiled, by file: code and source map. */
 const compiled = new Map();
 
 function compile(filename) {
   const known = compiled.get(filename);
   if (known) return known;
-  const result = transformSync(readFileSync(filename, 'utf8'), { ...OPTIONS, filename });
+  const source = readFileSync(filename, 'utf8');
+  const transform = () => transformSync(source, { ...OPTIONS, filename });
+  const result = SHARED ? shared(createHash('sha1').update(filename).update(source), transform) : transform();
   compiled.set(filename, result);
   return result;
+}
+
+/** What another process of the run has compiled, or what this one does now for all of them. */
+function shared(hash, transform) {
+  const path = join(SHARED, `${hash.digest('hex')}.json`);
+  if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8'));
+  const { code, map } = transform();
+  // Whoever looks at the same time sees all of it or nothing.
+  writeFileSync(`${path}.${process.pid}`, JSON.stringify({ code, map }));
+  renameSync(`${path}.${process.pid}`, path);
+  return { code, map };
 }
 
 const resolveFilename = Module._resolveFilename;
