@@ -173,7 +173,7 @@ describe(`the API and its description (seed ${SEED})`, () => {
     expect(await contents()).toEqual(before);
   });
 
-  /** A digest of what is in each table. */
+  /** A digest of what is in each table. How often earlier requests were refused is told seconds later, and left out. */
   async function contents(): Promise<Record<string, string>> {
     const tables = await installation.database.query<{ name: string }>(
       `SELECT quote_ident(relname) AS name FROM pg_class
@@ -182,7 +182,8 @@ describe(`the API and its description (seed ${SEED})`, () => {
     const digests: Record<string, string> = {};
     for (const { name } of tables) {
       const [row] = await installation.database.query<{ digest: string }>(
-        `SELECT count(*) || ' ' || md5(coalesce(string_agg(md5(t::text), '' ORDER BY md5(t::text)), '')) AS digest FROM ${name} t`,
+        `SELECT count(*) || ' ' || md5(coalesce(string_agg(md5(t::text), '' ORDER BY md5(t::text)), '')) AS digest FROM ${name} t
+          WHERE coalesce(to_jsonb(t)->>'phase', '') NOT IN ('denial', 'security')`,
       );
       digests[name] = row?.digest ?? '';
     }
