@@ -182,7 +182,9 @@ describe('topics of the gateway', () => {
       await eventually(() => expect(client.events('logs')).toHaveLength(1));
       const at = await feed.position('logs');
       await client.close();
-      await test.redis.client.del(`${test.redis.prefix}:feed:logs:alive`);
+      await eventually(async () =>
+        expect(await test.redis.client.exists(`${test.redis.prefix}:feed:logs:alive`)).toBe(0),
+      );
       await write('info', 'flow', 'not seen');
       const back = await gateway.signedIn(a);
       expect(await back.subscribe('logs', at)).toMatchObject({ recovered: false });
