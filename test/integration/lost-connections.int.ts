@@ -1,3 +1,5 @@
+import type { Pool } from 'pg';
+import { DataSource } from 'typeorm';
 import { unavailableServer } from '../../src/platform/errors/unavailable';
 import { Db } from '../../src/platform/postgres/db';
 import { bootModules, type TestApp } from '../support/app';
@@ -30,6 +32,21 @@ describe('a connection that is lost between two statements of a transaction', ()
       (thrown: unknown) => thrown,
     );
     expect(unavailableServer(error)).toBe('postgres');
+    expect(await app.get(Db).query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  });
+});
+
+describe('a connection that is lost before whoever got it has listened for that', () => {
+  it('fails the next statement, and ends nothing else', async () => {
+    const pool = (app.get(DataSource).driver as unknown as { master: Pool }).master;
+    const client = await pool.connect();
+    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    // Not by once(), which would listen for the error.
+    const ended = new Promise<void>((resolve) => client.once('end', resolve));
+    await cut(rows[0]?.pid);
+    await ended;
+    await expect(client.query('SELECT 1')).rejects.toThrow();
+    client.release(true);
     expect(await app.get(Db).query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
 });

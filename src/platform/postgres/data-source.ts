@@ -17,6 +17,7 @@ import { Rollups1764108000000 } from './migrations/1764108000000-rollups';
 import { SubjectKeys1764109000000 } from './migrations/1764109000000-subject-keys';
 import { EventDays1764110000000 } from './migrations/1764110000000-event-days';
 import { StatementRollups1764111000000 } from './migrations/1764111000000-statement-rollups';
+import { SurvivingClient } from './surviving-client';
 
 // Every bigint of the schema (sizes, sequence numbers) stays far below 2^53, and a number is what callers want.
 types.setTypeParser(types.builtins.INT8, Number);
@@ -50,6 +51,7 @@ export function dataSourceOptions(url: string, poolSize = 10): DataSourceOptions
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'all',
     extra: {
+      Client: SurvivingClient,
       max: poolSize,
       connectionTimeoutMillis: 5_000,
       // A statement that runs longer than this is a fault; what is meant to be long sets its own.

@@ -84,15 +84,11 @@ export class Db implements Tx {
    */
   async *copy(sql: string, params: readonly unknown[], format: CopyFormat): AsyncGenerator<Buffer> {
     const client = await this.pool.connect();
-    // A lost connection ends the stream with an error; without a listener it would end the process, too.
-    const lost = (): void => undefined;
-    client.on('error', lost);
     let whole = false;
     try {
       yield* copyOut(client, sql, params, format);
       whole = true;
     } finally {
-      client.off('error', lost);
       client.release(!whole);
     }
   }
@@ -104,9 +100,6 @@ export class Db implements Tx {
 
   private async committed<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     const client = await this.pool.connect();
-    // A lost connection fails the next statement; without a listener it would end the process, too.
-    const lost = (): void => undefined;
-    client.on('error', lost);
     let broken: Error | undefined;
     try {
       await client.query('BEGIN');
@@ -118,7 +111,6 @@ export class Db implements Tx {
       await client.query('ROLLBACK').catch((cause: Error) => (broken = cause));
       throw error;
     } finally {
-      client.off('error', lost);
       client.release(broken);
     }
   }
