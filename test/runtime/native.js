@@ -24,12 +24,14 @@ EventEmitter.defaultMaxListeners = 50;
  * the enabled ones along through every promise for ever.
  */
 const storages = [];
-asyncHooks.AsyncLocalStorage = class extends asyncHooks.AsyncLocalStorage {
+const KnownStorage = class extends asyncHooks.AsyncLocalStorage {
   constructor(...args) {
     super(...args);
     storages.push(this);
   }
 };
+// From Node 22 on it is a getter.
+Object.defineProperty(asyncHooks, 'AsyncLocalStorage', { value: KnownStorage, configurable: true });
 
 // Jest sets its own for each file, which knows nothing of what was compiled here.
 const { prepareStackTrace } = Error;
