@@ -1,6 +1,5 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { Logger, Module } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { JobsCategory } from '../../src/categories/jobs/jobs.module';
@@ -20,6 +19,8 @@ import { eventually } from '../support/eventually';
 import { manyJobs } from '../support/jobs-of-a-kind';
 import { processesOf, type TestProcess, type TestProcesses } from '../support/processes';
 import { makeUser } from '../support/users';
+import { runAction } from '../support/run-action';
+import { forkRunner } from '../support/operations/runner-fork';
 
 @Module({ imports: [JobsCategory, SystemCategory, PipelineModule], providers: [ExecutionSweeper] })
 class Api {}
@@ -67,15 +68,7 @@ afterEach(async () => {
 afterAll(() => processes?.close());
 
 async function run<T = { execution_id: string }>(action: string, payload: object, options: object = {}) {
-  const answer = await api.get(ActionRunner).run(action, payload, {
-    actor,
-    origin: { traceId: uuidv7(), ip: '127.0.0.1', userAgent: 'test' },
-    rawHeaders: ['X-Idempotency-Key', uuidv7()],
-    options,
-    bodyErrors: [],
-    scope: 'any',
-    startedAt: performance.now(),
-  });
+  const answer = await runAction(api.get(ActionRunner), actor, action, payload, options);
   const body = JSON.parse(answer.body.toString('utf8')) as { data: T; error_code?: string };
   return { status: answer.status, ...body };
 }
@@ -259,10 +252,7 @@ describe('retrying many jobs', () => {
 
   it('goes on where a killed process was: each is retried once', async () => {
     await runner.app.close();
-    const child = fork(join(__dirname, '../support/operations/runner-process.ts'), ['2'], {
-      execArgv: ['-r', join(__dirname, '../runtime/register.js')],
-      env: { PATH: process.env['PATH'], ...processes.variables },
-    });
+    const child = forkRunner(processes.variables, 2);
     children.push(child);
     await once(child, 'message');
     const failed = await make(400, 'failed');

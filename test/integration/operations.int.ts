@@ -1,6 +1,5 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger, Module } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
@@ -22,6 +21,7 @@ import { COUNTED, CountingCategory } from '../support/operations/counting.catego
 import { type AuditRow } from '../support/pipeline';
 import { processesOf, type TestProcess, type TestProcesses } from '../support/processes';
 import { makeUser } from '../support/users';
+import { forkRunner } from '../support/operations/runner-fork';
 
 @Module({ imports: [CountingCategory, PipelineModule, PipelineHttpModule], providers: [ExecutionSweeper] })
 class ApiWithSweeper {}
@@ -61,10 +61,7 @@ async function actor(role: Role): Promise<Actor> {
 
 /** A real process that runs operations. */
 async function spawnRunner(): Promise<ChildProcess> {
-  const child = fork(join(__dirname, '../support/operations/runner-process.ts'), [String(LEASE_S)], {
-    execArgv: ['-r', join(__dirname, '../runtime/register.js')],
-    env: { PATH: process.env['PATH'], ...processes.variables },
-  });
+  const child = forkRunner(processes.variables, LEASE_S);
   children.push(child);
   await once(child, 'message');
   return child;

@@ -14,6 +14,7 @@ import { manyJobs } from '../support/jobs-of-a-kind';
 import { processesOf, type TestProcess, type TestProcesses } from '../support/processes';
 import { BullBoard } from '../support/bull-board';
 import { makeUser } from '../support/users';
+import { runAction } from '../support/run-action';
 
 @Module({ imports: [JobsCategory, QueueCategory, PipelineModule, OperationsModule] })
 class Api {}
@@ -42,15 +43,7 @@ describe('clearing and purging queues', () => {
   afterAll(() => processes?.close());
 
   async function run(action: string, payload: object, options: object = { wait_ms: 25_000 }) {
-    const answer = await api.get(ActionRunner).run(action, payload, {
-      actor,
-      origin: { traceId: uuidv7(), ip: '127.0.0.1', userAgent: 'test' },
-      rawHeaders: ['X-Idempotency-Key', uuidv7()],
-      options,
-      bodyErrors: [],
-      scope: 'any',
-      startedAt: performance.now(),
-    });
+    const answer = await runAction(api.get(ActionRunner), actor, action, payload, options);
     return (JSON.parse(answer.body.toString('utf8')) as { data: Purged }).data;
   }
   /** Jobs that failed so many hours ago. */

@@ -13,6 +13,7 @@ import type { Actor } from '../../src/platform/security/roles';
 import { eventually } from '../support/eventually';
 import { makeUser, saveSettings } from '../support/users';
 import { FlowTest, Gate, instant } from './flow-support';
+import { runAction } from '../support/run-action';
 
 interface Answer {
   data: {
@@ -57,15 +58,7 @@ describe('draining a queue', () => {
   afterAll(() => flow.close(), 60_000);
 
   async function run(action: string, payload: object, options: object = {}) {
-    const answer = await api.get(ActionRunner, { strict: false }).run(action, payload, {
-      actor,
-      origin: { traceId: uuidv7(), ip: '127.0.0.1', userAgent: 'test' },
-      rawHeaders: ['X-Idempotency-Key', uuidv7()],
-      options,
-      bodyErrors: [],
-      scope: 'any',
-      startedAt: performance.now(),
-    });
+    const answer = await runAction(api.get(ActionRunner, { strict: false }), actor, action, payload, options);
     return { status: answer.status, ...(JSON.parse(answer.body.toString('utf8')) as Answer) };
   }
   const drain = (timeout_s: number, options: object = {}) =>

@@ -1,6 +1,5 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { Logger, Module } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { QueueCategory } from '../../src/categories/queue/queue.module';
@@ -18,6 +17,8 @@ import { eventually } from '../support/eventually';
 import { manyJobs } from '../support/jobs-of-a-kind';
 import { processesOf, type TestProcess, type TestProcesses } from '../support/processes';
 import { makeUser } from '../support/users';
+import { runAction } from '../support/run-action';
+import { forkRunner } from '../support/operations/runner-fork';
 
 @Module({ imports: [QueueCategory, PipelineModule], providers: [ExecutionSweeper] })
 class Api {}
@@ -62,15 +63,10 @@ describe('a process that is killed while it clears, purges and drains queues', (
     const redis = new URL(processes.redis.url);
     way = await CutableWay.to(Number(redis.port));
     redis.port = String(way.port);
-    child = fork(join(__dirname, '../support/operations/runner-process.ts'), [String(LEASE_S)], {
-      execArgv: ['-r', join(__dirname, '../runtime/register.js')],
-      env: {
-        PATH: process.env['PATH'],
-        ...processes.variables,
-        REDIS_URL: redis.href,
-        OPERATIONS_CONCURRENCY: '3',
-      },
-    });
+    child = forkRunner(
+      { ...processes.variables, REDIS_URL: redis.href, OPERATIONS_CONCURRENCY: '3' },
+      LEASE_S,
+    );
     await once(child, 'message');
   });
   afterAll(async () => {
@@ -83,15 +79,7 @@ describe('a process that is killed while it clears, purges and drains queues', (
   const make = (count: number, kind: Parameters<typeof manyJobs>[3]) =>
     manyJobs(processes.database, actor.userId, count, kind);
   async function run(action: string, payload: object, options: object) {
-    const answer = await api.get(ActionRunner).run(action, payload, {
-      actor,
-      origin: { traceId: uuidv7(), ip: '127.0.0.1', userAgent: 'test' },
-      rawHeaders: ['X-Idempotency-Key', uuidv7()],
-      options,
-      bodyErrors: [],
-      scope: 'any',
-      startedAt: performance.now(),
-    });
+    const answer = await runAction(api.get(ActionRunner), actor, action, payload, options);
     const body = JSON.parse(answer.body.toString('utf8')) as { data: Record<string, string> };
     return body.data;
   }
