@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { Logger, Module } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
+import { JobsCategory } from '../../src/categories/jobs/jobs.module';
 import { QueueCategory } from '../../src/categories/queue/queue.module';
 import { QueueAdmin } from '../../src/media/flow/queues/queue-admin.service';
 import { StepDispatch } from '../../src/media/flow/step-dispatch';
@@ -20,19 +21,25 @@ import { makeUser } from '../support/users';
 import { runAction } from '../support/run-action';
 import { forkRunner } from '../support/operations/runner-fork';
 
-@Module({ imports: [QueueCategory, PipelineModule], providers: [ExecutionSweeper] })
+@Module({ imports: [JobsCategory, QueueCategory, PipelineModule], providers: [ExecutionSweeper] })
 class Api {}
 
 /** How long a runner's claim lasts, in seconds. */
 const LEASE_S = 2;
-/** Stops a clearing in the midst of a chunk, and a purge between what it did and its saying so, until `held` is empty. */
+/**
+ * Stops a clearing and a bulk cancellation in the midst of a chunk, and a purge between what it did and its saying so,
+ * until `held` is empty.
+ */
 const OBSTACLES = `
-CREATE TABLE held AS SELECT unnest(ARRAY['clear', 'purge']) AS what;
-CREATE SEQUENCE changed;
+CREATE TABLE held AS SELECT unnest(ARRAY['clear', 'cancel', 'purge']) AS what;
+CREATE SEQUENCE changed_clear;
+CREATE SEQUENCE changed_cancel;
 CREATE FUNCTION halfway() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+  action text := CASE WHEN NEW.cancel_reason LIKE '%with many others%' THEN 'cancel' ELSE 'clear' END;
 BEGIN
-  IF nextval('changed') = 60 THEN
-    WHILE EXISTS (SELECT FROM held WHERE what = 'clear') LOOP PERFORM pg_sleep(0.02); END LOOP;
+  IF nextval('changed_' || action) = 60 THEN
+    WHILE EXISTS (SELECT FROM held WHERE what = action) LOOP PERFORM pg_sleep(0.02); END LOOP;
   END IF;
   RETURN NEW;
 END $$;
@@ -47,7 +54,7 @@ BEGIN
 END $$;
 CREATE TRIGGER unsaved BEFORE UPDATE ON executions FOR EACH ROW EXECUTE FUNCTION unsaved()`;
 
-describe('a process that is killed while it clears, purges and drains queues', () => {
+describe('a process that is killed while it clears, purges and drains queues, and cancels in bulk', () => {
   let processes: TestProcesses;
   let api: TestProcess;
   let actor: Actor;
@@ -64,7 +71,7 @@ describe('a process that is killed while it clears, purges and drains queues', (
     way = await CutableWay.to(Number(redis.port));
     redis.port = String(way.port);
     child = forkRunner(
-      { ...processes.variables, REDIS_URL: redis.href, OPERATIONS_CONCURRENCY: '3' },
+      { ...processes.variables, REDIS_URL: redis.href, OPERATIONS_CONCURRENCY: '4' },
       LEASE_S,
     );
     await once(child, 'message');
@@ -105,7 +112,7 @@ describe('a process that is killed while it clears, purges and drains queues', (
     await rows(`UPDATE steps SET finished_at = now() WHERE status = 'failed' AND job_id = ANY($1)`, [ids]);
     return ids;
   }
-  /** Moves the steps of jobs that inspect to another agent, so that each of the three has a queue of its own. */
+  /** Moves the steps of jobs that inspect to another agent, so that each of the four has a queue of its own. */
   const moveTo = (agent: string, ids: readonly string[]) =>
     rows(`UPDATE steps SET agent = $1 WHERE agent = 'inspector' AND job_id = ANY($2)`, [agent, ids]);
   const entries = async (agent: string) => (await api.get(StepQueues).counts())[agent]?.waiting ?? 0;
@@ -131,6 +138,9 @@ describe('a process that is killed while it clears, purges and drains queues', (
   it('has its work gone on with: nothing is lost, done twice or touched that no preview froze', async () => {
     const waiting = await make(150, 'waiting');
     await dispatched(waiting);
+    const chosen = await make(150, 'waiting');
+    await moveTo('scene-detector', chosen);
+    await dispatched(chosen);
     const failed = await failedIn('captioner', 30);
     const old = Array.from({ length: 200 }, () => uuidv7());
     await kept('captioner', old, Date.now() - 1_000);
@@ -138,6 +148,8 @@ describe('a process that is killed while it clears, purges and drains queues', (
     await moveTo('normaliser', draining);
     const clear = await preview('queue.clear', { queue: 'inspector' });
     const purge = await preview('queue.purge', { queue: 'captioner' });
+    const many = { job_ids: chosen };
+    const cancel = await preview('job.bulk_cancel', many);
     const drain = await preview('queue.drain', { queue: 'normaliser' });
 
     // What is not as it was shown.
@@ -167,20 +179,28 @@ describe('a process that is killed while it clears, purges and drains queues', (
       { timeoutMs: 15_000 },
     );
     const cleared = await start('queue.clear', { queue: 'inspector' }, clear);
-    await eventually(
-      async () => expect(await rows('SELECT last_value AS n FROM changed')).toEqual([{ n: 60 }]),
-      { timeoutMs: 20_000 },
-    );
+    const cancelling = await start('job.bulk_cancel', many, cancel);
+    for (const by of ['clear', 'cancel'])
+      await eventually(
+        async () => expect(await rows(`SELECT last_value AS n FROM changed_${by}`)).toEqual([{ n: 60 }]),
+        { timeoutMs: 20_000 },
+      );
     way.hold();
-    await rows(`DELETE FROM held WHERE what = 'clear'`);
+    await rows(`DELETE FROM held WHERE what IN ('clear', 'cancel')`);
     // A chunk is cancelled in Postgres whose entries are still in Redis.
     await eventually(async () => {
       const cancelled = await inState(waiting, 'cancelled');
       expect(cancelled).toBeGreaterThanOrEqual(60);
       expect(cancelled + (await entries('inspector'))).toBeGreaterThan(150 + 3);
     });
+    // Of this two chunks: it does not wait for the first before it begins with the second.
+    await eventually(async () => {
+      const left = (await inState(chosen, 'cancelled')) + (await entries('scene-detector')) - 150;
+      expect(left).toBeGreaterThan(40);
+    });
     child.kill('SIGKILL');
     await once(child, 'exit');
+    expect(await inState(chosen, 'queued')).toBeGreaterThan(0);
     expect(await inState(waiting, 'queued')).toBeGreaterThan(20);
     // The workers go on meanwhile.
     await rows(
@@ -204,13 +224,21 @@ describe('a process that is killed while it clears, purges and drains queues', (
     const untouched = [moved, ...added];
     expect(await inState(waiting, 'cancelled')).toBe(148);
     expect(await inState(untouched, 'queued')).toBe(4);
+    const meant = waiting.filter((id) => id !== moved && id !== gone);
+    // Those of the moved and the deleted job are no longer of use, and are not its business.
+    expect(await entries('inspector')).toBe(3 + 2);
+
+    expect(await ended(cancelling)).toMatchObject({
+      status: 'succeeded',
+      attempts: 2,
+      result: { cancelled: 150, skipped: 0, failed: 0, since_preview: { added: 0, changed: 0, gone: 0 } },
+    });
+    expect(await inState(chosen, 'cancelled')).toBe(150);
+    expect(await entries('scene-detector')).toBe(0);
     const told = await rows<{ job_id: string }>(
       `SELECT job_id FROM system_events WHERE event = 'job.cancelled'`,
     );
-    const meant = waiting.filter((id) => id !== moved && id !== gone);
-    expect(told.map(({ job_id }) => job_id).sort()).toEqual([...meant].sort());
-    // Those of the moved and the deleted job are no longer of use, and are not its business.
-    expect(await entries('inspector')).toBe(3 + 2);
+    expect(told.map(({ job_id }) => job_id).sort()).toEqual([...meant, ...chosen].sort());
 
     const purging = await ended(purged);
     expect(purging).toMatchObject({
@@ -239,7 +267,7 @@ describe('a process that is killed while it clears, purges and drains queues', (
     ).toEqual([{ since, drained: true }]);
     expect(await inState(held, 'queued')).toBe(1);
 
-    for (const id of [cleared, purged, drained])
+    for (const id of [cleared, purged, drained, cancelling])
       expect(await audited(id)).toMatchObject([
         { phase: 'intent' },
         { phase: 'outcome', outcome: 'succeeded' },

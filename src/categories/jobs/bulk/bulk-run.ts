@@ -28,6 +28,8 @@ export interface BulkState {
   tally: Tally;
   /** Jobs whose running step has been told to end. */
   stopping: string[];
+  /** The jobs done in the last two chunks, of which something may be left to do after their commits. */
+  last?: readonly [readonly string[], readonly string[]];
   /** Jobs that fitted when it began and that the preview did not have. */
   added: number;
 }
@@ -35,15 +37,26 @@ export interface BulkState {
 /** Does the work for a chunk, in one transaction that `alongside` is part of. */
 export type BulkWork = (items: readonly BulkItem[], alongside: Alongside) => Promise<BulkVerdict[]>;
 
+/** What a run does. */
+export interface BulkTask {
+  work: BulkWork;
+  /**
+   * Called before a run goes on that has ended with its process, with the jobs done in its last two chunks: what was to
+   * follow their commits may not have come to it.
+   */
+  takenUp?: (jobIds: readonly string[]) => Promise<unknown>;
+}
+
 /** Goes over many jobs in chunks, each a transaction with the checkpoint that tells of it. */
 @Injectable()
 export class BulkRun {
   constructor(@Inject(BulkTargets) private readonly targets: BulkTargets) {}
 
   /** Runs to the end, or until it is to stop. @throws StoppedEarly with what is done and what not */
-  async run(selector: BulkSelector, work: BulkWork, context: ActionContext): Promise<BulkState> {
+  async run(selector: BulkSelector, task: BulkTask, context: ActionContext): Promise<BulkState> {
     const { signal, checkpoint } = context;
     let state = checkpoint.resume<BulkState>();
+    if (state?.last) await task.takenUp?.(state.last.flat());
     const items = await this.itemsOf(selector, context, state);
     state ??= {
       at: 0,
@@ -51,6 +64,7 @@ export class BulkRun {
       tally: NOTHING,
       stopping: [],
       added: await this.added(selector, context),
+      ...(task.takenUp && { last: [[], []] }),
     };
     const first = 'jobIds' in selector || context.selection ? 0 : state.at;
     const seen = new Set(items.slice(0, state.at - first).map(({ id }) => id));
@@ -63,7 +77,7 @@ export class BulkRun {
         not_done: soFar.total - soFar.at,
       }));
       const chunk = items.slice(state.at - first, state.at - first + size.current);
-      state = await this.chunk(state, chunk, seen, timed(work, size), context);
+      state = await this.chunk(state, chunk, seen, timed(task.work, size), context);
       context.progress({ done: state.at, total: state.total });
     }
     return state;
@@ -92,10 +106,8 @@ export class BulkRun {
         at: state.at + chunk.length,
         after: chunk.at(-1)?.id,
         tally: counted(state.tally, all),
-        stopping: [
-          ...state.stopping,
-          ...all.filter(({ outcome }) => outcome === 'stopping').map(({ id }) => id),
-        ],
+        stopping: [...state.stopping, ...idsOf(all, 'stopping')],
+        ...(state.last && { last: [state.last[1], idsOf(all, 'done')] }),
       };
     };
     try {
@@ -158,6 +170,10 @@ function timed(work: BulkWork, size: ChunkSize): BulkWork {
       if (items.length > 0) size.took(performance.now() - startedAt, items.length);
     });
   };
+}
+
+function idsOf(verdicts: readonly BulkVerdict[], outcome: BulkVerdict['outcome']): string[] {
+  return verdicts.filter((verdict) => verdict.outcome === outcome).map(({ id }) => id);
 }
 
 /** What a run came to, as it is answered. */

@@ -7,7 +7,7 @@ import { BulkRetry } from '../../../media/jobs/bulk-retry';
 import type { ActionContext } from '../../../pipeline/catalogue/action-command';
 import { type Preview, PREVIEW_SAMPLE } from '../../../pipeline/preview/preview';
 import { Db } from '../../../platform/postgres/db';
-import { type BulkOutcome, BulkRun, type BulkState, type BulkWork, outcomeOf } from './bulk-run';
+import { type BulkOutcome, BulkRun, type BulkState, type BulkTask, outcomeOf } from './bulk-run';
 import { type BulkSelector, BulkTargets } from './bulk-targets';
 
 /** How long it is waited for running steps to end, in milliseconds: twice what one may take. */
@@ -54,9 +54,10 @@ export class JobsInBulk {
   async cancel(selector: BulkSelector, context: ActionContext): Promise<BulkCancelled> {
     const walk: Walk = new Map();
     const reason = context.reason ?? 'Cancelled with many others on request';
-    const state = await this.run(selector, context, (items, alongside, after) =>
-      this.cancellation.cancelAhead(items, { reason, alongside, walk, after }),
-    );
+    const state = await this.run(selector, context, (after) => ({
+      work: (items, alongside) => this.cancellation.cancelAhead(items, { reason, alongside, walk, after }),
+      takenUp: (jobIds) => this.cancellation.removeEntriesOf(jobIds),
+    }));
     return {
       cancelled: state.tally.done,
       still_stopping: await this.stillRunning(state.stopping),
@@ -67,9 +68,10 @@ export class JobsInBulk {
 
   /** Retries those that can be, each from what failed. */
   async retry(selector: BulkSelector, context: ActionContext): Promise<BulkRetried> {
-    const state = await this.run(selector, context, (items, alongside, after) =>
-      this.retries.retry(items, { from: 'failed_step', alongside, after }),
-    );
+    // What Redis has not been given is added by the dispatcher.
+    const state = await this.run(selector, context, (after) => ({
+      work: (items, alongside) => this.retries.retry(items, { from: 'failed_step', alongside, after }),
+    }));
     return {
       retried: state.tally.done,
       first_retried: state.tally.first_done,
@@ -81,11 +83,11 @@ export class JobsInBulk {
   private async run(
     selector: BulkSelector,
     context: ActionContext,
-    work: (...of: [...Parameters<BulkWork>, after: AfterCommits]) => ReturnType<BulkWork>,
+    task: (after: AfterCommits) => BulkTask,
   ): Promise<BulkState> {
     const after = new AfterCommits();
     try {
-      return await this.bulk.run(selector, (items, alongside) => work(items, alongside, after), context);
+      return await this.bulk.run(selector, task(after), context);
     } finally {
       await after.done();
     }
