@@ -44,7 +44,7 @@ export function operator(running: () => Cluster): void {
   });
 
   it('cancels a job in the middle of a step; its child process is gone and nothing is left over', async () => {
-    const uploadId = await upload([user], await longVideo(40));
+    const uploadId = await upload([user], await longVideo(10));
     const jobId = await createJob(user, uploadId);
     const socket = await cluster.socket(operator);
     await socket.subscribe(`job:${jobId}`);

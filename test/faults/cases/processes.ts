@@ -7,8 +7,9 @@ import { PlatformModule } from '../../../src/platform/platform.module';
 import { loadEnv } from '../../../src/platform/settings/env';
 import type { Cluster } from '../../support/cluster';
 import { eventually } from '../../support/eventually';
+import type { HeldEncoder } from '../../support/held-encoder';
 import type { HttpClient } from '../../support/http-client';
-import { longVideo, shortVideo } from '../../support/media';
+import { shortVideo } from '../../support/media';
 import { clipsOf, createJob, PLAIN_CLIPS, readJob, settled, upload } from '../../support/video-way';
 
 /** The module of a process that does nothing but ask. */
@@ -19,34 +20,39 @@ class Asking {}
 const SMALL_CLIPS = {
   settings: { 'clip-renderer': { max_short_side: 180 }, packager: { hls: false, storyboard: false } },
 };
-/** Long enough that a step is surely in the middle of its work when something happens to it. */
-const LONG_S = 40;
-/** Short enough to be gone through again, and long enough for several clips. */
-const SHORT_S = 20;
+/** Long enough for several clips. */
+const LENGTH_S = 20;
 
 /** What happens when a process is killed, or freezes. */
-export function processes(started: () => Cluster): void {
+export function processes(started: () => { cluster: Cluster; encoder: HeldEncoder }): void {
   let cluster: Cluster;
+  let encoder: HeldEncoder;
   let user: HttpClient;
   let operator: HttpClient;
 
   beforeAll(async () => {
-    cluster = started();
+    ({ cluster, encoder } = started());
     ({ client: user } = await cluster.user('user'));
     ({ client: operator } = await cluster.user('operator'));
   });
+  afterEach(() => encoder.letGo());
 
   it('a worker in the middle of a step, twice: another takes the step over, and each clip is there once', async () => {
-    const jobId = await createJob(user, await upload([user], await longVideo(SHORT_S)), SMALL_CLIPS);
     const expected: { agent: string; attempt: number }[] = [];
+    const jobId = await createJob(user, await upload([user], await shortVideo(LENGTH_S)), SMALL_CLIPS);
     for (const agent of ['normaliser', 'clip-renderer']) {
-      const step = await eventually(() => running(jobId, agent), { timeoutMs: 120_000, intervalMs: 20 });
-      expected.push({ agent, attempt: step.attempt + 1 });
+      encoder.hold();
+      const { attempt } = await encoding(jobId, agent);
+      expected.push({ agent, attempt: attempt + 1 });
       const victim = cluster.workers.pop();
       await victim?.kill();
       // What it had started is gone as well.
       await eventually(() => expect(cluster.mediaProcesses()).toEqual([]));
+      encoder.letGo();
       await cluster.startWorker();
+      await eventually(async () => expect(await statusOf(jobId, agent)).toBe('completed'), {
+        timeoutMs: 120_000,
+      });
     }
     const job = await settled(user, jobId, 120_000);
     expect(job.status).toBe('completed');
@@ -94,8 +100,9 @@ export function processes(started: () => Cluster): void {
     const control = await fleetControl();
     try {
       const fleet = control.get(FleetControl, { strict: false });
-      const jobId = await createJob(user, await upload([user], await longVideo(LONG_S)));
-      const step = await eventually(() => running(jobId, 'normaliser'), { timeoutMs: 60_000 });
+      encoder.hold();
+      const jobId = await createJob(user, await upload([user], await shortVideo()));
+      const step = await encoding(jobId, 'normaliser');
       const [worker] = cluster.workers;
       const health = async () => (await fleet.health()).find(({ worker_id }) => worker_id === step.worker_id);
       const before = await eventually(async () => {
@@ -136,10 +143,10 @@ export function processes(started: () => Cluster): void {
   }, 180_000);
 
   it('an api in the middle of an action: a retry with the same key never doubles the effect', async () => {
-    // The job must not complete while the dead api's claim runs out: then there would be nothing left to cancel.
-    await operator.action('queue.pause', { queue: 'packager' });
-    const jobId = await createJob(user, await upload([user], await longVideo(LONG_S)));
-    await eventually(() => running(jobId, 'normaliser'), { timeoutMs: 60_000 });
+    // Also so that the job does not complete while the dead api's claim runs out: there would be nothing left to cancel.
+    encoder.hold();
+    const jobId = await createJob(user, await upload([user], await shortVideo()));
+    await encoding(jobId, 'normaliser');
     const key = randomUUID();
     const victim = cluster.apis[1];
     // Cancelling waits for the running step's end, so the api dies with the action under way.
@@ -186,7 +193,6 @@ export function processes(started: () => Cluster): void {
       return rows;
     });
     expect(entries[0]).toMatchObject({ phase: 'intent' });
-    await operator.action('queue.resume', { queue: 'packager' });
     await cluster.startApi();
   }, 180_000);
 
@@ -196,13 +202,28 @@ export function processes(started: () => Cluster): void {
     return createContext({ module: Asking, imports: [PlatformModule.forRoot(env), WorkersModule] });
   }
 
-  async function running(jobId: string, agent: string): Promise<{ attempt: number; worker_id: string }> {
-    const [step] = await cluster.query<{ attempt: number; worker_id: string }>(
-      "SELECT attempt, worker_id FROM steps WHERE job_id = $1 AND agent = $2 AND status = 'processing'",
+  /** The step of an agent whose encoder is held, once it is. */
+  async function encoding(jobId: string, agent: string): Promise<{ attempt: number; worker_id: string }> {
+    return eventually(
+      async () => {
+        const [step] = await cluster.query<{ attempt: number; worker_id: string }>(
+          "SELECT attempt, worker_id FROM steps WHERE job_id = $1 AND agent = $2 AND status = 'processing'",
+          [jobId, agent],
+        );
+        if (!step) throw new Error(`${agent} is not running`);
+        expect(cluster.mediaProcesses().filter((line) => line.includes('libx264'))).toHaveLength(1);
+        return step;
+      },
+      { timeoutMs: 120_000 },
+    );
+  }
+
+  async function statusOf(jobId: string, agent: string): Promise<string | undefined> {
+    const [step] = await cluster.query<{ status: string }>(
+      'SELECT status FROM steps WHERE job_id = $1 AND agent = $2',
       [jobId, agent],
     );
-    if (!step) throw new Error(`${agent} is not running`);
-    return step;
+    return step?.status;
   }
 
   async function expectClipsOnce(jobId: string): Promise<void> {

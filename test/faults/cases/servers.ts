@@ -1,33 +1,32 @@
 import { Redis } from 'ioredis';
 import { eventually } from '../../support/eventually';
+import type { HeldEncoder } from '../../support/held-encoder';
 import type { HttpClient } from '../../support/http-client';
-import { longVideo, shortVideo } from '../../support/media';
+import { shortVideo } from '../../support/media';
 import type { BreakableCluster } from '../../support/private-servers';
 import { clipsOf, createJob, PLAIN_CLIPS, settled, upload } from '../../support/video-way';
 
-/** Long enough that a worker is in the middle of it when something happens, and that there are clips. */
-const LENGTH_S = 10;
-
 /** What happens when a server fails in the middle of a job. */
-export function servers(running: () => BreakableCluster): void {
+export function servers(running: () => { broken: BreakableCluster; encoder: HeldEncoder }): void {
   let broken: BreakableCluster;
+  let encoder: HeldEncoder;
   let user: HttpClient;
   let operator: HttpClient;
   let admin: HttpClient;
 
   beforeAll(async () => {
-    broken = running();
+    ({ broken, encoder } = running());
     ({ client: user } = await broken.cluster.user('user'));
     ({ client: operator } = await broken.cluster.user('operator'));
     ({ client: admin } = await broken.cluster.user('admin'));
   });
 
-  /** Starts two jobs: one that a worker is in the middle of, one that waits. */
+  afterEach(() => encoder.letGo());
+
+  /** Starts two jobs: one that a worker is in the middle of until the encoder is let go, one that waits. */
   async function jobsUnderWay(): Promise<string[]> {
-    const uploads = [
-      await upload([user], await longVideo(LENGTH_S)),
-      await upload([user], await shortVideo()),
-    ];
+    encoder.hold();
+    const uploads = [await upload([user], await shortVideo()), await upload([user], await shortVideo())];
     const jobs: string[] = [];
     for (const uploadId of uploads) jobs.push(await createJob(user, uploadId, PLAIN_CLIPS));
     await eventually(
@@ -36,7 +35,8 @@ export function servers(running: () => BreakableCluster): void {
           "SELECT 1 FROM steps WHERE job_id = $1 AND status = 'processing' AND agent = 'normaliser'",
           [jobs[0]],
         );
-        expect(rows.length).toBeGreaterThan(0);
+        expect(rows).toHaveLength(1);
+        expect(broken.cluster.mediaProcesses().filter((line) => line.includes('libx264'))).toHaveLength(1);
       },
       { timeoutMs: 60_000 },
     );
@@ -63,6 +63,7 @@ export function servers(running: () => BreakableCluster): void {
     const redis = new Redis(broken.redis.url);
     await redis.flushall();
     await redis.quit();
+    encoder.letGo();
 
     await eventually(
       async () => {
@@ -92,6 +93,8 @@ export function servers(running: () => BreakableCluster): void {
     await eventually(async () =>
       expect((await broken.cluster.http(1).get('/health/ready')).status).toBe(503),
     );
+    // What the worker was in the middle of ends where it cannot be recorded.
+    encoder.letGo();
     await broken.postgres.start();
 
     await eventually(
@@ -118,6 +121,7 @@ export function servers(running: () => BreakableCluster): void {
     ).toEqual([]);
     // The read side goes on without its cache.
     expect((await admin.get('/api/admin/ssot')).status).toBe(200);
+    encoder.letGo();
     await broken.redis.start();
 
     await eventually(
