@@ -206,10 +206,16 @@ describe('retrying many jobs', () => {
   it('queues them again once, and their entries can be taken', async () => {
     const failed = await make(120, 'failed');
     const other = await make(5, 'waiting');
+    await processes.database.query('DELETE FROM rollup_changes');
     const outcome = await done('dashboard.restart_failed_jobs', { limit: 100 });
     expect(outcome).toMatchObject({ requested: 100, retried: 100, skipped: 0, failed: 0 });
     expect(await statuses(failed)).toEqual({ queued: 100, failed: 20 });
     expect(await events(failed, 'job.retried')).toEqual([100, 100]);
+    const counted = `SELECT kind, was, became, count(*) AS n FROM rollup_changes GROUP BY 1, 2, 3 ORDER BY 1`;
+    expect(await processes.database.query(counted)).toEqual([
+      { kind: 'job', was: 'failed', became: 'queued', n: 100 },
+      { kind: 'step', was: 'failed', became: null, n: 100 },
+    ]);
     expect(await entriesOf('inspector')).toBe(100);
     const ticket = await api.get(StepQueues).take();
     expect(await api.get(StepClaims).claim(ticket?.data ?? ({} as never), 'w')).toMatchObject({

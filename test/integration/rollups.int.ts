@@ -1,12 +1,14 @@
 import { DataSource } from 'typeorm';
 import { MetricsRollup } from '../../src/media/rollups/metrics-rollup.manager';
 import { MetricsRollupModule } from '../../src/media/rollups/metrics-rollup.module';
+import { countedAtOnce } from '../../src/media/rollups/counted-at-once';
 import { METRICS } from '../../src/media/rollups/metrics';
 import { REBUILD_ROLLUPS } from '../../src/media/rollups/rebuild-sql';
 import { RollupCounting } from '../../src/media/rollups/rollup-counting';
 import { quantileOf, Rollups, sumOf } from '../../src/media/rollups/rollups';
 import { RollupsModule } from '../../src/media/rollups/rollups.module';
 import { dataSourceOptions } from '../../src/platform/postgres/data-source';
+import { Db, type Tx } from '../../src/platform/postgres/db';
 import { eventually } from '../support/eventually';
 import { ownerConnection } from '../support/database';
 import { History, randomOf, type Fact } from '../support/history';
@@ -178,6 +180,47 @@ describe(`roll-ups (ROLLUP_SEED=${SEED})`, () => {
     const left = standing(await everything());
     await test.database.query(REBUILD_ROLLUPS);
     expect(standing(await everything()).sort()).toEqual(left.sort());
+  });
+
+  it('count what changes many jobs alike as if the rows had changed one by one', async () => {
+    const { query } = test.database;
+    const db = (await test.context([])).get(Db);
+    const changes = async () =>
+      query(
+        `WITH taken AS (DELETE FROM rollup_changes RETURNING *)
+         SELECT kind, subject, was, became, was_at, became_at, run_ms, count(*) AS n FROM taken
+         GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY kind, was, subject, was_at`,
+      );
+    const jobIds = (await query<{ id: string }>('SELECT id FROM jobs LIMIT 20')).map(({ id }) => id);
+    const failed = async () => {
+      await query(`UPDATE jobs SET status = 'failed', finished_at = created_at WHERE id = ANY ($1)`, [
+        jobIds,
+      ]);
+      await query(
+        `UPDATE steps SET status = 'failed', finished_at = CASE position % 2 WHEN 0 THEN created_at END WHERE job_id = ANY ($1)`,
+        [jobIds],
+      );
+      await changes();
+    };
+    for (const becoming of ['queued', 'cancelled'] as const) {
+      const move = async (tx: Tx) => {
+        await tx.execute('UPDATE jobs SET status = $2 WHERE id = ANY ($1)', [jobIds, becoming]);
+        if (becoming === 'queued')
+          await tx.execute(`UPDATE steps SET status = 'blocked' WHERE job_id = ANY ($1)`, [jobIds]);
+      };
+      // What comes after it in its transaction is counted by the row again.
+      const next = (tx: Tx) => tx.execute(`UPDATE jobs SET status = 'processing' WHERE id = $1`, [jobIds[0]]);
+      await failed();
+      await db.transaction(async (tx) => [await move(tx), await next(tx)]);
+      const byRow = await changes();
+      await failed();
+      await db.transaction(async (tx) => {
+        await countedAtOnce(tx, { jobIds, becoming }, () => move(tx));
+        await next(tx);
+      });
+      expect(byRow.length).toBeGreaterThan(2);
+      expect(await changes()).toEqual(byRow);
+    }
   });
 
   it('have what there was before they were introduced', async () => {

@@ -101,6 +101,12 @@ export function moveJobs(tx: Tx, name: JobTransition, change: Change): Promise<M
   return move<MovedJob>(tx, 'jobs', JOB_TRANSITIONS[name], change, 'id, status, attempt');
 }
 
+/** As {@link moveJobs}, for so many that nobody wants to be told of each; their number. */
+export function moveJobsUntold(tx: Tx, name: JobTransition, change: Change): Promise<number> {
+  const { sql, params } = update('jobs', JOB_TRANSITIONS[name], change);
+  return tx.execute(sql, params);
+}
+
 /** Moves those steps of the selection whose status allows it now, and answers with them. */
 export function moveSteps(tx: Tx, name: StepTransition, change: Change): Promise<MovedStep[]> {
   const columns = 'id, job_id, agent, status, attempt, priority, progress, not_before';

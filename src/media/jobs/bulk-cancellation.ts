@@ -5,7 +5,8 @@ import { groupBy } from '../flow/group-by';
 import { recordJob } from '../flow/job-trace';
 import { StepEntries, type Walk } from '../flow/queues/step-entries';
 import { recordEventOfJobs } from '../flow/system-events';
-import { isJobSettled, moveJobs, type MovedStep, moveStepsUntold } from '../flow/transitions';
+import { isJobSettled, moveJobsUntold, type MovedStep, moveStepsUntold } from '../flow/transitions';
+import { countedAtOnce } from '../rollups/counted-at-once';
 import { type JobRow, lockJobs } from '../steps/step';
 import type { AfterCommits } from './after-commits';
 import { type Alongside, type BulkItem, type BulkVerdict, judge, waitingStateOf } from './bulk';
@@ -135,11 +136,13 @@ export class BulkCancellation {
 
   private async cancelIdle(tx: Tx, jobs: readonly JobRow[], reason: string): Promise<void> {
     if (jobs.length === 0) return;
-    await moveJobs(tx, 'cancel', {
-      where: 'id = ANY($1)',
-      params: [ids(jobs), reason],
-      set: 'finished_at = now(), cancel_requested_at = now(), cancel_reason = $2',
-    });
+    await countedAtOnce(tx, { jobIds: ids(jobs), becoming: 'cancelled' }, () =>
+      moveJobsUntold(tx, 'cancel', {
+        where: 'id = ANY($1)',
+        params: [ids(jobs), reason],
+        set: 'finished_at = now(), cancel_requested_at = now(), cancel_reason = $2',
+      }),
+    );
     await moveStepsUntold(tx, 'cancel', {
       where: 'job_id = ANY($1)',
       params: [ids(jobs)],

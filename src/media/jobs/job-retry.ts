@@ -3,9 +3,9 @@ import { AppError } from '../../platform/errors/app-error';
 import { Db, type Tx } from '../../platform/postgres/db';
 import { recordEvent } from '../flow/system-events';
 import { isStepDone, moveJob, type MovedStep, moveSteps, moveStepsUntold } from '../flow/transitions';
-import { lockJob, readJob, readSteps, type StepRow } from '../steps/step';
+import { lockJob, readJob, readSteps } from '../steps/step';
 import { deleteResults } from '../steps/step-results';
-import { type Rerun, RerunPlan, type RetryFrom } from './rerun-plan';
+import { type PlannedStep, type Rerun, RerunPlan, type RetryFrom } from './rerun-plan';
 
 /** A job that was queued again. */
 export interface RetryResult {
@@ -107,14 +107,19 @@ export class JobRetry {
   }
 }
 
+/** The steps of a plan that run again. */
+function rerunSteps({ steps, agents }: Rerun): PlannedStep[] {
+  return steps.filter((step) => agents.has(step.agent));
+}
+
 /** Makes the steps of plans run again; answers with those that may at once. */
 export async function resetSteps(tx: Tx, reruns: readonly Rerun[]): Promise<MovedStep[]> {
-  const again = reruns.flatMap(({ steps, agents }) => steps.filter((step) => agents.has(step.agent)));
-  const ready = reruns.flatMap(({ steps, agents }) =>
-    steps.filter((step) => agents.has(step.agent) && !step.needs.some((need) => agents.has(need))),
+  const again = reruns.flatMap(rerunSteps);
+  const ready = reruns.flatMap((rerun) =>
+    rerunSteps(rerun).filter((step) => !step.needs.some((need) => rerun.agents.has(need))),
   );
   const isReady = new Set(ready);
-  const idsOf = (steps: readonly StepRow[]) => steps.map((step) => step.id);
+  const idsOf = (steps: readonly PlannedStep[]) => steps.map((step) => step.id);
   const fresh = `failures = 0, progress = 0, output = NULL, skip_reason = NULL, step_key = NULL, worker_id = NULL,
     lease_until = NULL, error_code = NULL, error_message = NULL, error_detail = NULL, started_at = NULL,
     finished_at = NULL, not_before = now()`;

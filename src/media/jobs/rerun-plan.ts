@@ -7,15 +7,21 @@ import { groupBy } from '../flow/group-by';
 import { weightedProgress } from '../flow/progress';
 import { keyOfStep } from '../flow/step-key';
 import { isStepDone } from '../flow/transitions';
-import { readStepsOf, type StepRow } from '../steps/step';
+import type { StepRow } from '../steps/step';
 
 /** From where a retried job goes on: from what failed, or from nothing. */
 export type RetryFrom = 'failed_step' | 'start';
 
+/** The part of a step that tells whether it runs again. */
+export type PlannedStep = Pick<
+  StepRow,
+  'id' | 'job_id' | 'agent' | 'type' | 'needs' | 'status' | 'progress' | 'settings' | 'step_key'
+>;
+
 /** What runs again of a job that is retried. */
 export interface Rerun {
   /** All of its steps, in the order of the graph. */
-  readonly steps: readonly StepRow[];
+  readonly steps: readonly PlannedStep[];
   /** The agents whose steps run again, with all that depends on them. */
   readonly agents: ReadonlySet<string>;
   /** Of the job, with what is kept, 0..1. */
@@ -41,9 +47,9 @@ export class RerunPlan {
 
   /** What would run again, by job. Jobs that are not there are not in it. */
   async of(tx: Tx, jobIds: readonly string[], from: RetryFrom): Promise<Map<string, Rerun>> {
-    const byJob = groupBy(await readStepsOf(tx, jobIds), (step) => step.job_id);
+    const byJob = groupBy(await this.steps(tx, jobIds), (step) => step.job_id);
     const sources = from === 'start' ? new Map<string, string | null>() : await this.sources(tx, jobIds);
-    const current = new Map<string, StepRow[]>();
+    const current = new Map<string, PlannedStep[]>();
     if (from === 'failed_step')
       for (const [jobId, steps] of byJob)
         current.set(
@@ -59,25 +65,34 @@ export class RerunPlan {
     );
   }
 
-  private rerun(steps: readonly StepRow[], good: ReadonlySet<StepRow>): Rerun {
+  /** Those of each job in the order of the graph. */
+  private steps(tx: Tx, jobIds: readonly string[]): Promise<PlannedStep[]> {
+    return tx.query<PlannedStep>(
+      `SELECT id, job_id, agent, coalesce(type, agent) AS type, needs, status, progress, settings, step_key
+        FROM steps WHERE job_id = ANY($1) ORDER BY job_id, position`,
+      [jobIds],
+    );
+  }
+
+  private rerun(steps: readonly PlannedStep[], good: ReadonlySet<PlannedStep>): Rerun {
     const all = steps.map((step) => step.agent);
     const stale = steps.filter((step) => !good.has(step)).map((step) => step.agent);
     const found = withDependents(steps, stale);
     // A job that ended with all of its steps done has something to do again nevertheless: its last step.
     const agents = found.size > 0 ? found : new Set(all.slice(-1));
-    const kept = steps.map((step): Pick<StepRow, 'agent' | 'status' | 'progress'> =>
+    const kept = steps.map((step): Pick<PlannedStep, 'agent' | 'status' | 'progress'> =>
       agents.has(step.agent) ? { agent: step.agent, status: 'blocked', progress: 0 } : step,
     );
     return { steps, agents, progress: weightedProgress(kept, (agent) => this.agents.weightOf(agent)) };
   }
 
   /** Whether the agent, its settings and its inputs are still those that the output was made with. */
-  private isCurrent(step: StepRow, steps: readonly StepRow[], source: string | null = null): boolean {
+  private isCurrent(step: PlannedStep, steps: readonly PlannedStep[], source: string | null = null): boolean {
     return step.step_key === keyOfStep(step, steps, source, this.agents);
   }
 
   /** The ids of those steps whose files are all there. */
-  private async whole(tx: Tx, steps: readonly StepRow[]): Promise<Set<string>> {
+  private async whole(tx: Tx, steps: readonly PlannedStep[]): Promise<Set<string>> {
     const whole = new Set(steps.map((step) => step.id));
     if (whole.size === 0) return whole;
     const files = await tx.query<StoredFile>(

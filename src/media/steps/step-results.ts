@@ -98,6 +98,9 @@ export async function deleteResults(
   jobIds: readonly string[],
   stepIds: readonly string[],
 ): Promise<void> {
+  // Mostly there is nothing: a step that failed has no files, and those of others are kept.
+  const [made] = await tx.query('SELECT FROM artifacts WHERE step_id = ANY($1) LIMIT 1', [stepIds]);
+  if (!made) return;
   await tx.execute(
     `DELETE FROM clips c WHERE c.job_id = ANY($1) AND EXISTS (
        SELECT FROM artifacts a WHERE a.step_id = ANY($2) AND (

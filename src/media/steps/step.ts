@@ -67,6 +67,17 @@ export function lockJobs(tx: Tx, jobIds: readonly string[]): Promise<JobRow[]> {
   ]);
 }
 
+/** The least of a job. */
+export type JobState = Pick<JobRow, 'id' | 'status' | 'attempt'>;
+
+/** Locks many jobs, as {@link lockJobs} does, for whom no more of them is of interest. */
+export function lockJobStates(tx: Tx, jobIds: readonly string[]): Promise<JobState[]> {
+  return tx.query<JobState>(
+    'SELECT id, status, attempt FROM jobs WHERE id = ANY($1) ORDER BY id FOR UPDATE',
+    [jobIds],
+  );
+}
+
 /** Reads a job without locking it. */
 export async function readJob(tx: Tx, jobId: string): Promise<JobRow | undefined> {
   const [job] = await tx.query<JobRow>(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = $1`, [jobId]);
@@ -76,12 +87,4 @@ export async function readJob(tx: Tx, jobId: string): Promise<JobRow | undefined
 /** The steps of a job in the order of the graph. */
 export function readSteps(tx: Tx, jobId: string): Promise<StepRow[]> {
   return tx.query<StepRow>(`SELECT ${STEP_COLUMNS} FROM steps WHERE job_id = $1 ORDER BY position`, [jobId]);
-}
-
-/** The steps of many jobs, those of each in the order of the graph. */
-export function readStepsOf(tx: Tx, jobIds: readonly string[]): Promise<StepRow[]> {
-  return tx.query<StepRow>(
-    `SELECT ${STEP_COLUMNS} FROM steps WHERE job_id = ANY($1) ORDER BY job_id, position`,
-    [jobIds],
-  );
 }

@@ -17,6 +17,7 @@ import { Rollups1764108000000 } from './migrations/1764108000000-rollups';
 import { SubjectKeys1764109000000 } from './migrations/1764109000000-subject-keys';
 import { EventDays1764110000000 } from './migrations/1764110000000-event-days';
 import { StatementRollups1764111000000 } from './migrations/1764111000000-statement-rollups';
+import { BulkRollups1764112000000 } from './migrations/1764112000000-bulk-rollups';
 import { SurvivingClient } from './surviving-client';
 
 // Every bigint of the schema (sizes, sequence numbers) stays far below 2^53, and a number is what callers want.
@@ -40,6 +41,7 @@ export const MIGRATIONS = [
   SubjectKeys1764109000000,
   EventDays1764110000000,
   StatementRollups1764111000000,
+  BulkRollups1764112000000,
 ];
 
 /** How to connect to Postgres at `url`, with at most `poolSize` connections. */

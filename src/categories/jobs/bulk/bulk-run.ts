@@ -4,6 +4,7 @@ import type { Alongside, BulkItem, BulkVerdict } from '../../../media/jobs/bulk'
 import { isRefused } from '../../../media/steps/persist';
 import type { ActionContext } from '../../../pipeline/catalogue/action-command';
 import { mayStop } from '../../../pipeline/catalogue/stopped-early';
+import { Ahead } from './ahead';
 import { type BulkSelector, BulkTargets } from './bulk-targets';
 import { counted, NOTHING, type Tally } from './bulk-tally';
 
@@ -35,11 +36,17 @@ export interface BulkState {
 }
 
 /** Does the work for a chunk, in one transaction that `alongside` is part of. */
-export type BulkWork = (items: readonly BulkItem[], alongside: Alongside) => Promise<BulkVerdict[]>;
+export type BulkWork<P> = (
+  items: readonly BulkItem[],
+  alongside: Alongside,
+  prepared: P,
+) => Promise<BulkVerdict[]>;
 
 /** What a run does. */
-export interface BulkTask {
-  work: BulkWork;
+export interface BulkTask<P> {
+  /** Finds out what is needed for the work of a chunk; is called while the one before it is at work. */
+  prepare: (items: readonly BulkItem[]) => Promise<P>;
+  work: BulkWork<P>;
   /**
    * Called before a run goes on that has ended with its process, with the jobs done in its last two chunks: what was to
    * follow their commits may not have come to it.
@@ -47,13 +54,15 @@ export interface BulkTask {
   takenUp?: (jobIds: readonly string[]) => Promise<unknown>;
 }
 
+type PreparedWork = (items: readonly BulkItem[], alongside: Alongside) => Promise<BulkVerdict[]>;
+
 /** Goes over many jobs in chunks, each a transaction with the checkpoint that tells of it. */
 @Injectable()
 export class BulkRun {
   constructor(@Inject(BulkTargets) private readonly targets: BulkTargets) {}
 
   /** Runs to the end, or until it is to stop. @throws StoppedEarly with what is done and what not */
-  async run(selector: BulkSelector, task: BulkTask, context: ActionContext): Promise<BulkState> {
+  async run<P>(selector: BulkSelector, task: BulkTask<P>, context: ActionContext): Promise<BulkState> {
     const { signal, checkpoint } = context;
     let state = checkpoint.resume<BulkState>();
     if (state?.last) await task.takenUp?.(state.last.flat());
@@ -69,25 +78,37 @@ export class BulkRun {
     const first = 'jobIds' in selector || context.selection ? 0 : state.at;
     const seen = new Set(items.slice(0, state.at - first).map(({ id }) => id));
     const size = new ChunkSize({ targetMs: LOCKED_MS, least: 25, most: 1_000 });
-    while (state.at - first < items.length) {
-      const soFar = state;
-      mayStop(signal, () => ({
-        ...outcomeOf(soFar, context),
-        done: soFar.tally.done,
-        not_done: soFar.total - soFar.at,
-      }));
-      const chunk = items.slice(state.at - first, state.at - first + size.current);
-      state = await this.chunk(state, chunk, seen, timed(task.work, size), context);
-      context.progress({ done: state.at, total: state.total });
+    const chunkAt = (from: number) => {
+      const chunk = items.slice(from, from + size.current);
+      return { chunk, prepared: new Ahead(task.prepare(chunk)) };
+    };
+    let next = chunkAt(state.at - first);
+    try {
+      while (next.chunk.length > 0) {
+        const soFar = state;
+        mayStop(signal, () => ({
+          ...outcomeOf(soFar, context),
+          done: soFar.tally.done,
+          not_done: soFar.total - soFar.at,
+        }));
+        const { chunk } = next;
+        const prepared = await next.prepared.get();
+        next = chunkAt(state.at - first + chunk.length);
+        const work = timed(task.work, size, prepared);
+        state = await this.chunk(state, chunk, seen, work, context);
+        context.progress({ done: state.at, total: state.total });
+      }
+      return state;
+    } finally {
+      await next.prepared.ended();
     }
-    return state;
   }
 
   private async chunk(
     state: BulkState,
     chunk: readonly BulkItem[],
     seen: Set<string>,
-    work: BulkWork,
+    work: PreparedWork,
     context: ActionContext,
   ): Promise<BulkState> {
     const fresh = new Set<BulkItem>();
@@ -127,7 +148,7 @@ export class BulkRun {
     state: BulkState,
     chunk: readonly BulkItem[],
     seen: Set<string>,
-    work: BulkWork,
+    work: PreparedWork,
     context: ActionContext,
     error: unknown,
   ): Promise<BulkState> {
@@ -162,13 +183,14 @@ export class BulkRun {
 }
 
 /** The work, which takes note of how long it took until its rows were let go of; what it does after that holds up nobody. */
-function timed(work: BulkWork, size: ChunkSize): BulkWork {
+function timed<P>(work: BulkWork<P>, size: ChunkSize, prepared: P): PreparedWork {
   return (items, alongside) => {
     const startedAt = performance.now();
-    return work(items, async (tx, verdicts) => {
+    const last: Alongside = async (tx, verdicts) => {
       await alongside(tx, verdicts);
       if (items.length > 0) size.took(performance.now() - startedAt, items.length);
-    });
+    };
+    return work(items, last, prepared);
   };
 }
 

@@ -55,6 +55,7 @@ export class JobsInBulk {
     const walk: Walk = new Map();
     const reason = context.reason ?? 'Cancelled with many others on request';
     const state = await this.run(selector, context, (after) => ({
+      prepare: () => Promise.resolve(),
       work: (items, alongside) => this.cancellation.cancelAhead(items, { reason, alongside, walk, after }),
       takenUp: (jobIds) => this.cancellation.removeEntriesOf(jobIds),
     }));
@@ -70,7 +71,8 @@ export class JobsInBulk {
   async retry(selector: BulkSelector, context: ActionContext): Promise<BulkRetried> {
     // What Redis has not been given is added by the dispatcher.
     const state = await this.run(selector, context, (after) => ({
-      work: (items, alongside) => this.retries.retry(items, { from: 'failed_step', alongside, after }),
+      prepare: (items) => this.retries.planOf(items, 'failed_step'),
+      work: (items, alongside, plan) => this.retries.retry(items, plan, { alongside, after }),
     }));
     return {
       retried: state.tally.done,
@@ -80,10 +82,10 @@ export class JobsInBulk {
   }
 
   /** Runs over the jobs; when it ends, or stops early, all that follows from what was committed has been done. */
-  private async run(
+  private async run<P>(
     selector: BulkSelector,
     context: ActionContext,
-    task: (after: AfterCommits) => BulkTask,
+    task: (after: AfterCommits) => BulkTask<P>,
   ): Promise<BulkState> {
     const after = new AfterCommits();
     try {
