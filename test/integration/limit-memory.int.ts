@@ -41,7 +41,7 @@ describe('the memory that limits take in Redis', () => {
       new RateLimitSettings(),
     );
 
-  it(`is bounded for ${USERS} users, and every key of it ends by itself within its window`, async () => {
+  it(`is bounded for ${USERS} users, and every key of it ends by itself a quarter of its window after that`, async () => {
     const before = await usedBytes();
     for (let user = 0; user < USERS; user += AT_ONCE)
       await Promise.all(Array.from({ length: AT_ONCE }, (_, i) => limiter.consume(policiesOf(user + i))));
@@ -50,7 +50,7 @@ describe('the memory that limits take in Redis', () => {
     expect(keys).toBeGreaterThanOrEqual(2 * USERS);
     expect(keys).toBeLessThanOrEqual(3 * USERS);
     expect(ending).toBe(keys);
-    expect(averageMs).toBeLessThanOrEqual(60_000);
+    expect(averageMs).toBeLessThanOrEqual(75_000);
     const each = ((await usedBytes()) - before) / USERS;
     expect(each).toBeLessThan(ONCE);
   });

@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
+import { type BatchResults, Batcher } from '../../platform/batching/batcher';
 import { RedisService } from '../../platform/redis/redis.service';
-import { RedisScript, ScriptBatch } from '../../platform/redis/script';
+import { RedisScript } from '../../platform/redis/script';
 import type { LimitKind } from '../../platform/settings/limit.settings';
 import { RATE_LIMIT_LUA } from './rate-limit.lua';
 
@@ -37,14 +38,22 @@ export interface LimitVerdict {
   readonly retryAfterS: number;
 }
 
+/** A request as the script is given it. */
+interface Counted {
+  readonly keys: readonly string[];
+  /** Per policy its kind, limit, window and what the request costs. */
+  readonly rules: readonly (string | number)[];
+}
+
+/** Per request either numbers, or the text of what went wrong. */
+type Answers = readonly (readonly number[] | string)[];
+
 /** Counts requests in Redis, by Redis' clock, all policies of all requests of the moment in one call. */
 @Injectable()
 export class RateLimiter {
-  private readonly script: ScriptBatch;
+  private readonly calls = new Batcher<Counted, readonly number[]>((requests) => this.send(requests));
 
-  constructor(@Inject(RedisService) private readonly redis: RedisService) {
-    this.script = new ScriptBatch(redis.client, SCRIPT);
-  }
+  constructor(@Inject(RedisService) private readonly redis: RedisService) {}
 
   /**
    * Admits a request under all of the policies, or under none.
@@ -52,26 +61,23 @@ export class RateLimiter {
    * @throws if Redis is away; the caller decides what that means
    */
   consume(policies: readonly LimitPolicy[]): Promise<LimitVerdict> {
-    return this.run(policies, ({ cost }) => cost ?? 1);
+    return this.run(policies, false);
   }
 
   /** How the policies stand, without counting anything. */
   peek(policies: readonly LimitPolicy[]): Promise<LimitVerdict> {
-    return this.run(policies, () => 0);
+    return this.run(policies, true);
   }
 
-  private async run(
-    policies: readonly LimitPolicy[],
-    costOf: (policy: LimitPolicy) => number,
-  ): Promise<LimitVerdict> {
-    const keys = policies.map((policy) => this.keyOf(policy));
-    const rules = policies.flatMap((policy) => [
-      countedAs(policy),
-      policy.limit,
-      policy.windowS * 1_000_000,
-      costOf(policy),
-    ]);
-    const [violated, waitUs, ...states] = (await this.script.run(keys, [randomUUID(), ...rules])) as number[];
+  private async run(policies: readonly LimitPolicy[], peeking: boolean): Promise<LimitVerdict> {
+    const keys: string[] = [];
+    const rules: (string | number)[] = [];
+    for (const policy of policies) {
+      const kind = countedAs(policy);
+      keys.push(this.keyOf(kind, policy));
+      rules.push(kind, policy.limit, policy.windowS * 1_000_000, peeking ? 0 : (policy.cost ?? 1));
+    }
+    const [violated, waitUs = 0, ...states] = await this.calls.push({ keys, rules });
     return {
       states: policies.map((policy, i) => ({
         policy,
@@ -79,18 +85,41 @@ export class RateLimiter {
         resetS: Math.ceil((states[i * 2 + 1] ?? 0) / 1_000_000),
       })),
       violated: violated ? policies[violated - 1] : undefined,
-      retryAfterS: violated ? Math.max(1, Math.ceil((waitUs ?? 0) / 1_000_000)) : 0,
+      retryAfterS: violated ? Math.max(1, Math.ceil(waitUs / 1_000_000)) : 0,
     };
   }
 
+  /** Most requests of a moment are under the same rules, which are sent once. */
+  private async send(requests: readonly Counted[]): Promise<BatchResults<readonly number[]>> {
+    const sets = new Map<string, number>();
+    const rules: (string | number)[] = [];
+    const calls: (string | number)[] = [];
+    for (const request of requests) {
+      const text = request.rules.join(' ');
+      let set = sets.get(text);
+      if (set === undefined) {
+        sets.set(text, (set = sets.size + 1));
+        rules.push(request.keys.length, ...request.rules);
+      }
+      calls.push(set, randomUUID());
+    }
+    const keys = requests.flatMap((request) => request.keys);
+    const answers = (await SCRIPT.run(this.redis.client, keys, [sets.size, ...rules, ...calls])) as Answers;
+    return answers.map((answer) =>
+      typeof answer === 'string' ? Promise.reject<readonly number[]>(new Error(answer)) : answer,
+    );
+  }
+
   /** Parts are escaped: `a:b` and `c` must not be counted with `a` and `b:c`. */
-  private keyOf(policy: LimitPolicy): string {
-    return this.redis.key('limit', countedAs(policy), ...policy.key.map(encodeURIComponent));
+  private keyOf(kind: string, policy: LimitPolicy): string {
+    return this.redis.key('limit', kind, ...policy.key.map(encodeURIComponent));
   }
 }
 
+/** What keeps count of a policy in Redis. */
 function countedAs({ kind, cost }: LimitPolicy): string {
-  return kind === 'sliding' && cost !== undefined ? 'weighted' : kind;
+  if (kind !== 'sliding') return kind;
+  return cost === undefined ? 'log' : 'weighted';
 }
 
 /** The headers of draft-ietf-httpapi-ratelimit-headers that tell a client where it stands. */

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { AppError } from '../../platform/errors/app-error';
 import { RuntimeSettings } from '../../platform/settings/runtime-settings';
 import { actionPolicies } from '../limits/action-limits';
-import { limitHeaders, type LimitPolicy, RateLimiter } from '../limits/rate-limiter';
+import { limitHeaders, type LimitPolicy, type LimitVerdict, RateLimiter } from '../limits/rate-limiter';
 import type { ActionAnswer, Run, Stage } from '../run';
 
 /** Counts the request against the user's limits. Without Redis nobody is let through: a limit must hold. */
@@ -28,10 +28,7 @@ export class RateLimitStage implements Stage {
       );
     });
     Object.assign(run.headers, limitHeaders(verdict));
-    const left = verdict.states
-      .map(({ policy, remaining }) => `${policy.name}: ${remaining} left`)
-      .join(', ');
-    run.note(verdict.violated ? 'limited' : 'admitted', left);
+    run.note(verdict.violated ? 'limited' : 'admitted', run.options.explain ? left(verdict) : undefined);
     if (verdict.violated) {
       const { name, limit, windowS } = verdict.violated;
       throw new AppError(
@@ -54,6 +51,10 @@ export class RateLimitStage implements Stage {
       if (cost > limit) throw tooMany(cost, limit, windowS);
     return policies;
   }
+}
+
+function left({ states }: LimitVerdict): string {
+  return states.map(({ policy, remaining }) => `${policy.name}: ${remaining} left`).join(', ');
 }
 
 function tooMany(items: number, limit: number, windowS: number): AppError {
