@@ -38,7 +38,7 @@ export function replayedAnswer(run: Run, status: number, body: Buffer): ActionAn
 }
 
 function answer(run: Run, status: number, body: object, headers: Record<string, string> = {}): ActionAnswer {
-  return { status, body: Buffer.from(JSON.stringify(body)), headers: { ...run.headers, ...headers } };
+  return { status, body: JSON.stringify(body), headers: { ...run.headers, ...headers } };
 }
 
 /** What the caller needs to prove later that the audit holds the intent. */

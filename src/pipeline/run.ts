@@ -25,7 +25,8 @@ export interface ActionCall {
 /** What the caller is sent, byte for byte. */
 export interface ActionAnswer {
   readonly status: number;
-  readonly body: Buffer;
+  /** JSON; as bytes where it was stored before. */
+  readonly body: Buffer | string;
   readonly headers: Readonly<Record<string, string>>;
 }
 

@@ -1,5 +1,4 @@
-import { STATUS_CODES } from 'node:http';
-import { fieldLines } from '../platform/http/prepared-answer';
+import { fieldLines, KeptLines, statusLine } from '../platform/http/prepared-answer';
 import type { HeldSnapshot } from './held-snapshot';
 import type { ReadLimitState } from './read-limit';
 import type { PreparedBody } from './rendered';
@@ -27,9 +26,7 @@ export class HitHeads {
   /** By the body, and so forgotten with it. */
   private readonly heads = new WeakMap<PreparedBody, Heads>();
   private readonly always: string;
-  private readonly connection: string;
-  private second = 0;
-  private dated = '';
+  private readonly kept: KeptLines;
 
   /**
    * @param headers what every answer has, in lower case
@@ -37,7 +34,7 @@ export class HitHeads {
    */
   constructor({ vary, ...headers }: Readonly<Record<string, string>>, keepAliveMs: number) {
     this.always = fieldLines({ ...headers, vary: [...(vary ? [vary] : []), ...VARY].join(', ') });
-    this.connection = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveMs / 1000)}\r\n`;
+    this.kept = new KeptLines(keepAliveMs);
   }
 
   /** The whole head of an answer. */
@@ -52,7 +49,7 @@ export class HitHeads {
     const desc = snapshot.document.stale ? 'stale' : 'hit';
     const dur = SHORT_TIMES[Math.round(took * 100)] ?? took.toFixed(2);
     return (
-      `${status === 200 ? heads.ok : heads.notModified}${this.date()}age: ${snapshot.ageS}\r\n` +
+      `${status === 200 ? heads.ok : heads.notModified}${this.kept.now()}age: ${snapshot.ageS}\r\n` +
       `ratelimit-policy: "admin-read";q=${limit.limit};w=60\r\n` +
       `ratelimit: "admin-read";r=${limit.remaining};t=${limit.resetS}\r\n` +
       `server-timing: cache;desc=${desc}, total;dur=${dur}\r\nx-trace-id: ${traceId}\r\n\r\n`
@@ -69,19 +66,4 @@ export class HitHeads {
     });
     return { ok: statusLine(200) + common + content, notModified: statusLine(304) + common };
   }
-
-  /** Date, which changes once a second, and what the connection is told. */
-  private date(): string {
-    const now = Date.now();
-    const second = Math.floor(now / 1000);
-    if (second !== this.second) {
-      this.second = second;
-      this.dated = `Date: ${new Date(now).toUTCString()}\r\n${this.connection}`;
-    }
-    return this.dated;
-  }
-}
-
-function statusLine(status: number): string {
-  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`;
 }

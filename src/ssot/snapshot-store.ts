@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { RedisService } from '../platform/redis/redis.service';
+import { RedisScript } from '../platform/redis/script';
 import { TTL_MS } from './held-snapshot';
 import { MAX_DOCUMENT_BYTES, parseDocument, serialise } from './document';
 import type { SnapshotDto } from './snapshot.dto';
@@ -29,11 +30,12 @@ redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1
 `;
 
-const RAISE_FLOOR = `
+/** Each action that succeeds raises it, so it goes by its hash. */
+const RAISE_FLOOR = new RedisScript(`
 if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 end
-`;
+`);
 
 const CLOCK = `${NOW} return string.format('%.0f', now)`;
 
@@ -93,7 +95,7 @@ export class SnapshotStore {
 
   /** Only snapshots of this version and later ones count from now on, for processes that start later too. */
   async raiseFloor(version: number): Promise<void> {
-    await this.redis.client.eval(RAISE_FLOOR, 1, this.floorKey, version, FLOOR_TTL_MS);
+    await RAISE_FLOOR.run(this.redis.client, [this.floorKey], [version, FLOOR_TTL_MS]);
   }
 
   /** Caches a snapshot, unless it is older than the cached one or than the last invalidation. */

@@ -102,13 +102,13 @@ export class ExecutionStore {
    */
   async keepAnswer(
     executionId: string,
-    answer: { status: number; body: Buffer },
+    answer: { status: number; body: Buffer | string },
   ): Promise<{ status: number; body: Buffer } | undefined> {
     const [kept] = await this.db.query<{ status: number; body: Buffer }>(
       `UPDATE executions
           SET response_status = coalesce(response_status, $2), response_body = coalesce(response_body, $3)
         WHERE id = $1 RETURNING response_status AS status, response_body AS body`,
-      [executionId, answer.status, answer.body],
+      [executionId, answer.status, Buffer.from(answer.body)],
     );
     return kept;
   }

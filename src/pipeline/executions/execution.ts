@@ -45,7 +45,7 @@ export interface Outcome {
   /** Of the HTTP answer; null where nobody is answered any more. */
   readonly httpStatus: number | null;
   /** The answer, to be replayed byte for byte. */
-  readonly body: Buffer | null;
+  readonly body: Buffer | string | null;
   /** What the handler returned. */
   readonly result: unknown;
   readonly errorCode: string | null;

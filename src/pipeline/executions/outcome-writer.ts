@@ -4,7 +4,7 @@ import { Db, type Tx } from '../../platform/postgres/db';
 import { prepared } from '../../platform/postgres/statement';
 import type { Claim, Outcome, OutcomeOrigin } from './execution';
 
-/** Answers of more bytes than this are written alone: others need not wait for them. */
+/** Answers longer than this are written alone: others need not wait for them. */
 const LARGE = 65_536;
 
 /** The outcome and its audit entry, in one statement, and only for whoever still holds the execution. */
@@ -78,7 +78,7 @@ export class OutcomeWriter {
       claim.fence,
       outcome.status,
       outcome.httpStatus,
-      outcome.body,
+      outcome.body === null ? null : Buffer.from(outcome.body),
       outcome.result === undefined ? null : JSON.stringify(outcome.result),
       outcome.errorCode,
       outcome.freesKey,
@@ -112,7 +112,7 @@ function rowOf({ claim, outcome, origin }: Writing): object {
     fence: claim.fence,
     outcome: outcome.status,
     status: outcome.httpStatus,
-    body: outcome.body?.toString('utf8'),
+    body: outcome.body?.toString(),
     result: outcome.result,
     error_code: outcome.errorCode,
     frees_key: outcome.freesKey,

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { AppError, type FieldError } from '../../platform/errors/app-error';
-import { sendErrorBytes } from '../../platform/http/error-answer';
+import { sendErrorText } from '../../platform/http/error-answer';
 import type { Answering } from '../../platform/http/plain-reply';
 import type { Actor } from '../../platform/security/roles';
 import type { Scope } from '../access/permissions';
@@ -49,6 +49,6 @@ export function actionCall(request: ActionRequest, extras: CallExtras = {}): Act
  */
 export function sendAnswer(reply: Answering, answer: ActionAnswer): void {
   void reply.status(answer.status).headers(answer.headers).header('cache-control', 'no-store');
-  if (answer.status >= 400) sendErrorBytes(reply, answer.body);
+  if (answer.status >= 400) sendErrorText(reply, answer.body);
   else void reply.type('application/json; charset=utf-8').send(answer.body);
 }

@@ -49,7 +49,7 @@ export class OperationQueue {
         run.claim.executionId,
         run.claim.fence,
         stored?.status ?? null,
-        stored?.body ?? null,
+        stored ? Buffer.from(stored.body) : null,
         currentCarrier(),
       ],
     );

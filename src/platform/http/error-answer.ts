@@ -13,16 +13,16 @@ export function sendError(reply: Answering, error: AppError, traceId: string): v
   // RFC 9110, 15.5.2: a 401 says how to sign in.
   if (error.status === 401) void reply.header('www-authenticate', 'Bearer realm="agentos"');
   void reply.status(error.status).header('cache-control', 'no-store');
-  sendErrorBytes(reply, Buffer.from(JSON.stringify(errorBody(error, traceId))));
+  sendErrorText(reply, JSON.stringify(errorBody(error, traceId)));
 }
 
-/** Sends the bytes of an {@link ErrorBody}, as they are or as RFC 9457 has them. Status and headers are set before. */
-export function sendErrorBytes(reply: Answering, bytes: Buffer): void {
+/** Sends an {@link ErrorBody} in JSON, as it is or as RFC 9457 has it. Status and headers are set before. */
+export function sendErrorText(reply: Answering, text: Buffer | string): void {
   varyBy(reply, 'Accept');
   if (!wantsProblem(reply.request.headers.accept)) {
-    void reply.type(ENVELOPE_TYPE).send(bytes);
+    void reply.type(ENVELOPE_TYPE).send(text);
     return;
   }
-  const problem = problemOf(JSON.parse(bytes.toString('utf8')) as ErrorBody);
-  void reply.type(PROBLEM_TYPE).send(Buffer.from(JSON.stringify(problem)));
+  const problem = problemOf(JSON.parse(text.toString()) as ErrorBody);
+  void reply.type(PROBLEM_TYPE).send(JSON.stringify(problem));
 }

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { fieldLines, KeptLines, sendPrepared, statusLine } from './prepared-answer';
 
 /** What answers are written to: a reply of Fastify, or a {@link PlainReply} in front of it. */
 export interface Answering {
@@ -8,21 +9,45 @@ export interface Answering {
   headers(values: Readonly<Record<string, string>>): Answering;
   type(contentType: string): Answering;
   getHeader(name: string): number | string | string[] | undefined;
-  send(body?: Buffer): unknown;
+  send(body?: Buffer | string): unknown;
 }
 
-/** An answer that node's HTTP server is given at once, with all of its headers. */
+/** What every answer of a server has in its head, put together once. */
+export class CommonHead {
+  private readonly lines: string;
+  private readonly kept: KeptLines;
+
+  /**
+   * @param fields their names in lower case
+   * @param keepAliveMs how long the server keeps an idle connection
+   */
+  constructor(
+    readonly fields: Readonly<Record<string, string>>,
+    keepAliveMs: number,
+  ) {
+    this.lines = fieldLines(fields);
+    this.kept = new KeptLines(keepAliveMs);
+  }
+
+  /** A whole head with these fields besides, of which none may be one of the common ones. */
+  with(status: number, own: string): string {
+    return `${statusLine(status)}${this.lines}${own}${this.kept.now()}\r\n`;
+  }
+}
+
+/** An answer that node's HTTP server is given at once, with all of its headers. Values must be of our own making. */
 export class PlainReply implements Answering {
-  private readonly fields: Record<string, string | number>;
+  private readonly own = new Map<string, string | number>();
+  /** Whether the head is one that can be put together from prepared text. */
+  private usual: boolean;
   private code = 200;
 
-  /** @param headers what every answer has, in lower case */
   constructor(
     readonly request: IncomingMessage,
     private readonly response: ServerResponse,
-    headers: Readonly<Record<string, string>>,
+    private readonly common: CommonHead,
   ) {
-    this.fields = { ...headers };
+    this.usual = response.shouldKeepAlive;
   }
 
   status(code: number): this {
@@ -31,7 +56,9 @@ export class PlainReply implements Answering {
   }
 
   header(name: string, value: string | number): this {
-    this.fields[name.toLowerCase()] = value;
+    const key = name.toLowerCase();
+    if (key === 'connection' || key in this.common.fields) this.usual = false;
+    this.own.set(key, value);
     return this;
   }
 
@@ -45,12 +72,19 @@ export class PlainReply implements Answering {
   }
 
   getHeader(name: string): string | number | undefined {
-    return this.fields[name.toLowerCase()];
+    const key = name.toLowerCase();
+    return this.own.get(key) ?? this.common.fields[key];
   }
 
-  send(body?: Buffer): void {
-    if (body) this.fields['content-length'] = body.length;
-    this.response.writeHead(this.code, this.fields);
-    this.response.end(body);
+  send(body: Buffer | string = ''): void {
+    this.own.set('content-length', Buffer.byteLength(body));
+    if (this.usual) {
+      let lines = '';
+      for (const [name, value] of this.own) lines += `${name}: ${value}\r\n`;
+      sendPrepared(this.response, this.code, this.common.with(this.code, lines), body);
+    } else {
+      this.response.writeHead(this.code, { ...this.common.fields, ...Object.fromEntries(this.own) });
+      this.response.end(body);
+    }
   }
 }

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { IncomingMessage } from 'node:http';
 import { AppError } from '../errors/app-error';
 
 /** What a body may take. */
@@ -13,7 +13,19 @@ export interface BodyLimits {
  *
  * @throws AppError PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT; VALIDATION_ERROR if the connection breaks before its end
  */
-export function readBody(stream: Readable, limits: BodyLimits): Promise<Buffer> {
+export function readBody(stream: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
+  const whole = arrived(stream, limits.bytes);
+  return whole ? Promise.resolve(whole) : awaited(stream, limits);
+}
+
+/** A body that came together with its head, and needs nobody to wait for it; undefined if it is not all there. */
+function arrived(stream: IncomingMessage, most: number): Buffer | undefined {
+  const length = stream.readableLength;
+  if (!stream.complete || length === 0 || length > most || stream.readableFlowing !== null) return undefined;
+  return (stream.read() as Buffer | null) ?? undefined;
+}
+
+function awaited(stream: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;

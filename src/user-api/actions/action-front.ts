@@ -8,7 +8,7 @@ import { sendError } from '../../platform/http/error-answer';
 import { toAppError } from '../../platform/http/exception.filter';
 import { clientOf, CORS_HEADERS } from '../../platform/http/fastify';
 import { readJson } from '../../platform/http/json-body';
-import { PlainReply } from '../../platform/http/plain-reply';
+import { CommonHead, PlainReply } from '../../platform/http/plain-reply';
 import { answerInFront, isPlainPost } from '../../platform/http/plain-request';
 import '../../platform/http/request';
 import { IpAllowList } from '../../platform/security/ip-allow-list';
@@ -29,7 +29,7 @@ const SERIES = httpSeries('POST', ACTION_PATH);
 export class ActionFront implements OnModuleInit {
   private readonly log = new Logger(ActionFront.name);
   private readonly proxies: IpAllowList;
-  private headers: Readonly<Record<string, string>> = {};
+  private head = new CommonHead({}, 0);
 
   constructor(
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
@@ -44,7 +44,8 @@ export class ActionFront implements OnModuleInit {
     const fastify = (
       this.host.httpAdapter as ReturnType<NestFastifyApplication['getHttpAdapter']>
     ).getInstance();
-    this.headers = { ...fastify.securityHeaders, ...CORS_HEADERS };
+    const headers = { ...fastify.securityHeaders, ...CORS_HEADERS };
+    this.head = new CommonHead(headers, fastify.server.keepAliveTimeout);
     answerInFront(
       fastify,
       (request) => request.url === ACTION_PATH && isPlainPost(request),
@@ -65,10 +66,7 @@ export class ActionFront implements OnModuleInit {
     const answer = async (): Promise<void> => {
       const actor = await this.door.enter({ headers, clientIp });
       if (!actor) return route();
-      response.once('finish', () =>
-        SERIES.answered(response.statusCode, (performance.now() - startedAt) / 1000),
-      );
-      const reply = new PlainReply(request, response, this.headers).header('x-trace-id', trace.traceId);
+      const reply = new PlainReply(request, response, this.head).header('x-trace-id', trace.traceId);
       try {
         const body = await readJson(request, this.env.httpTimeoutMs);
         const { traceId } = trace;
@@ -76,6 +74,7 @@ export class ActionFront implements OnModuleInit {
       } catch (thrown) {
         this.fail(thrown, reply, trace.traceId);
       }
+      SERIES.answered(response.statusCode, (performance.now() - startedAt) / 1000);
     };
     void runInTrace(trace, answer);
   }
