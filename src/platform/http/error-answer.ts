@@ -24,5 +24,6 @@ export function sendErrorText(reply: Answering, text: Buffer | string): void {
     return;
   }
   const problem = problemOf(JSON.parse(text.toString()) as ErrorBody);
-  void reply.type(PROBLEM_TYPE).send(JSON.stringify(problem));
+  // As bytes: to a text Fastify would add a charset, which this type does not have.
+  void reply.type(PROBLEM_TYPE).send(Buffer.from(JSON.stringify(problem)));
 }
