@@ -8,6 +8,7 @@ import { ENV, type Env } from './settings/env';
 import { SettingsModule } from './settings/settings.module';
 import { StorageModule } from './storage/storage.module';
 import { LoggingModule } from './telemetry/logging.module';
+import { findConstraintsByClass } from './validation/constraint-instances';
 
 const PARTS = [
   LoggingModule,
@@ -26,6 +27,7 @@ const PARTS = [
 export class PlatformModule {
   /** The platform of a process with this environment. */
   static forRoot(env: Env): DynamicModule {
+    findConstraintsByClass();
     return {
       module: PlatformModule,
       imports: [EnvModule.forRoot(env), ...PARTS],
