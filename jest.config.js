@@ -7,6 +7,7 @@ const base = {
   moduleFileExtensions: ['ts', 'js', 'json'],
   // Node loads the tests and what they test, once for each worker: see test/runtime.
   testEnvironment: join(__dirname, 'test/runtime/environment.js'),
+  runtime: join(__dirname, 'test/runtime/runtime.js'),
   transform: { '\\.(spec|int|e2e|fault|swarm|bench)\\.ts$': join(__dirname, 'test/runtime/transform.js') },
   clearMocks: true,
 };
