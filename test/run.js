@@ -2,21 +2,13 @@
 
 /**
  * `npm test`: builds, then runs the test projects and sums up. Arguments name projects; none = all.
- * All of them share one run: what waits for leases, queues and servers leaves the cores to what calculates. One file more
- * than there are cores runs at a time, four at most. test/sequencer.js says in which order.
+ * All of them share one run: what waits for leases, queues and servers leaves the cores to what calculates. Twice as many
+ * files as there are cores run at a time, four at most. test/sequencer.js says in which order.
  *
  * The last line is `N passed, N failed`. TEST_SUMMARY names a file to write that line into as well.
  */
 const { spawnSync } = require('node:child_process');
-const {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} = require('node:fs');
+const { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
 const { availableParallelism, tmpdir } = require('node:os');
 const { join } = require('node:path');
 
@@ -25,7 +17,7 @@ const PROJECTS = ['unit', 'integration', 'e2e', 'faults'];
 /** The projects that run the built product. */
 const BUILT = new Set(['e2e', 'faults']);
 /** How many files run at a time. Each may be a whole installation, so more than a few do not fit in. */
-const WORKERS = Math.min(4, availableParallelism() + 1);
+const WORKERS = Math.min(4, 2 * availableParallelism());
 
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
 const unknown = wanted.filter((name) => !PROJECTS.includes(name));
@@ -39,7 +31,8 @@ const totals = { passed: 0, failed: 0 };
 let broken = false;
 
 const projects = PROJECTS.filter((name) => wanted.length === 0 || wanted.includes(name));
-if (projects.some((name) => BUILT.has(name)) && isStale()) run('npm', ['run', '--silent', 'build']);
+// Without a check of types, as before a start; `npm run typecheck` is a check of its own.
+if (projects.some((name) => BUILT.has(name))) run(process.execPath, [join(ROOT, 'src/up/ensure-build.mjs')]);
 const report = join(folder, 'report.json');
 run(process.execPath, [
   require.resolve('jest/bin/jest'),
@@ -76,22 +69,4 @@ function add() {
   const result = JSON.parse(readFileSync(report, 'utf8'));
   totals.passed += result.numPassedTests;
   totals.failed += result.numFailedTests + result.numRuntimeErrorTestSuites + result.numPendingTests;
-}
-
-/** Whether a source is newer than the built files. */
-function isStale() {
-  const marker = join(ROOT, 'dist/main.js');
-  if (!existsSync(marker)) return true;
-  const built = statSync(marker).mtimeMs;
-  const configs = ['package.json', 'nest-cli.json', 'tsconfig.json', 'tsconfig.build.json', '.swcrc'];
-  return [...configs.map((name) => join(ROOT, name)), ...files(join(ROOT, 'src'))].some(
-    // The build itself writes metadata.ts.
-    (path) => !path.endsWith('metadata.ts') && !path.endsWith('.spec.ts') && statSync(path).mtimeMs > built,
-  );
-}
-
-function files(dir) {
-  return readdirSync(dir, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
 }
