@@ -4,11 +4,21 @@ import { Arbitraries } from './arbitraries';
 import { Checks } from './checks';
 import { type ApiDocument, type Operation, operationsOf } from './document';
 import { RawClient, type RawAnswer } from './http';
-import { curlOf, type FuzzRequest, payloadOf, requestMutations, urlOf, validRequests } from './requests';
+import {
+  curlOf,
+  type FuzzRequest,
+  payloadOf,
+  type RequestMutation,
+  requestMutations,
+  urlOf,
+  validRequests,
+} from './requests';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** Ids of one name that are remembered. */
 const MOST_IDS = 20;
+/** A rule of the options is broken at every action of so many. */
+const TURNS = 6;
 
 /** How a request is sent. */
 export interface Sending {
@@ -57,11 +67,25 @@ export class Fuzzer {
     });
   }
 
-  /** Requests with one thing wrong each: every rule is broken in `rounds` valid requests. */
+  /**
+   * Requests with one thing wrong each: every rule is broken in `rounds` valid requests. Those of an action's options,
+   * which are the same for all actions, are broken at some actions in turn if one round is asked for.
+   */
   broken(operation: Operation, rounds: number): FuzzRequest[] {
-    const mutations = requestMutations(this.document, operation);
+    const all = requestMutations(this.document, operation);
+    const mutations = rounds > 1 ? all : this.inTurn(operation, all);
     const valid = this.valid(operation, mutations.length * rounds);
     return valid.flatMap((request, i) => mutations[i % mutations.length]?.apply(request) ?? []);
+  }
+
+  private inTurn(operation: Operation, mutations: readonly RequestMutation[]): RequestMutation[] {
+    if (!operation.action) return [...mutations];
+    const turn = this.operations.indexOf(operation);
+    const shared = mutations.filter(({ label }) => label.startsWith('options'));
+    return mutations.filter((one) => {
+      const place = shared.indexOf(one);
+      return place < 0 || (place + turn) % TURNS === 0;
+    });
   }
 
   /** Sends a request and checks the answer, whatever it is. */
