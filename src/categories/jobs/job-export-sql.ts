@@ -1,4 +1,5 @@
 import { csvLines, type ExportFormat, harmlessColumn, isoColumn } from '../../pipeline/exports/export-format';
+import type { JsonKind } from '../../pipeline/exports/json-rows';
 import { filterCondition, type JobFilter } from './job-filter.dto';
 
 /** What to export. */
@@ -42,7 +43,7 @@ export function header({ format, includeSteps }: JobExportOrder): string {
   return csvLines([[...Object.keys(JOB), ...steps]]);
 }
 
-/** The jobs of an export as rows of its format, the oldest first. In CSV a job with steps has a row for each of them. */
+/** The jobs of an export, the oldest first, as rows of which its format is made. In CSV a job with steps has a row for each of them. */
 export function rowsSql(order: JobExportOrder): { sql: string; params: unknown[] } {
   const { sql: condition, params } = filterCondition(order.filter);
   const limit = order.filter.limit === undefined ? '' : `LIMIT ${order.filter.limit}`;
@@ -86,36 +87,19 @@ function cell([expression, kind]: Columns[string]): string {
   return kind === 'time' ? isoColumn(expression) : expression;
 }
 
-/**
- * By concat(), to which each value writes itself: row_to_json() looks up how to write each value of each row, and makes
- * a text of a time for every step to ISO 8601. Both together cost half as much again.
- */
-function ndjson(jobs: string, { includeSteps }: JobExportOrder): string {
-  const steps = `(SELECT coalesce(json_agg((SELECT row_to_json(o) FROM (SELECT ${fields(STEP)}) o) ORDER BY s.position), '[]')
-    FROM steps s WHERE s.job_id = j.id)`;
-  const members = Object.entries(JOB).flatMap(([name, column], at) =>
-    member(`${at === 0 ? '{' : ','}"${name}":`, column),
-  );
-  const end = includeSteps ? `',"steps":', ${steps}, '}'` : `'}'`;
-  return `SELECT concat(${members.join(', ')}, ${end}) FROM ${jobs}`;
+/** The columns that become the members of an object of NDJSON, which are left to {@link JsonRows}. */
+export function jsonColumns({ includeSteps }: JobExportOrder): Record<string, JsonKind> {
+  const kinds = Object.entries(JOB).map(([name, [, kind]]) => [name, kind] as const);
+  return { ...Object.fromEntries(kinds), ...(includeSteps ? { steps: 'json' } : {}) };
 }
 
-/** What concat() makes a member of an object of. */
-function member(name: string, [expression, kind]: Columns[string]): string[] {
-  if (kind === 'number') return [`'${name}'`, expression];
-  if (kind === 'plain') return [`'${name}"'`, expression, `'"'`];
-  if (kind === 'free')
-    return [`'${name}'`, `CASE WHEN ${expression} IS NULL THEN 'null' ELSE to_json(${expression})::text END`];
-  const ifThere = (text: string, instead: string) =>
-    `CASE WHEN ${expression} IS NULL THEN ${instead} ELSE '${text}' END`;
-  const time = `${expression}::timestamp(3)`;
-  return [
-    ifThere(`${name}"`, `'${name}null'`),
-    `${time}::date`,
-    ifThere('T', 'NULL'),
-    `${time}::time`,
-    ifThere('Z"', 'NULL'),
-  ];
+function ndjson(jobs: string, { includeSteps }: JobExportOrder): string {
+  const cells = Object.values(JOB).map(([expression, kind]) =>
+    kind === 'time' ? `${expression}::timestamp(3)` : expression,
+  );
+  const steps = `(SELECT coalesce(json_agg((SELECT row_to_json(o) FROM (SELECT ${fields(STEP)}) o) ORDER BY s.position), '[]')
+    FROM steps s WHERE s.job_id = j.id)`;
+  return `SELECT ${[...cells, ...(includeSteps ? [steps] : [])].join(', ')} FROM ${jobs}`;
 }
 
 function fields(columns: Columns): string {

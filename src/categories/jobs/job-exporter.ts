@@ -1,11 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ActionContext } from '../../pipeline/catalogue/action-command';
 import { CsvRows } from '../../pipeline/exports/csv-rows';
+import { JsonRows } from '../../pipeline/exports/json-rows';
 import { type ExportedFile, type ExportPart, ExportWriter } from '../../pipeline/exports/export-writer';
 import { Db } from '../../platform/postgres/db';
-import { countSql, header, type JobExportOrder, rowsSql, timesAtEnd } from './job-export-sql';
-
-const LF = 0x0a;
+import { countSql, header, type JobExportOrder, jsonColumns, rowsSql, timesAtEnd } from './job-export-sql';
 
 /**
  * Writes jobs into an artifact. Postgres makes the rows and COPY sends them: objects of a million jobs, made only
@@ -35,17 +34,10 @@ export class JobExporter {
   private async *parts(order: JobExportOrder): AsyncGenerator<ExportPart> {
     yield { text: header(order), rows: 0 };
     const { sql, params } = rowsSql(order);
-    if (order.format === 'ndjson')
-      for await (const text of this.db.copy(sql, params, 'lines')) yield { text, rows: lineEnds(text) };
-    else {
-      const converter = new CsvRows(timesAtEnd(order));
-      for await (const piece of this.db.copy(sql, params, 'csv')) yield converter.convert(piece);
-    }
+    const [copied, converter] =
+      order.format === 'ndjson'
+        ? (['text', new JsonRows(jsonColumns(order))] as const)
+        : (['csv', new CsvRows(timesAtEnd(order))] as const);
+    for await (const piece of this.db.copy(sql, params, copied)) yield converter.convert(piece);
   }
-}
-
-function lineEnds(text: Buffer): number {
-  let count = 0;
-  for (let end = text.indexOf(LF); end !== -1; end = text.indexOf(LF, end + 1)) count += 1;
-  return count;
 }

@@ -1,6 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { createHash } from 'node:crypto';
-import { type FileHandle, open, rm } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { v7 as uuidv7 } from 'uuid';
 import { Db } from '../../platform/postgres/db';
@@ -10,6 +9,7 @@ import { DownloadLinks } from '../../platform/storage/download-links';
 import type { ActionContext } from '../catalogue/action-command';
 import { mayStop } from '../catalogue/stopped-early';
 import { ClaimLost } from '../executions/lease-keeper';
+import { BlockFile } from './block-file';
 
 /** What the keys of all exports begin with. */
 export const EXPORTS_PREFIX = 'exports';
@@ -24,9 +24,6 @@ const CONTENT_TYPES = {
   pdf: 'application/pdf',
 } as const;
 export type FileFormat = keyof typeof CONTENT_TYPES;
-
-/** Bytes are written this many at a time. */
-const BLOCK_BYTES = 1 << 20;
 
 /** A piece of an export, and how many of its rows are in it. */
 export interface ExportPart {
@@ -143,44 +140,5 @@ export class ExportWriter {
       );
       await checkpoint.save(published, tx);
     });
-  }
-}
-
-/** A new file that is written in large blocks and hashed on the way. */
-class BlockFile {
-  private readonly hash = createHash('sha256');
-  private readonly block = Buffer.allocUnsafe(BLOCK_BYTES);
-  private used = 0;
-  private size = 0;
-
-  constructor(private readonly file: FileHandle) {}
-
-  /** Adds bytes, which may be changed afterwards. */
-  async append(bytes: Buffer): Promise<void> {
-    let taken = 0;
-    while (taken < bytes.length) {
-      const copied = bytes.copy(this.block, this.used, taken);
-      taken += copied;
-      this.used += copied;
-      if (this.used === BLOCK_BYTES) await this.flush();
-    }
-  }
-
-  /** Writes what is left. */
-  async end(): Promise<StoredBlob> {
-    await this.flush();
-    return { size: this.size, sha256: this.hash.digest('hex') };
-  }
-
-  close(): Promise<void> {
-    return this.file.close();
-  }
-
-  private async flush(): Promise<void> {
-    const bytes = this.block.subarray(0, this.used);
-    this.hash.update(bytes);
-    await this.file.appendFile(bytes);
-    this.size += this.used;
-    this.used = 0;
   }
 }

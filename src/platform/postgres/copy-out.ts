@@ -6,8 +6,8 @@ import { to } from 'pg-copy-streams';
 export const COPY_FORMATS = {
   /** RFC 4180 without a header, but with LF at the end of a row. */
   csv: '(FORMAT csv)',
-  /** Rows of one text without control characters (JSON is one), each as it is with LF after it. */
-  lines: String.raw`(FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')`,
+  /** Cells with tabs between them, a null as `\N`; control characters, backslashes among them, with backslashes. */
+  text: '(FORMAT text)',
 } as const;
 export type CopyFormat = keyof typeof COPY_FORMATS;
 
