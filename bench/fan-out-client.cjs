@@ -8,6 +8,7 @@
 const { connect } = require('node:net');
 
 const AT_A_TIME = 50;
+const PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0]);
 const now = () => performance.timeOrigin + performance.now();
 let times = [];
 let wanted = 0;
@@ -36,11 +37,13 @@ function open({ port, path, hello }) {
     let rest = Buffer.alloc(0);
     let upgraded = false;
     let skip = 0;
+    let ping = false;
     let left = quiet;
     const ready = () => {
       if (left-- === 0) resolve(socket);
     };
     const frame = () => {
+      if (ping) return void socket.write(PONG);
       if (left >= 0) return ready();
       times.push(now());
       if (times.length === wanted) process.send({ times });
@@ -68,6 +71,7 @@ function open({ port, path, hello }) {
         const short = data.length > 1 ? data[1] & 127 : 0;
         const header = short === 126 ? 4 : short === 127 ? 10 : 2;
         if (data.length < header) return void (rest = data);
+        ping = (data[0] & 15) === 9;
         skip = short === 126 ? data.readUInt16BE(2) : short === 127 ? Number(data.readBigUInt64BE(2)) : short;
         data = data.subarray(header);
         if (skip === 0) frame();

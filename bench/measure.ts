@@ -59,6 +59,11 @@ export function spread(values: readonly number[]): string {
   return `${figure(median(values))} [${figure(Math.min(...values))}..${figure(Math.max(...values))}]`;
 }
 
+/** The median, and in brackets the quartiles: of many short rounds, the least and the most say what else the machine did. */
+export function quartiles(values: readonly number[]): string {
+  return `${figure(median(values))} [${figure(quantile(values, 0.25))}..${figure(quantile(values, 0.75))}]`;
+}
+
 /** A number with as many digits as mean something. */
 export function figure(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toPrecision(3);

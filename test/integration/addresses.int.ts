@@ -81,7 +81,7 @@ describe('an address that is claimed by a direct connection', () => {
     const answers = await Promise.all(Array.from({ length: 200 }, () => client.get(STATUS)));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([403]));
     const { events } = await feed.read('alerts', offset, 1_000);
-    const alarms = events.map(({ data }) => data as { kind: string; user_id: string });
+    const alarms = events.map(({ json }) => JSON.parse(json) as { kind: string; user_id: string });
     expect(alarms.filter(({ user_id }) => user_id === user.id)).toMatchObject([{ kind: 'ip_denied' }]);
     const entries = await eventually(async () => {
       const rows = await installation.database.query('SELECT FROM audit_entries WHERE actor_id = $1', [

@@ -132,7 +132,7 @@ describe('cancelling many jobs', () => {
     const missing = uuidv7();
     const [twice = ''] = waiting;
     const feed: unknown[] = [];
-    await api.get(LiveFeed).listen((event) => event.topic === 'jobs' && feed.push(event.data));
+    await api.get(LiveFeed).listen((event) => event.topic === 'jobs' && feed.push(JSON.parse(event.json)));
     const outcome = await done('job.bulk_cancel', { job_ids: [missing, ...waiting, failed, twice] });
     expect(outcome).toEqual({
       requested: 153,

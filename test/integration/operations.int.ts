@@ -131,8 +131,8 @@ const numbers = (upTo: number): number[] => Array.from({ length: upTo }, (_, i) 
 /** What subscribers are told of an execution from now on. */
 async function listen(id: () => string): Promise<Record<string, unknown>[]> {
   const told: Record<string, unknown>[] = [];
-  await api.get(LiveFeed).listen(({ topic, data }) => {
-    const event = data as Record<string, unknown>;
+  await api.get(LiveFeed).listen(({ topic, json }) => {
+    const event = JSON.parse(json) as Record<string, unknown>;
     if (topic === 'executions' && event['execution_id'] === id()) told.push(event);
   });
   return told;

@@ -417,7 +417,7 @@ describe('an operator', () => {
     await eventually(async () => expect((await events()).at(-1)?.event).toBe('circuit.released'));
     expect((await events()).filter(({ event }) => event === 'circuit.forced_open')).toHaveLength(1);
     const alerts = (await one.get(LiveFeed).read('alerts', offset, 100)).events;
-    const kinds = alerts.map(({ data }) => (data as { kind: string }).kind);
+    const kinds = alerts.map(({ json }) => (JSON.parse(json) as { kind: string }).kind);
     expect(kinds.filter((kind) => kind === 'circuit_forced_open')).toHaveLength(1);
   });
 
@@ -467,7 +467,7 @@ describe('what happens to a circuit', () => {
     );
     await eventually(async () => {
       const { events } = await feed.read('alerts', offset, 100);
-      const alerts = events.map(({ data }) => data as { at: string });
+      const alerts = events.map(({ json }) => JSON.parse(json) as { at: string });
       expect(alerts.filter((alert) => alert.at >= begun.toISOString())).toMatchObject([
         { kind: 'circuit_opened', severity: 'critical', dependency: 'storage' },
         { kind: 'circuit_closed', severity: 'info' },

@@ -16,7 +16,7 @@ class ScriptedFeed {
 
   /** Appends an event without announcing it. */
   append(): FeedEvent {
-    const event = { topic: 't', offset: ++this.offset, epoch: this.epoch, data: { n: this.offset } };
+    const event = { topic: 't', offset: ++this.offset, epoch: this.epoch, json: `{"n":${this.offset}}` };
     this.history.push(event);
     return event;
   }
@@ -210,7 +210,7 @@ describe('TopicChannel', () => {
     feed.meanwhile = () => {
       for (let i = 0; i < 3; i++) {
         const event = feed.append();
-        channel.receive({ ...event, data: 'x'.repeat(600_000) });
+        channel.receive({ ...event, json: `"${'x'.repeat(600_000)}"` });
       }
     };
     const { seen } = await follow({ offset: 5, epoch: 'one' });

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FeedEvent, LiveFeed } from '../../platform/feed/live-feed';
+import { gatewayDeliveries } from '../gateway-metrics';
 import type { Position } from '../protocol';
 import { Delivery } from './delivery';
 import type { TopicSnapshots } from './topic-snapshots';
@@ -166,7 +167,9 @@ export class TopicChannel {
     this.position = { offset: event.offset, epoch: event.epoch };
     this.recent.push(delivery);
     if (this.recent.length > RECENT) this.recent.shift();
-    for (const subscription of this.subscribers) subscription.push(delivery);
+    let told = 0;
+    for (const subscription of this.subscribers) if (subscription.push(delivery)) told++;
+    gatewayDeliveries.inc(told);
   }
 
   /** What came after `since`, if memory reaches back to it. */

@@ -30,7 +30,8 @@ export interface FeedPosition {
 /** One event of a topic. */
 export interface FeedEvent extends FeedPosition {
   topic: string;
-  data: unknown;
+  /** What it says, as the JSON text that it was published as: who only passes it on need not know what is in it. */
+  json: string;
 }
 
 /** Live events for the gateway, numbered per topic in Redis, so that a client can resume without a gap. */
@@ -102,7 +103,7 @@ export class LiveFeed {
       topic,
       epoch,
       offset: Number(id.split('-')[0]),
-      data: JSON.parse(fields[1] ?? 'null') as unknown,
+      json: fields[1] ?? 'null',
     }));
     const position = { epoch, offset: Number(offset) };
     return { events, position };
@@ -122,7 +123,7 @@ export class LiveFeed {
       const end = text.indexOf('\n');
       try {
         const [topic, offset, epoch] = JSON.parse(text.slice(0, end)) as [string, number, string];
-        handler({ topic, offset, epoch, data: JSON.parse(text.slice(end)) as unknown });
+        handler({ topic, offset, epoch, json: text.slice(end + 1) });
       } catch (error) {
         this.log.error(`An event could not be handled: ${(error as Error).message}`);
       }
