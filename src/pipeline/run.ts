@@ -63,6 +63,8 @@ export class Run {
   endedId?: string;
   /** The answer that has been recorded already, with its effect or its handover. */
   settled?: ActionAnswer;
+  /** Set by `dispatch`, once the effect is committed: resolves when everybody has been told. Never rejects. */
+  announced?: Promise<void>;
   /** Set by `dispatch`: the handler has begun, and what it does is not in one transaction with the record. */
   mayHaveActed = false;
   /** A handler, or the record of what it came to, that goes on behind the answer. */

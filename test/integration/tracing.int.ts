@@ -22,13 +22,13 @@ describe('a trace', () => {
     const bus = app.get(MessageBus);
     const seen: [string, string | undefined][] = [];
     const listens = eventually(() => expect(bus.session).toBeDefined());
-    bus.on('queue.changed', async ({ queue }) => {
+    bus.on('operation.abort', async ({ execution_id }) => {
       await new Promise((resolve) => setImmediate(resolve));
-      seen.push([queue, traceFields().trace_id]);
+      seen.push([execution_id, traceFields().trace_id]);
     });
     await listens;
-    await runInTrace({ traceId: 'order-2026-11' }, () => bus.publish('queue.changed', { queue: 'a' }));
-    await bus.publish('queue.changed', { queue: 'b' });
+    await runInTrace({ traceId: 'order-2026-11' }, () => bus.publish('operation.abort', { execution_id: 'a' }));
+    await bus.publish('operation.abort', { execution_id: 'b' });
     await eventually(() =>
       expect(seen).toEqual([
         ['a', 'order-2026-11'],

@@ -60,7 +60,12 @@ export class DispatchStage implements Stage {
   private async execute(run: Run): Promise<ActionAnswer> {
     Object.assign(run.command, { context: this.contextOf(run) });
     run.mayHaveActed = run.entry.risk !== 'read';
-    run.result = await inSpan(`handler ${run.entry.name}`, () => this.bus.execute<unknown>(run.command));
+    try {
+      run.result = await inSpan(`handler ${run.entry.name}`, () => this.bus.execute<unknown>(run.command));
+    } finally {
+      // The caller's next read is to show the effect.
+      await run.announced;
+    }
     return run.settled ?? successAnswer(run, 200, run.result);
   }
 
@@ -92,7 +97,8 @@ export class DispatchStage implements Stage {
       return { data, answer: await this.outcomes.settleIn(tx, run, data) };
     });
     run.settled = done.answer;
-    await this.outcomes.announce(run, 'succeeded');
+    // What the handler does after its commit, such as telling those who watch, need not wait for it.
+    run.announced = this.outcomes.announce(run, 'succeeded');
     return done.data;
   }
 }

@@ -43,8 +43,6 @@ export interface Messages {
   'worker.request': { request_id: string; worker_ids: string[]; command: string; payload: object };
   /** To the process that asked: what the worker answers, or why it refuses. */
   'worker.reply': { request_id: string; worker_id: string; result?: unknown; error?: string };
-  /** To all: a queue was paused or resumed. Else the dispatcher applies it. */
-  'queue.changed': { queue: string };
 }
 
 /** Kinds whose publish() waits until every process has handled the message. */

@@ -90,23 +90,14 @@ export class QueueAdmin {
     return asWanted ? names.map((queue) => ({ queue, changed: false, paused: wanted })) : undefined;
   }
 
-  /** Makes Bull do as Postgres says by now, and tells those who watch what has changed. */
+  /** Makes Bull do as Postgres says by now, and at the same time tells those who watch what has changed. */
   async follow(results: readonly PauseResult[]): Promise<void> {
-    if (results.some((result) => result.drain_ended)) await this.letIn();
-    const behind = await this.behind(results);
-    if (behind.length === 0) return;
-    const paused = await this.state.paused();
-    await Promise.all(
-      behind.map(async ({ queue, changed }) => {
-        try {
-          await this.queues.setPaused(queue, paused.has(queue));
-        } catch (error) {
-          // Claims look at Postgres, and the dispatcher makes Bull follow when Redis is back.
-          this.log.warn(`Bull will follow later with queue ${queue}: ${(error as Error).message}`);
-        }
-        if (changed) await this.news.changed(queue);
-      }),
-    );
+    const changed = results.filter((result) => result.changed);
+    await Promise.all([
+      ...changed.map(({ queue }) => this.news.changed(queue)),
+      this.catchUp(results),
+      results.some((result) => result.drain_ended) ? this.letIn() : undefined,
+    ]);
   }
 
   /** The state of every queue: one round trip to Redis and statements over indexes. */
@@ -151,6 +142,23 @@ export class QueueAdmin {
     if (name === 'all') return this.queues.names;
     this.assertExists(name);
     return [name];
+  }
+
+  /** Makes Bull follow where it is behind. */
+  private async catchUp(results: readonly PauseResult[]): Promise<void> {
+    const behind = await this.behind(results);
+    if (behind.length === 0) return;
+    const paused = await this.state.paused();
+    await Promise.all(
+      behind.map(async ({ queue }) => {
+        try {
+          await this.queues.setPaused(queue, paused.has(queue));
+        } catch (error) {
+          // Claims look at Postgres, and the dispatcher makes Bull follow when Redis is back.
+          this.log.warn(`Bull will follow later with queue ${queue}: ${(error as Error).message}`);
+        }
+      }),
+    );
   }
 
   /** Those of the queues where something changed, or where Bull does not do as Postgres says. */
