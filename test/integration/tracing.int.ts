@@ -27,7 +27,9 @@ describe('a trace', () => {
       seen.push([execution_id, traceFields().trace_id]);
     });
     await listens;
-    await runInTrace({ traceId: 'order-2026-11' }, () => bus.publish('operation.abort', { execution_id: 'a' }));
+    await runInTrace({ traceId: 'order-2026-11' }, () =>
+      bus.publish('operation.abort', { execution_id: 'a' }),
+    );
     await bus.publish('operation.abort', { execution_id: 'b' });
     await eventually(() =>
       expect(seen).toEqual([
