@@ -20,5 +20,7 @@ export const ADMIN_TOPICS: ReadonlyMap<string, AdminTopic> = new Map<string, Adm
   ['workers', { roles: READERS }],
   ['executions', { roles: READERS }],
   ['logs', { roles: READERS, hasFilter: true }],
+  // As logs.search_audit.
+  ['audit', { roles: ['admin', 'supervisor', 'readonly'] }],
   ['alerts', { roles: ['admin', 'operator', 'supervisor'] }],
 ]);

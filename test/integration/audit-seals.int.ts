@@ -10,6 +10,7 @@ import {
   AUDIT_RECORD,
 } from '../../src/pipeline/audit/audit-entry';
 import { AuditLog } from '../../src/pipeline/audit/audit-log';
+import { AuditNews } from '../../src/pipeline/audit/audit-news';
 import { AuditSealer } from '../../src/pipeline/audit/audit-sealer.manager';
 import { AuditSealingModule } from '../../src/pipeline/audit/audit-sealing.module';
 import { type EntryStamp, leafHash, leafRow, RETURN_STAMP } from '../../src/pipeline/audit/leaf';
@@ -20,6 +21,8 @@ import { SecurityEvents } from '../../src/pipeline/audit/security-events';
 import { AuditVerifier } from '../../src/pipeline/audit/verify/audit-verifier';
 import { PostgresSource } from '../../src/pipeline/audit/verify/postgres-source';
 import type { Verification } from '../../src/pipeline/audit/verify/verification';
+import { LiveFeed } from '../../src/platform/feed/live-feed';
+import { NumberedFeed } from '../../src/platform/feed/numbered-feed';
 import { Db } from '../../src/platform/postgres/db';
 import { AuditKeys } from '../../src/platform/security/audit-keys';
 import { bootModules, type TestApp } from '../support/app';
@@ -68,7 +71,13 @@ describe('the seals of the audit', () => {
   };
   /** As another manager process has one. */
   const anotherSealer = (): AuditSealer =>
-    new AuditSealer(app.get(Db), app.get(SealTrail), app.get(AuditKeys), app.get(SecurityEvents));
+    new AuditSealer(
+      app.get(Db),
+      app.get(SealTrail),
+      app.get(AuditKeys),
+      app.get(SecurityEvents),
+      new AuditNews(app.get(Db), app.get(NumberedFeed)),
+    );
 
   beforeEach(async () => {
     app = await bootModules([AuditSealingModule]);
@@ -126,6 +135,35 @@ describe('the seals of the audit', () => {
     });
     await write(entry());
     expect(await verify()).toMatchObject({ intact: true, entries: 3, unsealed: 1 });
+  });
+
+  it('are told of, each entry once and in order, whoever seals, and without what is personal', async () => {
+    const feed = app.get(LiveFeed);
+    const told = async () =>
+      (await feed.read('audit', 0, 100)).events.map(
+        ({ json }) => JSON.parse(json) as Record<string, unknown>,
+      );
+    await write(entry());
+    await seal();
+    // As who subscribes does.
+    await feed.position('audit');
+    await write(
+      entry({ payload: { job_id: 'x' }, ip: '192.0.2.1', user_agent: 'me', reason: 'mine' }),
+      entry(),
+    );
+    await seal();
+    await anotherSealer().run(run);
+    expect(await told()).toMatchObject([{ seq: 2, payload: { job_id: 'x' } }, { seq: 3 }]);
+    const [first] = await told();
+    for (const field of ['ip', 'user_agent', 'reason']) expect(first).not.toHaveProperty(field);
+    // Sealed, and the teller died before it told.
+    const away = jest.spyOn(NumberedFeed.prototype, 'tell').mockRejectedValue(new Error('away'));
+    await write(entry());
+    await seal();
+    away.mockRestore();
+    await write(entry());
+    while ((await seals()).at(-1)?.to_seq !== 5) await anotherSealer().run(run);
+    expect((await told()).map(({ seq }) => seq)).toEqual([2, 3, 4, 5]);
   });
 
   it('wait for an entry that becomes visible after one with a higher number', async () => {

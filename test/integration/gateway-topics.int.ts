@@ -1,8 +1,11 @@
 import { v7 as uuidv7 } from 'uuid';
 import { followState } from '../../src/gateway/client/follow-state';
 import { nodeGatewayClient } from '../../src/gateway/client/node-client';
+import { AuditNews } from '../../src/pipeline/audit/audit-news';
 import { LiveFeed } from '../../src/platform/feed/live-feed';
+import { NumberedFeed } from '../../src/platform/feed/numbered-feed';
 import { MessageBus } from '../../src/platform/messages/message-bus';
+import { Db } from '../../src/platform/postgres/db';
 import { GatewayTickets } from '../../src/platform/security/gateway-tickets';
 import { eventually } from '../support/eventually';
 import type { WsClient } from '../support/ws-client';
@@ -214,5 +217,32 @@ describe('topics of the gateway', () => {
       third.send({ type: 'auth', ticket: late });
       expect(await closeOf(third)).toBe(4401);
     });
+  });
+
+  it('tells of the audit to those who may search it, for as long as they may', async () => {
+    const operator = await gateway.signedIn(a, await test.person(a, 'operator'));
+    operator.send({ type: 'subscribe', topic: 'audit' });
+    expect(await operator.waitFor(({ type }) => type === 'error')).toMatchObject({ code: 'FORBIDDEN' });
+    const person = await test.person(a, 'supervisor');
+    const supervisor = await gateway.signedIn(b, person);
+    const { offset, epoch } = (await supervisor.subscribe('audit')) as { offset: number; epoch: string };
+    const rows = await test.database.query<{ seq: number }>(
+      `INSERT INTO audit_entries (phase, kind, outcome, payload, ip, reason)
+       SELECT 'denial', 'act', 'denied', '{"n": 1}', '192.0.2.1', 'mine' FROM generate_series(1, 3) RETURNING seq`,
+    );
+    const numbers = rows.map(({ seq }) => seq);
+    const end = numbers.at(-1) ?? 0;
+    // Two who believe to lead.
+    const tellers = [a, b].map((one) => new AuditNews(one.get(Db), one.get(NumberedFeed)));
+    await Promise.all(tellers.map((teller) => teller.sealed(end - 3, end)));
+    const told = (client: WsClient) =>
+      client.events('audit').map(({ data }) => (data as { seq: number }).seq);
+    await eventually(() => expect(told(supervisor)).toEqual(numbers));
+    expect(JSON.stringify(supervisor.frames)).not.toMatch(/192\.0\.2\.1|mine/);
+    const back = await gateway.signedIn(a, await test.person(a, 'readonly'));
+    expect(await back.subscribe('audit', { offset: offset + 1, epoch })).toMatchObject({ recovered: true });
+    await eventually(() => expect(told(back)).toEqual(numbers.slice(1)));
+    await test.database.query(`UPDATE users SET role = 'operator' WHERE id = $1`, [person.id]);
+    expect(await closeOf(supervisor)).toBe(4403);
   });
 });

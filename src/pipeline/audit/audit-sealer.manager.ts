@@ -4,6 +4,7 @@ import { Db } from '../../platform/postgres/db';
 import { isUniqueViolation } from '../../platform/postgres/pg-errors';
 import { AuditKeys } from '../../platform/security/audit-keys';
 import { newTraceId } from '../../platform/telemetry/trace-id';
+import { AuditNews } from './audit-news';
 import { leafHash } from './leaf';
 import { makeSeal, type NumberedLeaf, type Seal, sealHash } from './seals/seal';
 import { AuditBroken, type SealedUpTo, SealTrail } from './seals/seal-trail';
@@ -25,7 +26,7 @@ interface Frontier {
 
 /**
  * Seals what is new in the audit: a Merkle tree over the entries, signed, chained to the seal before, and witnessed by
- * a line in a file outside Postgres.
+ * a line in a file outside Postgres. What is sealed is told to those who watch.
  *
  * An entry may become visible after one with a higher number, because its transaction took longer. So a frontier is
  * noted first and sealed when no transaction is left that began before it (the trigger of the table gives a
@@ -45,6 +46,7 @@ export class AuditSealer implements Manager {
     @Inject(SealTrail) private readonly trail: SealTrail,
     @Inject(AuditKeys) private readonly keys: AuditKeys,
     @Inject(SecurityEvents) private readonly security: SecurityEvents,
+    @Inject(AuditNews) private readonly news: AuditNews,
   ) {}
 
   async run({ signal }: ManagerRun): Promise<ManagerReport> {
@@ -61,6 +63,7 @@ export class AuditSealer implements Manager {
 
   private async sealAll(signal: AbortSignal): Promise<number> {
     let end = await this.trail.consistentEnd();
+    const begun = end.to_seq;
     let items = 0;
     const upTo = await this.settledFrontier(end.to_seq);
     while (!signal.aborted && upTo !== undefined) {
@@ -69,6 +72,7 @@ export class AuditSealer implements Manager {
       items += seal.count;
       end = { number: seal.number, to_seq: seal.to_seq, hash: sealHash(seal) };
     }
+    await this.news.sealed(begun, end.to_seq);
     return items;
   }
 
