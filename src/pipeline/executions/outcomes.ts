@@ -29,12 +29,7 @@ export class Outcomes {
     @Inject(PersonalFields) private readonly personal: PersonalFields,
   ) {}
 
-  /**
-   * Records the outcome of a run with its answer. What the read model shows is what the run has done, not its outcome,
-   * so it is told of while that is being recorded.
-   *
-   * @returns the answer to send: what is on record
-   */
+  /** Records the outcome of a run with its answer. @returns the answer to send: what is on record */
   async settle(
     run: Run,
     answer: ActionAnswer,
@@ -42,12 +37,10 @@ export class Outcomes {
   ): Promise<ActionAnswer> {
     const claim = claimOf(run);
     const outcome = { ...verdict, httpStatus: answer.status, body: answer.body, result: run.result };
-    const shown = this.showEffect(run, verdict.status);
     const held = await this.persist(run, claim, outcome);
     if (!held) return this.answerOfSuccessor(run, claim);
     run.settled = answer;
-    this.tell(run, verdict.status);
-    await shown;
+    await this.announce(run, verdict.status);
     return answer;
   }
 
@@ -68,28 +61,21 @@ export class Outcomes {
   }
 
   /**
-   * Tells subscribers and the read model. Resolves when every process has let go of its snapshot, so that the caller's
-   * next read shows the effect.
+   * Tells subscribers, waiters and the read model. Resolves when every process has let go of its snapshot, so that
+   * the caller's next read shows the effect.
    */
   async announce(run: Run, status: ExecutionStatus): Promise<void> {
-    this.tell(run, status);
-    await this.showEffect(run, status);
-  }
-
-  private tell(run: Run, status: ExecutionStatus): void {
+    const { name } = run.entry;
     if (run.entry.risk === 'read') return;
     void this.feed.publish('executions', {
       execution_id: run.answeringId,
-      action: run.entry.name,
+      action: name,
       kind: run.kind,
       actor_id: run.actor.userId,
       status,
     });
-  }
-
-  private async showEffect(run: Run, status: ExecutionStatus): Promise<void> {
-    if (run.entry.risk === 'read' || run.kind !== 'act' || status !== 'succeeded') return;
-    await this.bus.publish('ssot.invalidate', { reason: run.entry.name });
+    if (run.kind === 'act' && status === 'succeeded')
+      await this.bus.publish('ssot.invalidate', { reason: name });
   }
 
   /** The answer of an execution that has ended without one, made now and kept. */
