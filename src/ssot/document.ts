@@ -23,7 +23,7 @@ export type SectionName = (typeof SECTIONS)[number];
 export const MAX_DOCUMENT_BYTES = 2 * 1024 * 1024;
 
 /**
- * Fields that move by themselves on an idle system: heartbeats and levels of memory. They are fresh in every
+ * Fields that move by themselves on an idle system: heartbeats and levels of memory and disk. They are fresh in every
  * build, but a change of them alone is no change of the content, so they do not count for hash and ETag.
  */
 const VOLATILE = new Set([
@@ -36,6 +36,7 @@ const VOLATILE = new Set([
   'clients',
   'connections',
   'free_bytes',
+  'size_bytes',
   'oldest_waiting_s',
 ]);
 
