@@ -1,22 +1,9 @@
 import fc from 'fast-check';
+import { convertInPieces } from '../../../test/support/in-pieces';
 import { CsvRows } from './csv-rows';
 
-/** What becomes of a text that comes in pieces cut at these places. */
 function convert(text: string, cuts: number[] = [], times = 0): { text: string; rows: number } {
-  const bytes = Buffer.from(text);
-  const places = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
-  const converter = new CsvRows(times);
-  let rows = 0;
-  const pieces = places.slice(1).map((to, n) => {
-    // Its sender uses the memory again.
-    const piece = Buffer.from(bytes.subarray(places[n], to));
-    const converted = converter.convert(piece);
-    rows += converted.rows;
-    const text = Buffer.from(converted.text);
-    piece.fill(0);
-    return text;
-  });
-  return { text: Buffer.concat(pieces).toString(), rows };
+  return convertInPieces(new CsvRows(times), text, cuts);
 }
 
 describe('rows of CSV', () => {

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { convertInPieces as convert } from '../../../test/support/in-pieces';
 import { JsonRows } from './json-rows';
 
 /** A cell as COPY writes it in its text format. */
@@ -6,23 +7,6 @@ function copied(text: string | null): string {
   if (text === null) return String.raw`\N`;
   const escapes: Record<string, string> = { '\b': 'b', '\t': 't', '\n': 'n', '\v': 'v', '\f': 'f', '\r': 'r', '\\': '\\' }; // prettier-ignore
   return text.replace(/[\b\t\n\v\f\r\\]/g, (character) => `\\${escapes[character]}`);
-}
-
-/** What becomes of a text that comes in pieces cut at these places. */
-function convert(rows: JsonRows, text: string, cuts: number[] = []): { text: string; rows: number } {
-  const bytes = Buffer.from(text);
-  const places = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
-  let count = 0;
-  const pieces = places.slice(1).map((to, n) => {
-    // Its sender uses the memory again.
-    const piece = Buffer.from(bytes.subarray(places[n], to));
-    const converted = rows.convert(piece);
-    count += converted.rows;
-    const out = Buffer.from(converted.text);
-    piece.fill(0);
-    return out;
-  });
-  return { text: Buffer.concat(pieces).toString(), rows: count };
 }
 
 describe('rows of NDJSON', () => {
