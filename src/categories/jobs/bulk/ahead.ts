@@ -2,7 +2,7 @@
 export class Ahead<T> {
   private readonly outcome: Promise<PromiseSettledResult<T>>;
 
-  constructor(work: Promise<T>) {
+  constructor(work: T | Promise<T>) {
     this.outcome = Promise.allSettled([work]).then(([outcome]) => outcome);
   }
 

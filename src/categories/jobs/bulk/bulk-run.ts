@@ -36,17 +36,12 @@ export interface BulkState {
 }
 
 /** Does the work for a chunk, in one transaction that `alongside` is part of. */
-export type BulkWork<P> = (
-  items: readonly BulkItem[],
-  alongside: Alongside,
-  prepared: P,
-) => Promise<BulkVerdict[]>;
+export type BulkWork = (items: readonly BulkItem[], alongside: Alongside) => Promise<BulkVerdict[]>;
 
 /** What a run does. */
-export interface BulkTask<P> {
-  /** Finds out what is needed for the work of a chunk; is called while the one before it is at work. */
-  prepare: (items: readonly BulkItem[]) => Promise<P>;
-  work: BulkWork<P>;
+export interface BulkTask {
+  /** The work for a chunk. What has to be found out for it is, while the chunk before it is at work. */
+  workOn: (items: readonly BulkItem[]) => BulkWork | Promise<BulkWork>;
   /**
    * Called before a run goes on that has ended with its process, with the jobs done in its last two chunks: what was to
    * follow their commits may not have come to it.
@@ -54,15 +49,13 @@ export interface BulkTask<P> {
   takenUp?: (jobIds: readonly string[]) => Promise<unknown>;
 }
 
-type PreparedWork = (items: readonly BulkItem[], alongside: Alongside) => Promise<BulkVerdict[]>;
-
 /** Goes over many jobs in chunks, each a transaction with the checkpoint that tells of it. */
 @Injectable()
 export class BulkRun {
   constructor(@Inject(BulkTargets) private readonly targets: BulkTargets) {}
 
   /** Runs to the end, or until it is to stop. @throws StoppedEarly with what is done and what not */
-  async run<P>(selector: BulkSelector, task: BulkTask<P>, context: ActionContext): Promise<BulkState> {
+  async run(selector: BulkSelector, task: BulkTask, context: ActionContext): Promise<BulkState> {
     const { signal, checkpoint } = context;
     let state = checkpoint.resume<BulkState>();
     if (state?.last) await task.takenUp?.(state.last.flat());
@@ -80,7 +73,7 @@ export class BulkRun {
     const size = new ChunkSize({ targetMs: LOCKED_MS, least: 25, most: 1_000 });
     const chunkAt = (from: number) => {
       const chunk = items.slice(from, from + size.current);
-      return { chunk, prepared: new Ahead(task.prepare(chunk)) };
+      return { chunk, work: new Ahead(task.workOn(chunk)) };
     };
     let next = chunkAt(state.at - first);
     try {
@@ -92,15 +85,14 @@ export class BulkRun {
           not_done: soFar.total - soFar.at,
         }));
         const { chunk } = next;
-        const prepared = await next.prepared.get();
+        const work = timed(await next.work.get(), size);
         next = chunkAt(state.at - first + chunk.length);
-        const work = timed(task.work, size, prepared);
         state = await this.chunk(state, chunk, seen, work, context);
         context.progress({ done: state.at, total: state.total });
       }
       return state;
     } finally {
-      await next.prepared.ended();
+      await next.work.ended();
     }
   }
 
@@ -108,7 +100,7 @@ export class BulkRun {
     state: BulkState,
     chunk: readonly BulkItem[],
     seen: Set<string>,
-    work: PreparedWork,
+    work: BulkWork,
     context: ActionContext,
   ): Promise<BulkState> {
     const fresh = new Set<BulkItem>();
@@ -148,7 +140,7 @@ export class BulkRun {
     state: BulkState,
     chunk: readonly BulkItem[],
     seen: Set<string>,
-    work: PreparedWork,
+    work: BulkWork,
     context: ActionContext,
     error: unknown,
   ): Promise<BulkState> {
@@ -183,14 +175,13 @@ export class BulkRun {
 }
 
 /** The work, which takes note of how long it took until its rows were let go of; what it does after that holds up nobody. */
-function timed<P>(work: BulkWork<P>, size: ChunkSize, prepared: P): PreparedWork {
+function timed(work: BulkWork, size: ChunkSize): BulkWork {
   return (items, alongside) => {
     const startedAt = performance.now();
-    const last: Alongside = async (tx, verdicts) => {
+    return work(items, async (tx, verdicts) => {
       await alongside(tx, verdicts);
       if (items.length > 0) size.took(performance.now() - startedAt, items.length);
-    };
-    return work(items, last, prepared);
+    });
   };
 }
 

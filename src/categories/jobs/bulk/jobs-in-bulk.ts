@@ -55,8 +55,8 @@ export class JobsInBulk {
     const walk: Walk = new Map();
     const reason = context.reason ?? 'Cancelled with many others on request';
     const state = await this.run(selector, context, (after) => ({
-      prepare: () => Promise.resolve(),
-      work: (items, alongside) => this.cancellation.cancelAhead(items, { reason, alongside, walk, after }),
+      workOn: () => (items, alongside) =>
+        this.cancellation.cancelAhead(items, { reason, alongside, walk, after }),
       takenUp: (jobIds) => this.cancellation.removeEntriesOf(jobIds),
     }));
     return {
@@ -71,8 +71,10 @@ export class JobsInBulk {
   async retry(selector: BulkSelector, context: ActionContext): Promise<BulkRetried> {
     // What Redis has not been given is added by the dispatcher.
     const state = await this.run(selector, context, (after) => ({
-      prepare: (items) => this.retries.planOf(items, 'failed_step'),
-      work: (items, alongside, plan) => this.retries.retry(items, plan, { alongside, after }),
+      workOn: async (chunk) => {
+        const plan = await this.retries.planOf(chunk, 'failed_step');
+        return (items, alongside) => this.retries.retry(items, plan, { alongside, after });
+      },
     }));
     return {
       retried: state.tally.done,
@@ -82,10 +84,10 @@ export class JobsInBulk {
   }
 
   /** Runs over the jobs; when it ends, or stops early, all that follows from what was committed has been done. */
-  private async run<P>(
+  private async run(
     selector: BulkSelector,
     context: ActionContext,
-    task: (after: AfterCommits) => BulkTask<P>,
+    task: (after: AfterCommits) => BulkTask,
   ): Promise<BulkState> {
     const after = new AfterCommits();
     try {
