@@ -188,7 +188,8 @@ describe(`roll-ups (ROLLUP_SEED=${SEED})`, () => {
     const changes = async () =>
       query(
         `WITH taken AS (DELETE FROM rollup_changes RETURNING *)
-         SELECT kind, subject, was, became, was_at, became_at, run_ms, count(*) AS n FROM taken
+         SELECT kind, subject, was, became, date_trunc('minute', was_at) AS was_at,
+           date_trunc('minute', became_at) AS became_at, run_ms, sum(count) AS n FROM taken
          GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY kind, was, subject, was_at`,
       );
     const jobIds = (await query<{ id: string }>('SELECT id FROM jobs LIMIT 20')).map(({ id }) => id);

@@ -50,14 +50,14 @@ export function countersOf(source: string): string {
   return `
 SELECT v.* FROM ${source} c CROSS JOIN LATERAL (VALUES
   (CASE WHEN c.became IN ('completed', 'failed', 'skipped', 'cancelled', 'made') THEN c.kind || '.' || c.became END,
-    c.at, coalesce(c.subject, ''), 0::smallint, 1),
-  (CASE WHEN c.kind = 'job' AND c.was IS NULL THEN 'job.created' END, c.became_at, '', 0, 1),
-  (CASE WHEN c.wait_ms >= 0 THEN c.kind || '.wait' END, c.at, coalesce(c.subject, ''), ${bucketSql('c.wait_ms')}, 1),
-  (CASE WHEN c.run_ms >= 0 THEN c.kind || '.run' END, c.at, coalesce(c.subject, ''), ${bucketSql('c.run_ms')}, 1),
+    c.at, coalesce(c.subject, ''), 0::smallint, c.count),
+  (CASE WHEN c.kind = 'job' AND c.was IS NULL THEN 'job.created' END, c.became_at, '', 0, c.count),
+  (CASE WHEN c.wait_ms >= 0 THEN c.kind || '.wait' END, c.at, coalesce(c.subject, ''), ${bucketSql('c.wait_ms')}, c.count),
+  (CASE WHEN c.run_ms >= 0 THEN c.kind || '.run' END, c.at, coalesce(c.subject, ''), ${bucketSql('c.run_ms')}, c.count),
   (CASE WHEN c.kind = 'job' OR c.was = 'failed' THEN c.kind || '.now.' || c.was END, c.was_at,
-    CASE c.kind WHEN 'step' THEN c.subject ELSE '' END, 0, -1),
+    CASE c.kind WHEN 'step' THEN c.subject ELSE '' END, 0, -c.count),
   (CASE WHEN c.kind = 'job' OR c.became = 'failed' THEN c.kind || '.now.' || c.became END, c.became_at,
-    CASE c.kind WHEN 'step' THEN c.subject ELSE '' END, 0, 1)
+    CASE c.kind WHEN 'step' THEN c.subject ELSE '' END, 0, c.count)
 ) v (metric, at, subject, bucket, count) WHERE v.metric IS NOT NULL`;
 }
 

@@ -18,6 +18,8 @@ import { SubjectKeys1764109000000 } from './migrations/1764109000000-subject-key
 import { EventDays1764110000000 } from './migrations/1764110000000-event-days';
 import { StatementRollups1764111000000 } from './migrations/1764111000000-statement-rollups';
 import { BulkRollups1764112000000 } from './migrations/1764112000000-bulk-rollups';
+import { AlikeChanges1764113000000 } from './migrations/1764113000000-alike-changes';
+import { EventKeys1764113100000 } from './migrations/1764113100000-event-keys';
 import { SurvivingClient } from './surviving-client';
 
 // Every bigint of the schema (sizes, sequence numbers) stays far below 2^53, and a number is what callers want.
@@ -42,6 +44,8 @@ export const MIGRATIONS = [
   EventDays1764110000000,
   StatementRollups1764111000000,
   BulkRollups1764112000000,
+  AlikeChanges1764113000000,
+  EventKeys1764113100000,
 ];
 
 /** How to connect to Postgres at `url`, with at most `poolSize` connections. */
