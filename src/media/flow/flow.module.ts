@@ -9,6 +9,7 @@ import { AGENTS } from '../agents';
 import { httpAgent } from '../agents/http.agent';
 import { BulkCancellation } from '../jobs/bulk-cancellation';
 import { BulkEvents } from '../jobs/bulk-events';
+import { BulkRerunPlan } from '../jobs/bulk-rerun-plan';
 import { BulkRetry } from '../jobs/bulk-retry';
 import { JobCancellation } from '../jobs/job-cancellation';
 import { JobDeletion } from '../jobs/job-deletion';
@@ -65,6 +66,7 @@ import { StepSweep } from './step-sweep';
     AgentSettingsRules,
     BulkCancellation,
     BulkEvents,
+    BulkRerunPlan,
     BulkRetry,
     DispatcherManager,
     FlowEvents,

@@ -33,8 +33,17 @@ export function traceStep(claim: ClaimedStep, work: () => Promise<void>): Promis
   });
 }
 
+/** The part of a job that a span of one of its attempts is made of. */
+export type TracedJob = Pick<
+  JobRow,
+  'id' | 'attempt' | 'trace_id' | 'trace_context' | 'created_at' | 'started_at'
+>;
+
 /** Records an attempt of a job that has ended: from its first step to its end, beside the spans of its steps. */
-export function recordJob(job: JobRow, { status, error_code }: JobChange): void {
+export function recordJob(
+  job: TracedJob,
+  { status, error_code }: Pick<JobChange, 'status' | 'error_code'>,
+): void {
   const startTime = job.started_at ?? job.created_at;
   const attributes = {
     'agentos.job.id': job.id,

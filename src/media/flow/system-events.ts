@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Tx } from '../../platform/postgres/db';
+import { idArray } from '../../platform/postgres/id-lists';
 
 /** A line of the log that operators read; see table system_events. */
 export interface SystemEvent {
@@ -47,6 +48,13 @@ export async function recordEventOfJobs(
     `INSERT INTO system_events (id, level, source, event, message, data, job_id, trace_id)
      SELECT e.id, $3, 'flow', $4, format($5, j.id, j.attempt), $6::jsonb, j.id, j.trace_id
        FROM unnest($1::uuid[], $2::uuid[]) AS e (id, job_id) JOIN jobs j ON j.id = e.job_id`,
-    [jobIds.map(() => uuidv7()), jobIds, level, event, message, data ? JSON.stringify(data) : null],
+    [
+      idArray(jobIds.map(() => uuidv7())),
+      idArray(jobIds),
+      level,
+      event,
+      message,
+      data ? JSON.stringify(data) : null,
+    ],
   );
 }

@@ -1,4 +1,5 @@
 import type { Tx } from '../../platform/postgres/db';
+import { idList, idsOf } from '../../platform/postgres/id-lists';
 
 /** Where a job can be. */
 export const JOB_STATUSES = ['queued', 'processing', 'completed', 'failed', 'cancelled'] as const;
@@ -91,6 +92,10 @@ export interface MovedStep {
   not_before: Date;
 }
 
+/** What may be alike of many. */
+const ALIKE = 'agent, status, attempt, priority, progress, not_before';
+const STEP_COLUMNS = `id, job_id, ${ALIKE}`;
+
 /** Moves the job if its status allows it now; undefined if not: somebody else was first. */
 export async function moveJob(tx: Tx, name: JobTransition, change: Change): Promise<MovedJob | undefined> {
   return (await moveJobs(tx, name, change))[0];
@@ -109,8 +114,21 @@ export function moveJobsUntold(tx: Tx, name: JobTransition, change: Change): Pro
 
 /** Moves those steps of the selection whose status allows it now, and answers with them. */
 export function moveSteps(tx: Tx, name: StepTransition, change: Change): Promise<MovedStep[]> {
-  const columns = 'id, job_id, agent, status, attempt, priority, progress, not_before';
-  return move<MovedStep>(tx, 'steps', STEP_TRANSITIONS[name], change, columns);
+  return move<MovedStep>(tx, 'steps', STEP_TRANSITIONS[name], change, STEP_COLUMNS);
+}
+
+/** As {@link moveSteps}, for many, in the order of their jobs: what is alike of them is told once. */
+export async function moveManySteps(tx: Tx, name: StepTransition, change: Change): Promise<MovedStep[]> {
+  const { sql, params } = update('steps', STEP_TRANSITIONS[name], change);
+  const rows = await tx.query<Omit<MovedStep, 'id' | 'job_id'> & { ids: string; job_ids: string }>(
+    `WITH moved AS (${sql} RETURNING ${STEP_COLUMNS})
+     SELECT ${ALIKE}, ${idList('id', 'job_id')} AS ids, ${idList('job_id')} AS job_ids FROM moved GROUP BY ${ALIKE}`,
+    params,
+  );
+  return rows.flatMap(({ ids, job_ids, ...alike }) => {
+    const jobIds = idsOf(job_ids);
+    return idsOf(ids).map((id, index) => ({ id, job_id: jobIds[index] ?? '', ...alike }));
+  });
 }
 
 /** As {@link moveSteps}, for so many that nobody wants to be told of each; their number. */

@@ -1,18 +1,20 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { MessageBus } from '../../platform/messages/message-bus';
 import { Db, type Tx } from '../../platform/postgres/db';
+import { idArray, idList, idsOf } from '../../platform/postgres/id-lists';
+import { isRecording } from '../../platform/telemetry/spans';
 import { groupBy } from '../flow/group-by';
-import { recordJob } from '../flow/job-trace';
+import { recordJob, type TracedJob } from '../flow/job-trace';
 import { StepEntries, type Walk } from '../flow/queues/step-entries';
 import { recordEventOfJobs } from '../flow/system-events';
 import { isJobSettled, moveJobsUntold, type MovedStep, moveStepsUntold } from '../flow/transitions';
 import { countedAtOnce } from '../rollups/counted-at-once';
-import { type JobRow, lockJobs } from '../steps/step';
+import { type JobState, lockJobs } from '../steps/step';
 import type { AfterCommits } from './after-commits';
 import { type Alongside, type BulkItem, type BulkVerdict, judge, waitingStateOf } from './bulk';
 import { BulkEvents } from './bulk-events';
 
-type OpenStep = Pick<MovedStep, 'id' | 'job_id' | 'agent' | 'status' | 'attempt' | 'priority' | 'not_before'>;
+type OpenStep = Pick<MovedStep, 'id' | 'job_id' | 'agent' | 'status' | 'attempt'>;
 
 /** How to cancel many jobs. */
 export interface BulkCancelOptions {
@@ -27,7 +29,7 @@ export interface BulkCancelOptions {
 /** What has been committed, and what is left to do in Redis. */
 interface Cancelled {
   verdicts: BulkVerdict[];
-  idle: JobRow[];
+  idle: JobState[];
   waiting: OpenStep[];
 }
 
@@ -68,9 +70,12 @@ export class BulkCancellation {
   }
 
   private async inPostgres(items: readonly BulkItem[], options: BulkCancelOptions): Promise<Cancelled> {
-    const { aborts, ...done } = await this.db.transaction(async (tx) => {
-      const jobs = await lockJobs(tx, ids(items));
-      const open = await this.openSteps(tx, ids(jobs));
+    const { aborts, traced, ...done } = await this.db.transaction(async (tx) => {
+      const jobs = await lockJobs(tx, idArray(ids(items)));
+      const open = groupBy(
+        await stepsOf(tx, ids(jobs), `status IN ('queued', 'processing')`),
+        (step) => step.job_id,
+      );
       const { queue } = options;
       const { verdicts, chosen } = judge(
         items,
@@ -89,19 +94,19 @@ export class BulkCancellation {
           : verdict,
       );
       await options.alongside(tx, told);
-      const stepsOf = (some: JobRow[], status: string) =>
+      const openOf = (some: JobState[], status: string) =>
         some.flatMap((job) => open.get(job.id) ?? []).filter((step) => step.status === status);
       return {
         verdicts: told,
         idle,
-        waiting: stepsOf(idle, 'queued'),
-        aborts: stepsOf(running, 'processing'),
+        waiting: openOf(idle, 'queued'),
+        aborts: openOf(running, 'processing'),
+        traced: await this.traced(tx, idle),
       };
     });
     for (const step of aborts)
       await this.bus.publish('step.abort', { step_id: step.id, job_id: step.job_id, reason: 'cancel' });
-    for (const job of done.idle)
-      recordJob(job, { job_id: job.id, status: 'cancelled', progress: job.progress, attempt: job.attempt });
+    for (const job of traced) recordJob(job, { status: 'cancelled' });
     return done;
   }
 
@@ -117,49 +122,48 @@ export class BulkCancellation {
   /** Takes out of Redis what there still is of these cancelled jobs; how many entries that were. */
   async removeEntriesOf(jobIds: readonly string[]): Promise<number> {
     if (jobIds.length === 0) return 0;
-    const steps = await this.db.query<OpenStep>(
-      `SELECT id, job_id, agent, status, attempt, priority, not_before FROM steps
-        WHERE job_id = ANY($1) AND status = 'cancelled' AND queued_at IS NOT NULL`,
-      [jobIds],
+    return this.removeEntries(
+      await stepsOf(this.db, jobIds, `status = 'cancelled' AND queued_at IS NOT NULL`),
     );
-    return this.removeEntries(steps);
   }
 
-  private async openSteps(tx: Tx, jobIds: string[]): Promise<Map<string, OpenStep[]>> {
-    const steps = await tx.query<OpenStep>(
-      `SELECT id, job_id, agent, status, attempt, priority, not_before FROM steps
-        WHERE job_id = ANY($1) AND status IN ('queued', 'processing')`,
-      [jobIds],
+  /** What spans of their ends are made of, where anybody records them. */
+  private traced(tx: Tx, jobs: readonly JobState[]): Promise<TracedJob[]> {
+    if (!isRecording() || jobs.length === 0) return Promise.resolve([]);
+    return tx.query<TracedJob>(
+      'SELECT id, attempt, trace_id, trace_context, created_at, started_at FROM jobs WHERE id = ANY($1)',
+      [idArray(ids(jobs))],
     );
-    return groupBy(steps, (step) => step.job_id);
   }
 
-  private async cancelIdle(tx: Tx, jobs: readonly JobRow[], reason: string): Promise<void> {
+  private async cancelIdle(tx: Tx, jobs: readonly JobState[], reason: string): Promise<void> {
     if (jobs.length === 0) return;
-    await countedAtOnce(tx, { jobIds: ids(jobs), becoming: 'cancelled' }, () =>
+    const jobIds = ids(jobs);
+    const all = idArray(jobIds);
+    await countedAtOnce(tx, { jobIds, becoming: 'cancelled' }, () =>
       moveJobsUntold(tx, 'cancel', {
         where: 'id = ANY($1)',
-        params: [ids(jobs), reason],
+        params: [all, reason],
         set: 'finished_at = now(), cancel_requested_at = now(), cancel_reason = $2',
       }),
     );
     await moveStepsUntold(tx, 'cancel', {
       where: 'job_id = ANY($1)',
-      params: [ids(jobs)],
+      params: [all],
       set: 'finished_at = now(), lease_until = NULL',
     });
     await recordEventOfJobs(
       tx,
       { level: 'info', event: 'job.cancelled', message: 'Job %1$s was cancelled', data: { reason } },
-      ids(jobs),
+      jobIds,
     );
   }
 
-  private async ask(tx: Tx, jobs: readonly JobRow[], reason: string): Promise<void> {
+  private async ask(tx: Tx, jobs: readonly JobState[], reason: string): Promise<void> {
     if (jobs.length === 0) return;
     await tx.execute(
       'UPDATE jobs SET cancel_requested_at = now(), cancel_reason = $2, updated_at = now() WHERE id = ANY($1)',
-      [ids(jobs), reason],
+      [idArray(ids(jobs)), reason],
     );
   }
 
@@ -174,9 +178,9 @@ export class BulkCancellation {
   }
 }
 
-function refusal(job: JobRow, open: readonly OpenStep[] | undefined, queue?: string) {
+function refusal(job: JobState, open: readonly OpenStep[] | undefined, queue?: string) {
   if (isJobSettled(job.status)) return job.status;
-  if (job.cancel_requested_at) return 'cancelling';
+  if (job.cancelling) return 'cancelling';
   if (queue === undefined) return undefined;
   return waitingIn(queue, open) ? undefined : 'changed';
 }
@@ -185,9 +189,22 @@ function waitingIn(queue: string, open: readonly OpenStep[] = []): OpenStep | un
   return open.find((step) => step.agent === queue && step.status === 'queued');
 }
 
-function stateIn(queue: string, job: JobRow, open?: readonly OpenStep[]): string | undefined {
+function stateIn(queue: string, job: JobState, open?: readonly OpenStep[]): string | undefined {
   const step = waitingIn(queue, open);
   return step && waitingStateOf(job, step);
+}
+
+/** Those of the jobs' steps that fit. */
+async function stepsOf(tx: Tx, jobIds: readonly string[], condition: string): Promise<OpenStep[]> {
+  const rows = await tx.query<Omit<OpenStep, 'id' | 'job_id'> & { ids: string; job_ids: string }>(
+    `SELECT agent, status, attempt, ${idList('id', 'id')} AS ids, ${idList('job_id', 'id')} AS job_ids
+       FROM steps WHERE job_id = ANY($1) AND ${condition} GROUP BY agent, status, attempt`,
+    [idArray(jobIds)],
+  );
+  return rows.flatMap(({ ids, job_ids, ...alike }) => {
+    const jobs = idsOf(job_ids);
+    return idsOf(ids).map((id, index) => ({ id, job_id: jobs[index] ?? '', ...alike }));
+  });
 }
 
 function ids(of: readonly { id: string }[]): string[] {

@@ -1,23 +1,24 @@
 import { Injectable } from '@nestjs/common';
 import { Db, type Tx } from '../../platform/postgres/db';
+import { idArray } from '../../platform/postgres/id-lists';
 import { groupBy } from '../flow/group-by';
 import { StepDispatch } from '../flow/step-dispatch';
 import { recordEventOfJobs } from '../flow/system-events';
 import { moveJobsUntold, type MovedStep } from '../flow/transitions';
 import { countedAtOnce } from '../rollups/counted-at-once';
-import { type JobState, lockJobStates } from '../steps/step';
+import { lockJobs } from '../steps/step';
+import { deleteResults } from '../steps/step-results';
 import type { AfterCommits } from './after-commits';
 import { type Alongside, type BulkItem, type BulkVerdict, judge } from './bulk';
 import { BulkEvents } from './bulk-events';
+import { BulkRerunPlan, type PlannedRetry } from './bulk-rerun-plan';
 import { resetSteps } from './job-retry';
-import { type Rerun, RerunPlan, type RetryFrom } from './rerun-plan';
+import type { Rerun, RetryFrom } from './rerun-plan';
 
 /** What was found out about many jobs before they are locked. */
 export interface BulkRetryPlan {
-  from: RetryFrom;
-  /** Of the jobs, when it was looked at them. */
-  attempts: ReadonlyMap<string, number>;
-  reruns: ReadonlyMap<string, Rerun>;
+  readonly from: RetryFrom;
+  readonly jobs: ReadonlyMap<string, PlannedRetry>;
 }
 
 /** Queues many failed and cancelled jobs again in one transaction, as {@link JobRetry} does one. */
@@ -25,16 +26,14 @@ export interface BulkRetryPlan {
 export class BulkRetry {
   constructor(
     private readonly db: Db,
-    private readonly plan: RerunPlan,
+    private readonly plan: BulkRerunPlan,
     private readonly dispatch: StepDispatch,
     private readonly events: BulkEvents,
   ) {}
 
   /** What would run again of these jobs. Looking at files takes its time, so it is done before the jobs are locked. */
   async planOf(items: readonly BulkItem[], from: RetryFrom): Promise<BulkRetryPlan> {
-    const ids = items.map(({ id }) => id);
-    const attempts = await this.attempts(ids);
-    return { from, attempts, reruns: await this.plan.of(this.db, ids, from) };
+    return { from, jobs: await this.plan.of(idsOf(items), from) };
   }
 
   /** Retries those that can be; answers for each, in the order given. What follows in Redis is left to `after`. */
@@ -43,23 +42,21 @@ export class BulkRetry {
     plan: BulkRetryPlan,
     options: { alongside: Alongside; after: AfterCommits },
   ): Promise<BulkVerdict[]> {
-    const { reruns } = plan;
-    const ids = items.map(({ id }) => id);
     const done = await this.db.transaction(async (tx) => {
-      const jobs = await lockJobStates(tx, ids);
+      const jobs = await lockJobs(tx, idArray(idsOf(items)));
       const { verdicts, chosen } = judge(items, jobs, (job) => {
         if (job.status !== 'failed' && job.status !== 'cancelled') return job.status;
-        // Retried and ended since it was looked at: what was found out does not hold.
-        return plan.attempts.get(job.id) === job.attempt ? undefined : 'changed';
+        // It ended since it was looked at: what was found out does not hold, if anything was.
+        return plan.jobs.get(job.id)?.attempt === job.attempt ? undefined : 'changed';
       });
-      const ready = await this.retryIn(tx, chosen, plan);
+      const ready = await this.retryIn(tx, idsOf(chosen), plan);
       await options.alongside(tx, verdicts);
       return { verdicts, chosen, ready };
     });
     const changed = done.chosen.map(({ id, attempt }) => ({
       id,
       attempt: attempt + 1,
-      progress: reruns.get(id)?.progress ?? 0,
+      progress: plan.jobs.get(id)?.rerun.progress ?? 0,
     }));
     await options.after.add(async () => {
       await Promise.all([this.dispatch.enqueue(done.ready), this.events.changed(changed, 'queued')]);
@@ -67,51 +64,45 @@ export class BulkRetry {
     return done.verdicts;
   }
 
-  private async attempts(ids: readonly string[]): Promise<Map<string, number>> {
-    const rows = await this.db.query<{ id: string; attempt: number }>(
-      'SELECT id, attempt FROM jobs WHERE id = ANY($1)',
-      [ids],
-    );
-    return new Map(rows.map((row) => [row.id, row.attempt]));
-  }
-
-  private async retryIn(tx: Tx, jobs: readonly JobState[], plan: BulkRetryPlan): Promise<MovedStep[]> {
-    if (jobs.length === 0) return [];
-    const { from, reruns } = plan;
-    const jobIds = jobs.map((job) => job.id);
-    const again = jobs.flatMap((job) => reruns.get(job.id) ?? []);
-    const ready = await countedAtOnce(tx, { jobIds, becoming: 'queued' }, async () => {
-      await this.moveJobs(tx, jobs, reruns);
-      return resetSteps(tx, again);
+  private async retryIn(
+    tx: Tx,
+    jobIds: readonly string[],
+    { from, jobs }: BulkRetryPlan,
+  ): Promise<MovedStep[]> {
+    if (jobIds.length === 0) return [];
+    const results = jobIds.flatMap((id) => jobs.get(id)?.results ?? []);
+    if (results.length > 0) await deleteResults(tx, jobIds, results);
+    const alike = groupBy(jobIds, (id) => jobs.get(id)?.rerun);
+    const ready: MovedStep[] = [];
+    await countedAtOnce(tx, { jobIds, becoming: 'queued' }, async () => {
+      for (const [rerun, ids] of alike) if (rerun) ready.push(...(await this.again(tx, ids, rerun)));
     });
-    const byAgents = groupBy(jobs, (job) => JSON.stringify([...(reruns.get(job.id)?.agents ?? [])]));
-    for (const [agents, some] of byAgents)
+    for (const [rerun, ids] of alike)
       await recordEventOfJobs(
         tx,
         {
           level: 'info',
           event: 'job.retried',
           message: 'Job %1$s was queued again as attempt %2$s',
-          data: { from, rerun_steps: JSON.parse(agents) as string[] },
+          data: { from, rerun_steps: rerun?.agents },
         },
-        some.map((job) => job.id),
+        ids,
       );
     return ready;
   }
 
-  private async moveJobs(
-    tx: Tx,
-    jobs: readonly JobState[],
-    reruns: ReadonlyMap<string, Rerun>,
-  ): Promise<void> {
-    // Few values: they depend on which steps are kept.
-    const byProgress = groupBy(jobs, (job) => reruns.get(job.id)?.progress ?? 0);
-    for (const [progress, some] of byProgress)
-      await moveJobsUntold(tx, 'retry', {
-        where: 'id = ANY($1)',
-        params: [some.map((job) => job.id), progress],
-        set: `attempt = attempt + 1, progress = $2, error_code = NULL, error_message = NULL, started_at = NULL,
-          finished_at = NULL, cancel_requested_at = NULL, cancel_reason = NULL`,
-      });
+  /** Jobs that are alike, each of which can be retried. */
+  private async again(tx: Tx, jobIds: readonly string[], rerun: Rerun): Promise<MovedStep[]> {
+    await moveJobsUntold(tx, 'retry', {
+      where: 'id = ANY($1)',
+      params: [idArray(jobIds), rerun.progress],
+      set: `attempt = attempt + 1, progress = $2, error_code = NULL, error_message = NULL, started_at = NULL,
+        finished_at = NULL, cancel_requested_at = NULL, cancel_reason = NULL`,
+    });
+    return resetSteps(tx, jobIds, rerun);
   }
+}
+
+function idsOf(of: readonly { id: string }[]): string[] {
+  return of.map(({ id }) => id);
 }

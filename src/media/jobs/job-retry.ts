@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { AppError } from '../../platform/errors/app-error';
 import { Db, type Tx } from '../../platform/postgres/db';
+import { idArray } from '../../platform/postgres/id-lists';
 import { recordEvent } from '../flow/system-events';
-import { isStepDone, moveJob, type MovedStep, moveSteps, moveStepsUntold } from '../flow/transitions';
+import { isStepDone, moveJob, type MovedStep, moveManySteps, moveStepsUntold } from '../flow/transitions';
 import { lockJob, readJob, readSteps } from '../steps/step';
 import { deleteResults } from '../steps/step-results';
-import { type PlannedStep, type Rerun, RerunPlan, type RetryFrom } from './rerun-plan';
+import { type JobRerun, type Rerun, RerunPlan, type RetryFrom } from './rerun-plan';
 
 /** A job that was queued again. */
 export interface RetryResult {
@@ -43,7 +44,7 @@ export class JobRetry {
   async retry(jobId: string, options: { from: RetryFrom; ownerId?: string; tx?: Tx }): Promise<RetryResult> {
     // Looking at files takes its time, so it is done before the job is locked.
     const plans = await this.plan.of(options.tx ?? this.db, [jobId], options.from);
-    const rerun = plans.get(jobId) ?? { steps: [], agents: new Set(), progress: 0 };
+    const rerun = plans.get(jobId) ?? { steps: [], agents: [], first: [], progress: 0 };
     const work = (tx: Tx) => this.retryIn(tx, jobId, rerun, options);
     return options.tx ? work(options.tx) : this.db.transaction(work);
   }
@@ -70,7 +71,7 @@ export class JobRetry {
   private async retryIn(
     tx: Tx,
     jobId: string,
-    rerun: Rerun,
+    rerun: JobRerun,
     options: { from: RetryFrom; ownerId?: string },
   ): Promise<RetryResult> {
     const job = await lockJob(tx, jobId);
@@ -86,53 +87,48 @@ export class JobRetry {
         'INVALID_JOB_STATE',
         `The job is ${job.status}; only failed and cancelled jobs are retried.`,
       );
-    await resetSteps(tx, [rerun]);
+    const again = rerun.steps.filter((step) => rerun.agents.includes(step.agent));
+    await deleteResults(
+      tx,
+      [jobId],
+      again.map((step) => step.id),
+    );
+    await resetSteps(tx, [jobId], rerun);
     await recordEvent(tx, {
       level: 'info',
       event: 'job.retried',
       message: `Job ${jobId} was queued again as attempt ${moved.attempt}`,
-      data: { from: options.from, rerun_steps: [...rerun.agents] },
+      data: { from: options.from, rerun_steps: rerun.agents },
       jobId,
       traceId: job.trace_id,
     });
-    const names = (wanted: boolean) =>
-      rerun.steps.filter((step) => rerun.agents.has(step.agent) === wanted).map((step) => step.agent);
     return {
       job_id: jobId,
       status: 'queued',
       attempt: moved.attempt,
-      kept_steps: names(false),
-      rerun_steps: names(true),
+      kept_steps: rerun.steps.map((step) => step.agent).filter((agent) => !rerun.agents.includes(agent)),
+      rerun_steps: [...rerun.agents],
     };
   }
 }
 
-/** The steps of a plan that run again. */
-function rerunSteps({ steps, agents }: Rerun): PlannedStep[] {
-  return steps.filter((step) => agents.has(step.agent));
-}
+const FRESH = `failures = 0, progress = 0, output = NULL, skip_reason = NULL, step_key = NULL, worker_id = NULL,
+  lease_until = NULL, error_code = NULL, error_message = NULL, error_detail = NULL, started_at = NULL,
+  finished_at = NULL, not_before = now()`;
 
-/** Makes the steps of plans run again; answers with those that may at once. */
-export async function resetSteps(tx: Tx, reruns: readonly Rerun[]): Promise<MovedStep[]> {
-  const again = reruns.flatMap(rerunSteps);
-  const ready = reruns.flatMap((rerun) =>
-    rerunSteps(rerun).filter((step) => !step.needs.some((need) => rerun.agents.has(need))),
-  );
-  const isReady = new Set(ready);
-  const idsOf = (steps: readonly PlannedStep[]) => steps.map((step) => step.id);
-  const fresh = `failures = 0, progress = 0, output = NULL, skip_reason = NULL, step_key = NULL, worker_id = NULL,
-    lease_until = NULL, error_code = NULL, error_message = NULL, error_detail = NULL, started_at = NULL,
-    finished_at = NULL, not_before = now()`;
-  if (again.length === 0) return [];
-  await deleteResults(tx, [...new Set(again.map((step) => step.job_id))], idsOf(again));
+/** Makes steps of jobs run again, whose results are gone; answers with those that may at once. */
+export async function resetSteps(
+  tx: Tx,
+  jobIds: readonly string[],
+  { agents, first }: Rerun,
+): Promise<MovedStep[]> {
+  const where = 'job_id = ANY($1) AND agent = ANY($2)';
+  const jobs = idArray(jobIds);
+  const later = agents.filter((agent) => !first.includes(agent));
   await moveStepsUntold(tx, 'resetBlocked', {
-    where: 'id = ANY($1)',
-    params: [idsOf(again.filter((step) => !isReady.has(step)))],
-    set: `${fresh}, queued_at = NULL`,
+    where,
+    params: [jobs, later],
+    set: `${FRESH}, queued_at = NULL`,
   });
-  return moveSteps(tx, 'reset', {
-    where: 'id = ANY($1)',
-    params: [idsOf(ready)],
-    set: `${fresh}, queued_at = now()`,
-  });
+  return moveManySteps(tx, 'reset', { where, params: [jobs, first], set: `${FRESH}, queued_at = now()` });
 }

@@ -18,14 +18,20 @@ export type PlannedStep = Pick<
   'id' | 'job_id' | 'agent' | 'type' | 'needs' | 'status' | 'progress' | 'settings' | 'step_key'
 >;
 
-/** What runs again of a job that is retried. */
+/** What runs again of jobs that are retried, and alike in this. */
 export interface Rerun {
+  /** The agents whose steps run again, with all that depends on them, in the order of the graph. */
+  readonly agents: readonly string[];
+  /** Those of them that need nothing of the others. */
+  readonly first: readonly string[];
+  /** Of the jobs, with what is kept, 0..1. */
+  readonly progress: number;
+}
+
+/** The same of one job. */
+export interface JobRerun extends Rerun {
   /** All of its steps, in the order of the graph. */
   readonly steps: readonly PlannedStep[];
-  /** The agents whose steps run again, with all that depends on them. */
-  readonly agents: ReadonlySet<string>;
-  /** Of the job, with what is kept, 0..1. */
-  readonly progress: number;
 }
 
 interface StoredFile {
@@ -46,7 +52,7 @@ export class RerunPlan {
   ) {}
 
   /** What would run again, by job. Jobs that are not there are not in it. */
-  async of(tx: Tx, jobIds: readonly string[], from: RetryFrom): Promise<Map<string, Rerun>> {
+  async of(tx: Tx, jobIds: readonly string[], from: RetryFrom): Promise<Map<string, JobRerun>> {
     const byJob = groupBy(await this.steps(tx, jobIds), (step) => step.job_id);
     const sources = from === 'start' ? new Map<string, string | null>() : await this.sources(tx, jobIds);
     const current = new Map<string, PlannedStep[]>();
@@ -74,16 +80,21 @@ export class RerunPlan {
     );
   }
 
-  private rerun(steps: readonly PlannedStep[], good: ReadonlySet<PlannedStep>): Rerun {
+  private rerun(steps: readonly PlannedStep[], good: ReadonlySet<PlannedStep>): JobRerun {
     const all = steps.map((step) => step.agent);
     const stale = steps.filter((step) => !good.has(step)).map((step) => step.agent);
     const found = withDependents(steps, stale);
     // A job that ended with all of its steps done has something to do again nevertheless: its last step.
-    const agents = found.size > 0 ? found : new Set(all.slice(-1));
+    const again = found.size > 0 ? found : new Set(all.slice(-1));
     const kept = steps.map((step): Pick<PlannedStep, 'agent' | 'status' | 'progress'> =>
-      agents.has(step.agent) ? { agent: step.agent, status: 'blocked', progress: 0 } : step,
+      again.has(step.agent) ? { agent: step.agent, status: 'blocked', progress: 0 } : step,
     );
-    return { steps, agents, progress: weightedProgress(kept, (agent) => this.agents.weightOf(agent)) };
+    return {
+      steps,
+      agents: all.filter((agent) => again.has(agent)),
+      first: firstOf(steps, again),
+      progress: weightedProgress(kept, (agent) => this.agents.weightOf(agent)),
+    };
   }
 
   /** Whether the agent, its settings and its inputs are still those that the output was made with. */
@@ -115,4 +126,14 @@ export class RerunPlan {
     );
     return new Map(rows.map((row) => [row.id, row.sha256]));
   }
+}
+
+/** Of the agents that run again, those that need nothing of the others. */
+export function firstOf(
+  steps: readonly Pick<PlannedStep, 'agent' | 'needs'>[],
+  again: ReadonlySet<string>,
+): string[] {
+  return steps
+    .filter(({ agent, needs }) => again.has(agent) && !needs.some((need) => again.has(need)))
+    .map(({ agent }) => agent);
 }

@@ -1,4 +1,5 @@
 import type { Tx } from '../../platform/postgres/db';
+import { idArray } from '../../platform/postgres/id-lists';
 
 /** Jobs that the caller has locked, all of which are about to be moved. */
 export interface ManyMoves {
@@ -13,7 +14,7 @@ export async function countedAtOnce<T>(
   { jobIds, becoming }: ManyMoves,
   move: () => Promise<T>,
 ): Promise<T> {
-  await tx.query('SELECT rollup_moving($1, $2)', [jobIds, becoming]);
+  await tx.query('SELECT rollup_moving($1, $2)', [idArray(jobIds), becoming]);
   const moved = await move();
   await tx.query('SELECT rollup_moved()');
   return moved;

@@ -1,4 +1,5 @@
 import type { Tx } from '../../platform/postgres/db';
+import { idList, idsOf } from '../../platform/postgres/id-lists';
 import type { Carrier } from '../../platform/telemetry/trace-context';
 import type { JobStatus, StepStatus } from '../flow/transitions';
 
@@ -60,21 +61,23 @@ export async function lockJob(tx: Tx, jobId: string): Promise<JobRow | undefined
   return job;
 }
 
+/** What tells whether something can be done with a job, and what its events say. */
+export type JobState = Pick<JobRow, 'id' | 'status' | 'attempt' | 'progress'> & {
+  /** Its end was asked for. */
+  readonly cancelling: boolean;
+};
+
 /** Reads and locks many jobs, in the order of their ids, so that two who do that never wait for each other. */
-export function lockJobs(tx: Tx, jobIds: readonly string[]): Promise<JobRow[]> {
-  return tx.query<JobRow>(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ANY($1) ORDER BY id FOR UPDATE`, [
-    jobIds,
-  ]);
-}
-
-/** The least of a job. */
-export type JobState = Pick<JobRow, 'id' | 'status' | 'attempt'>;
-
-/** Locks many jobs, as {@link lockJobs} does, for whom no more of them is of interest. */
-export function lockJobStates(tx: Tx, jobIds: readonly string[]): Promise<JobState[]> {
-  return tx.query<JobState>(
-    'SELECT id, status, attempt FROM jobs WHERE id = ANY($1) ORDER BY id FOR UPDATE',
+export async function lockJobs(tx: Tx, jobIds: string): Promise<JobState[]> {
+  const rows = await tx.query<Omit<JobState, 'id'> & { ids: string }>(
+    `SELECT status, attempt, progress, cancelling, ${idList('id')} AS ids FROM (
+       SELECT id, status, attempt, progress, cancel_requested_at IS NOT NULL AS cancelling
+         FROM jobs WHERE id = ANY($1) ORDER BY id FOR UPDATE) locked
+      GROUP BY status, attempt, progress, cancelling`,
     [jobIds],
+  );
+  return rows.flatMap(({ ids, status, attempt, progress, cancelling }) =>
+    idsOf(ids).map((id) => ({ id, status, attempt, progress, cancelling })),
   );
 }
 

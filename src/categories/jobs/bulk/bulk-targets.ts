@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type BulkItem, STATE_SQL } from '../../../media/jobs/bulk';
 import type { FrozenItem } from '../../../pipeline/preview/preview';
 import { Db } from '../../../platform/postgres/db';
+import { idList, idsOf } from '../../../platform/postgres/id-lists';
 import { filterCondition, type JobFilter } from '../job-filter.dto';
 import { type BulkJobs, MAX_JOBS } from './bulk-jobs.dto';
 
@@ -45,12 +46,17 @@ export class BulkTargets {
     const { filter, failedWithinHours } = selector;
     const { sql, params } = filterCondition(filter, 4);
     const atMost = Math.min(limit, filter.limit ?? MAX_JOBS);
-    return this.db.query<FrozenItem>(
-      `SELECT j.id, ${STATE_SQL} AS state FROM jobs j
-        WHERE j.id > $1 AND ($3::int IS NULL OR j.finished_at > now() - make_interval(hours => $3)) AND ${sql}
-        ORDER BY j.id LIMIT $2`,
+    // As many as these come over by what they have in common.
+    const alike = await this.db.query<{ state: string; ids: string }>(
+      `SELECT state, ${idList('id')} AS ids FROM (
+         SELECT j.id, ${STATE_SQL} AS state FROM jobs j
+          WHERE j.id > $1 AND ($3::int IS NULL OR j.finished_at > now() - make_interval(hours => $3)) AND ${sql}
+          ORDER BY j.id LIMIT $2) found
+        GROUP BY state`,
       [after, atMost, failedWithinHours ?? null, ...params],
     );
+    const found = alike.flatMap(({ state, ids }) => idsOf(ids).map((id) => ({ id, state })));
+    return alike.length > 1 ? found.sort((a, b) => (a.id < b.id ? -1 : 1)) : found;
   }
 
   /** The items of a run that begins now: those that a preview froze, those named, or those that fit. */

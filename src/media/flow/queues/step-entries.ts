@@ -16,6 +16,9 @@ const WINDOW = 4_000;
 /** The part of a step that its entry is made of. */
 export type EntryStep = Pick<MovedStep, 'id' | 'job_id' | 'agent' | 'attempt' | 'priority' | 'not_before'>;
 
+/** The part of it that names the entry. */
+export type EntryOf = Pick<EntryStep, 'id' | 'agent' | 'attempt'>;
+
 /** Where a walk over the waiting lists has come to, by queue: what lies before has been looked at. */
 export type Walk = Map<string, number>;
 
@@ -57,7 +60,7 @@ export class StepEntries {
    * @param walk where to look first; kept up to date for the next call of the same run
    * @returns how many were removed
    */
-  async remove(steps: readonly EntryStep[], walk: Walk = new Map()): Promise<number> {
+  async remove(steps: readonly EntryOf[], walk: Walk = new Map()): Promise<number> {
     let removed = 0;
     for (const [queue, ofAgent] of groupBy(steps, (step) => step.agent))
       for (let from = 0; from < ofAgent.length;) {
@@ -133,7 +136,7 @@ export class StepEntries {
   }
 }
 
-function idOf(step: EntryStep): string {
+function idOf(step: EntryOf): string {
   return ticketId(step.id, step.attempt + 1);
 }
 
