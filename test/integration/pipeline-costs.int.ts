@@ -12,6 +12,7 @@ import { PipelineModule } from '../../src/pipeline/pipeline.module';
 import type { Actor } from '../../src/platform/security/roles';
 import { RuntimeSettings } from '../../src/platform/settings/runtime-settings';
 import { bootModules, type TestApp } from '../support/app';
+import { eventually } from '../support/eventually';
 import { makeUser } from '../support/users';
 
 @Action({
@@ -77,6 +78,36 @@ async function run(actor: Actor, items: number, key = uuidv7()) {
   };
   return { ...body, status: answer.status, headers: answer.headers };
 }
+
+describe('the outcome of an action', () => {
+  // First of all: a connection plans a statement for good when it has run it a few times.
+  it('is recorded without looking through all executions, though they were few when that was planned', async () => {
+    await app.database.query(
+      `INSERT INTO executions (id, action, kind, actor_id, status, fingerprint, payload, lease_until, trace_id)
+       SELECT gen_random_uuid(), 'test.bulk_mark', 'act', $1, 'succeeded', '', '{}', now(), 'test'
+         FROM generate_series(1, 300)`,
+      [(await newActor()).userId],
+    );
+    const scans = async () => {
+      const rows = await app.database.query<{ name: string; scans: number }>(
+        `SELECT indexrelname AS name, idx_scan AS scans FROM pg_stat_user_indexes WHERE relname = 'executions'
+         UNION ALL SELECT 'whole', seq_scan FROM pg_stat_user_tables WHERE relname = 'executions'`,
+      );
+      return Object.fromEntries(rows.map((row) => [row.name, row.scans]));
+    };
+    for (let i = 0; i < 3; i++) {
+      const actor = await newActor();
+      for (let j = 0; j < 5; j++) expect((await run(actor, 1)).status).toBe(200);
+    }
+    // Postgres counts a moment after the fact, all that a connection did at once.
+    const counted = await eventually(async () => {
+      const now = await scans();
+      expect(now).toMatchObject({ executions_key: 15 });
+      return now;
+    });
+    expect(counted['whole']).toBe(0);
+  });
+});
 
 describe('a bulk action', () => {
   it('is charged for what it touches, and once for itself', async () => {
