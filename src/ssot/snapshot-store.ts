@@ -1,15 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
+import { MessageBus } from '../platform/messages/message-bus';
 import { RedisService } from '../platform/redis/redis.service';
-import { RedisScript } from '../platform/redis/script';
 import { TTL_MS } from './held-snapshot';
 import { MAX_DOCUMENT_BYTES, parseDocument, serialise } from './document';
 import type { SnapshotDto } from './snapshot.dto';
 
 /** How long a builder may keep others from building, in milliseconds; one that died is succeeded after it. */
 export const LOCK_MS = 4_000;
-/** How long an invalidation is remembered for processes that start later; snapshots live shorter. */
-const FLOOR_TTL_MS = 60_000;
 
 /** Microseconds by Redis' clock: the same for all processes, and still rising after Redis was emptied. */
 const NOW = `local t = redis.call('TIME') local now = t[1] * 1000000 + t[2]`;
@@ -29,13 +27,6 @@ if current >= version and current <= now then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1
 `;
-
-/** Each action that succeeds raises it, so it goes by its hash. */
-const RAISE_FLOOR = new RedisScript(`
-if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then
-  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-end
-`);
 
 const CLOCK = `${NOW} return string.format('%.0f', now)`;
 
@@ -68,9 +59,12 @@ export class SnapshotStore {
   private readonly floorKey: string;
   private readonly lockKey: string;
 
-  constructor(private readonly redis: RedisService) {
+  constructor(
+    private readonly redis: RedisService,
+    bus: MessageBus,
+  ) {
     this.key = redis.key('admin', 'dashboard', 'v4');
-    this.floorKey = `${this.key}:floor`;
+    this.floorKey = bus.invalidatedKey;
     this.lockKey = `${this.key}:lock`;
   }
 
@@ -91,11 +85,6 @@ export class SnapshotStore {
   /** Now, as versions count it. */
   async clock(): Promise<number> {
     return Number(await this.redis.client.eval(CLOCK, 0));
-  }
-
-  /** Only snapshots of this version and later ones count from now on, for processes that start later too. */
-  async raiseFloor(version: number): Promise<void> {
-    await RAISE_FLOOR.run(this.redis.client, [this.floorKey], [version, FLOOR_TTL_MS]);
   }
 
   /** Caches a snapshot, unless it is older than the cached one or than the last invalidation. */

@@ -165,13 +165,8 @@ export class SsotService {
   }
 
   /** @param at by Redis' clock, as versions are: what is built from then on shows the change */
-  private async invalidated(at: number): Promise<void> {
+  private invalidated(at: number): void {
     this.minVersion = Math.max(this.minVersion, at);
-    try {
-      await this.store.raiseFloor(at);
-    } catch (error) {
-      this.log.debug(`Processes that start now do not know of an invalidation: ${(error as Error).message}`);
-    }
   }
 
   private async updated(version: number): Promise<void> {

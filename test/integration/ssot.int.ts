@@ -103,7 +103,7 @@ describe('the read model', () => {
     const builders = [a, b].map((process) => jest.spyOn(process.get(SnapshotBuilder), 'build'));
     await test.redis.client.del(key());
     await invalidate(a);
-    await eventually(async () => expect(await test.redis.client.get(`${key()}:floor`)).not.toBeNull());
+    expect(await test.redis.client.get(a.get(MessageBus).invalidatedKey)).not.toBeNull();
     builders.forEach((spy) => spy.mockClear());
     const answers = await Promise.all(Array.from({ length: 200 }, (_, i) => read(i % 2 ? a : b)));
     expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([200]));

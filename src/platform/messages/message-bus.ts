@@ -58,14 +58,21 @@ const ACKNOWLEDGED: ReadonlySet<keyof Messages> = new Set([
 const FOR_ALL = 'ssot.invalidate';
 /** The longest that it waits for a process that is stuck, in milliseconds. */
 const ACK_WAIT_MS = 250;
+/** How long it is remembered when {@link FOR_ALL} was sent, in milliseconds; what it is about lives shorter. */
+const REMEMBERED_MS = 60_000;
 
 /** @param at when it was sent, in microseconds by Redis' clock */
 type Handler<K extends keyof Messages> = (payload: Messages[K], at: number) => void | Promise<void>;
 
-/** Sends a message with its time, so that all who get it agree on what was before and what after. */
+/**
+ * Sends a message with its time, so that all who get it agree on what was before and what after. With a second key, the
+ * time is left there, too, for processes that start later.
+ */
 const PUBLISH = new RedisScript(`
 local t = redis.call('TIME')
-return redis.call('PUBLISH', KEYS[1], string.format('%.0f', t[1] * 1000000 + t[2]) .. ' ' .. ARGV[1])
+local at = string.format('%.0f', t[1] * 1000000 + t[2])
+if KEYS[2] then redis.call('SET', KEYS[2], at, 'PX', ARGV[2]) end
+return redis.call('PUBLISH', KEYS[1], at .. ' ' .. ARGV[1])
 `);
 
 /** A message on its way. */
@@ -90,6 +97,10 @@ interface Waiting {
 export class MessageBus implements OnModuleInit {
   private readonly log = new Logger(MessageBus.name);
   private readonly handlers = new Map<string, Set<Handler<never>>>();
+  /**
+   * Where Redis has the time of the last `ssot.invalidate`, in microseconds by its clock; nothing if that was long ago.
+   */
+  readonly invalidatedKey: string;
   private readonly channel: string;
   private readonly ackChannel: string;
   private readonly script: ScriptBatch;
@@ -103,6 +114,7 @@ export class MessageBus implements OnModuleInit {
 
   constructor(@Inject(RedisService) private readonly redis: RedisService) {
     this.channel = redis.key('bus');
+    this.invalidatedKey = redis.key('bus', 'last', FOR_ALL);
     this.ackChannel = redis.key('bus', 'ack', randomUUID());
     this.script = new ScriptBatch(redis.client, PUBLISH);
   }
@@ -163,9 +175,12 @@ export class MessageBus implements OnModuleInit {
   }
 
   /** @returns how many processes it was sent to */
-  private async send(message: object): Promise<number> {
+  private async send(message: Omit<Envelope, 'payload'> & { payload: object }): Promise<number> {
     const text = JSON.stringify({ ...message, trace_id: currentTrace()?.traceId });
-    return (await this.script.run([this.channel], [text])) as number;
+    const remembered = message.kind === FOR_ALL;
+    return (await (remembered
+      ? this.script.run([this.channel, this.invalidatedKey], [text, REMEMBERED_MS])
+      : this.script.run([this.channel], [text]))) as number;
   }
 
   private async oneForAll(payloads: readonly object[]): Promise<void[]> {
