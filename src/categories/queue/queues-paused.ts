@@ -23,11 +23,10 @@ export async function setQueuesPaused(
 ): Promise<QueuesPaused> {
   const { queue, paused } = wanted;
   const unchanged = await queues.unchanged(queue, paused);
-  const answer = unchanged
-    ? answerOf(wanted, unchanged)
-    : await context.transaction(async (tx) =>
-        answerOf(wanted, await (paused ? queues.pause(queue, tx) : queues.resume(queue, tx))),
-      );
+  if (unchanged) return answerOf(wanted, unchanged);
+  const answer = await context.transaction(async (tx) =>
+    answerOf(wanted, await (paused ? queues.pause(queue, tx) : queues.resume(queue, tx))),
+  );
   await queues.follow(answer.queues);
   return answer;
 }

@@ -75,19 +75,22 @@ export class QueueAdmin {
   }
 
   /**
-   * What {@link pause} or {@link resume} would come to where nothing is left to change; undefined if something is. It
-   * costs no transaction: that all is as wanted at this moment is as true as it would be at the end of one.
+   * What {@link pause} or {@link resume} would come to where nothing is left to change, with Bull made to follow;
+   * undefined if something is. It costs no transaction: that all is as wanted at this moment is as true as it would be
+   * at the end of one.
    *
    * @throws AppError QUEUE_NOT_FOUND
    */
   async unchanged(name: string, wanted: boolean): Promise<PauseResult[] | undefined> {
-    const names = this.namesOf(name);
-    const standings = await this.state.standings();
-    const asWanted = names.every((queue) => {
+    const results = this.namesOf(name).map((queue) => ({ queue, changed: false, paused: wanted }));
+    const [standings, behind] = await Promise.all([this.state.standings(), this.behind(results)]);
+    const asWanted = results.every(({ queue }) => {
       const { paused = false, drain = null } = standings.get(queue) ?? {};
       return paused === wanted && (wanted || drain === null);
     });
-    return asWanted ? names.map((queue) => ({ queue, changed: false, paused: wanted })) : undefined;
+    if (!asWanted) return undefined;
+    await this.catchUp(behind);
+    return results;
   }
 
   /** Makes Bull do as Postgres says by now, and at the same time tells those who watch what has changed. */
@@ -95,7 +98,7 @@ export class QueueAdmin {
     const changed = results.filter((result) => result.changed);
     await Promise.all([
       ...changed.map(({ queue }) => this.news.changed(queue)),
-      this.catchUp(results),
+      this.behind(results).then((behind) => this.catchUp(behind)),
       results.some((result) => result.drain_ended) ? this.letIn() : undefined,
     ]);
   }
@@ -145,8 +148,7 @@ export class QueueAdmin {
   }
 
   /** Makes Bull follow where it is behind. */
-  private async catchUp(results: readonly PauseResult[]): Promise<void> {
-    const behind = await this.behind(results);
+  private async catchUp(behind: readonly PauseResult[]): Promise<void> {
     if (behind.length === 0) return;
     const paused = await this.state.paused();
     await Promise.all(
