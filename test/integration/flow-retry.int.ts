@@ -2,6 +2,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { INestApplicationContext } from '@nestjs/common';
 import { AgentError } from '../../src/media/agents/agent';
+import { AfterCommits } from '../../src/media/jobs/after-commits';
+import { BulkRetry } from '../../src/media/jobs/bulk-retry';
 import { JobsService } from '../../src/media/jobs/jobs.service';
 import { FlowTest, instant } from './flow-support';
 
@@ -74,6 +76,38 @@ describe('retrying a job', () => {
     const result = await jobs.retry(jobId, { from: 'failed_step' });
     expect(result.rerun_steps).toEqual(['scene-detector', 'packager']);
     await flow.reaches(jobId, 'completed');
+  });
+
+  it('of many at once runs of each what has to, and none that has ended anew since it was looked at', async () => {
+    const [good, lost, late] = [await failedJob(), await failedJob(), await failedJob()];
+    await rm(join(flow.home, 'blobs/jobs', lost, 'scene-detector/1/out.json'));
+    flow.scripts.set('inspector', () => Promise.reject(new AgentError('DAMAGED')));
+    const bare = await flow.createJob(api);
+    await flow.reaches(bare, 'failed');
+    flow.scripts.clear();
+    flow.runs.length = 0;
+    const bulk = api.get(BulkRetry, { strict: false });
+    const after = new AfterCommits();
+    const items = [bare, late, good, lost].map((id) => ({ id }));
+    const plan = await bulk.planOf(items, 'failed_step');
+    await flow.database.query('UPDATE jobs SET attempt = 2 WHERE id = $1', [late]);
+    const verdicts = await bulk.retry(items, plan, { alongside: () => Promise.resolve(), after });
+    expect(verdicts).toEqual([
+      { id: bare, outcome: 'done' },
+      { id: late, outcome: 'skipped', reason: 'changed' },
+      { id: good, outcome: 'done' },
+      { id: lost, outcome: 'done' },
+    ]);
+    await after.done();
+    for (const id of [bare, good, lost]) await flow.reaches(id, 'completed');
+    const ran = (jobId: string) => flow.runs.filter((run) => run.jobId === jobId).map((run) => run.agent);
+    expect(ran(bare).sort()).toEqual(['audio-analyst', 'inspector', 'packager', 'scene-detector']);
+    expect([ran(good), ran(lost), ran(late)]).toEqual([['packager'], ['scene-detector', 'packager'], []]);
+    const files = await flow.database.query<{ job_id: string; n: number }>(
+      'SELECT job_id, count(*) AS n FROM artifacts WHERE job_id = ANY($1) GROUP BY 1 ORDER BY 1',
+      [[bare, good, lost]],
+    );
+    expect(files.map((row) => row.n)).toEqual([4, 4, 4]);
   });
 
   it('is refused while the job is on its way, and happens once when asked for many times', async () => {

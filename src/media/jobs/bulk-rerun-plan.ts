@@ -25,12 +25,12 @@ interface Alike {
 
 const ALIKE = `
 SELECT attempt, steps, has_results, ${idList('id')} AS ids FROM (
-  SELECT j.id, j.attempt, s.steps,
-    coalesce(s.done, false) OR EXISTS (SELECT FROM artifacts a WHERE a.job_id = j.id) AS has_results
+  SELECT j.id, j.attempt, s.steps, coalesce(s.done, false) OR a.job_id IS NOT NULL AS has_results
   FROM jobs j CROSS JOIN LATERAL (
     SELECT string_agg(concat_ws(' ', position, agent, array_to_string(needs, ' ')), ',') AS steps,
       bool_or(status IN ('completed', 'skipped')) AS done
     FROM steps WHERE job_id = j.id) s
+  LEFT JOIN LATERAL (SELECT job_id FROM artifacts WHERE job_id = j.id LIMIT 1) a ON true
   WHERE j.id = ANY($1) AND j.status IN ('failed', 'cancelled')) found
 GROUP BY attempt, steps, has_results`;
 
