@@ -179,9 +179,9 @@ describe(`the content of the read model (SSOT_SEED=${SEED})`, () => {
     expect(workers?.totals.workers).toBeGreaterThanOrEqual(90);
     expect(workers?.workers).toHaveLength(25);
     expect(workers?.workers.every((worker) => worker.active_steps >= 2)).toBe(true);
-    expect([dashboard?.recent_jobs.length, dashboard?.recent_failures.length]).toEqual([10, 5]);
+    expect([dashboard?.recent_jobs.length, dashboard?.recent_failures.length]).toEqual([25, 25]);
     expect([logs?.recent.length, analytics?.failures_24h.length, services?.services.length]).toEqual([
-      50, 10, 60,
+      100, 10, 60,
     ]);
     expect(logs?.recent[0]?.message).toHaveLength(300);
   });

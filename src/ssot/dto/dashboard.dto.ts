@@ -47,9 +47,9 @@ export class JobsDto {
   clips_24h!: number;
   /** Uploads that are not finished. @example 2 */
   uploads_open!: number;
-  /** The newest jobs, 10 at most. */
+  /** The newest jobs, 25 at most. */
   recent_jobs!: JobLineDto[];
-  /** The newest jobs of the last 24 hours that have failed, 5 at most. */
+  /** The newest jobs of the last 24 hours that have failed, 25 at most. */
   recent_failures!: JobLineDto[];
 }
 

@@ -25,6 +25,6 @@ export class LogsDto {
   /** Events of the last hour by level. */
   @ApiProperty({ type: 'object', additionalProperties: { type: 'integer' }, example: { info: 120, warn: 2 } })
   levels_1h!: Record<string, number>;
-  /** The newest events, 50 at most. */
+  /** The newest events, 100 at most. */
   recent!: LogLineDto[];
 }

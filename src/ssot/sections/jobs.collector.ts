@@ -28,8 +28,8 @@ export class JobsCollector implements Collector<JobsDto> {
       this.db.query<{ open: number }>(
         `SELECT count(*)::int AS open FROM uploads WHERE status IN ('open', 'finalizing')`,
       ),
-      this.db.query<JobLineDto>(`${LINE} ORDER BY id DESC LIMIT 10`),
-      this.db.query<JobLineDto>(`${LINE} WHERE status = 'failed' AND id >= $1 ORDER BY id DESC LIMIT 5`, [
+      this.db.query<JobLineDto>(`${LINE} ORDER BY id DESC LIMIT 25`),
+      this.db.query<JobLineDto>(`${LINE} WHERE status = 'failed' AND id >= $1 ORDER BY id DESC LIMIT 25`, [
         firstIdOf(since),
       ]),
     ]);

@@ -18,7 +18,7 @@ export class LogsCollector implements Collector<LogsDto> {
       ),
       this.db.query<LogLineDto>(
         `SELECT id, at, level, source, event, left(message, 300) AS message, job_id, trace_id
-         FROM system_events ORDER BY at DESC, id DESC LIMIT 50`,
+         FROM system_events ORDER BY at DESC, id DESC LIMIT 100`,
       ),
     ]);
     return { levels_1h: Object.fromEntries(levels.map((row) => [row.level, row.count])), recent };
