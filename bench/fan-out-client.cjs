@@ -2,16 +2,20 @@
 
 /**
  * Many WebSocket connections that count the messages that come and look no further, so that they cost little. Told
- * {connect: {port, count, path, hello}}, answers when every connection has had `quiet` messages after its hello; told
- * {arm}, notes when each of the next messages came, and answers with these times when all have theirs.
+ * {connect: {port, count, path, hello, extensions}}, answers when every connection has had `quiet` messages after its hello; told
+ * {arm}, notes when each of the next messages came, in milliseconds of the machine's monotonic clock, and to which
+ * connection, and answers with that when there are so many, or when told {tell}.
  */
 const { connect } = require('node:net');
 
 const AT_A_TIME = 50;
 const PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0]);
-const now = () => performance.timeOrigin + performance.now();
+const now = () => Number(process.hrtime.bigint()) / 1e6;
 let times = [];
+/** To which connection each of them came, by the order in which they were opened. */
+let of = [];
 let wanted = 0;
+let opened = 0;
 /** Frames that a connection gets before it counts as ready, and what to do when it is. */
 let quiet = 0;
 
@@ -25,13 +29,14 @@ function text(payload) {
   return Buffer.concat([header, body]);
 }
 
-function open({ port, path, hello }) {
+function open({ port, path, hello, extensions }) {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1');
     socket.setNoDelay(true);
     socket.on('error', reject);
     socket.write(
       `GET ${path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+        (extensions ? `Sec-WebSocket-Extensions: ${extensions}\r\n` : '') +
         'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
     );
     let rest = Buffer.alloc(0);
@@ -39,6 +44,7 @@ function open({ port, path, hello }) {
     let skip = 0;
     let ping = false;
     let left = quiet;
+    const number = opened++;
     const ready = () => {
       if (left-- === 0) resolve(socket);
     };
@@ -46,7 +52,8 @@ function open({ port, path, hello }) {
       if (ping) return void socket.write(PONG);
       if (left >= 0) return ready();
       times.push(now());
-      if (times.length === wanted) process.send({ times });
+      of.push(number);
+      if (times.length === wanted) process.send({ times, of });
     };
     socket.on('data', (chunk) => {
       let data = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
@@ -81,8 +88,9 @@ function open({ port, path, hello }) {
 }
 
 process.on('message', async (order) => {
-  if (order.arm) {
-    times = [];
+  if ('tell' in order) return process.send({ times, of });
+  if ('arm' in order) {
+    [times, of] = [[], []];
     wanted = order.arm;
     return process.send({ armed: true });
   }

@@ -3,12 +3,12 @@
 /**
  * Sends one prepared message to all who have connected, each time that it is told to, in the way that its argument
  * names: `sockets`, bare TCP sockets that get one finished frame, or `socket.io`. The second argument is the message.
- * `listen` is `sockets` that Postgres tells by NOTIFY; the third argument is the database.
+ * `redis` is `sockets` that Redis tells, on the channel of the fourth argument; the third one is where it is.
  */
 const { createHash } = require('node:crypto');
 const { createServer } = require('node:http');
 
-const [way, message, database] = process.argv.slice(2);
+const [way, message, redisUrl, channel] = process.argv.slice(2);
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'; // RFC 6455 1.3
 const server = createServer();
 
@@ -38,15 +38,14 @@ function socketIo() {
 }
 
 async function listen(send) {
-  const { Client } = require('pg');
-  const client = new Client(database);
-  await client.connect();
-  client.on('notification', send);
-  await client.query('LISTEN bench_commits');
+  const { Redis } = require('ioredis');
+  const subscriber = new Redis(redisUrl);
+  subscriber.on('message', send);
+  await subscriber.subscribe(channel);
 }
 
 const send = way === 'socket.io' ? socketIo() : bareSockets();
-const ready = way === 'listen' ? listen(send) : Promise.resolve();
+const ready = way === 'redis' ? listen(send) : Promise.resolve();
 process.on('message', () => send());
 process.on('disconnect', () => process.exit(0));
 void ready.then(() => server.listen(0, '127.0.0.1', () => process.send(server.address().port)));

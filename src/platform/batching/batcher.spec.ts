@@ -37,6 +37,21 @@ describe('a batcher', () => {
     expect(await Promise.all(others)).toEqual([20, 30]);
   });
 
+  it('calls in the same turn of the event loop for what somebody watches, with what is pushed at once', async () => {
+    const { calls, call } = heldCalls();
+    const batcher = new Batcher(call, { eager: true, lanes: 2 });
+    const results = [batcher.push(1), batcher.push(2)];
+    expect(calls).toEqual([]);
+    await Promise.resolve();
+    results.push(batcher.push(3));
+    await new Promise(process.nextTick);
+    results.push(batcher.push(4));
+    await new Promise(process.nextTick);
+    expect(calls.map(({ items }) => items)).toEqual([[1, 2, 3], [4]]);
+    for (const { items, done } of calls) done([...items]);
+    expect(await Promise.all(results)).toEqual([1, 2, 3, 4]);
+  });
+
   it('takes along what the next turns of the event loop bring, and does not wait for ever', async () => {
     const { calls, call } = heldCalls();
     const batcher = new Batcher(call, { size: 100 });

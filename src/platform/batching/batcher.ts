@@ -15,6 +15,11 @@ export interface BatchOptions {
   readonly lanes?: number;
   /** Items in one call. */
   readonly size?: number;
+  /**
+   * For what somebody watches: a call is made as soon as the code that runs now is done, with what that has pushed. In a
+   * busy process a turn of the event loop is long.
+   */
+  readonly eager?: boolean;
 }
 
 interface Waiting<T, R> {
@@ -25,13 +30,14 @@ interface Waiting<T, R> {
 
 /**
  * Makes one call of many, as databases do with commits: what comes while a call is under way goes together in the next
- * one. Nothing waits for a timer, so that somebody who is alone is not held up. A call is made when a turn of the event
- * loop brings nothing new: a process that is busy finds what has come in meanwhile turn by turn, and would make calls
- * of a few items each otherwise. So the more there is to do, the less each item costs.
+ * one. Nothing waits for a timer, so that somebody who is alone is not held up. Unless it is eager, a call is made when a
+ * turn of the event loop brings nothing new: a process that is busy finds what has come in meanwhile turn by turn, and
+ * would make calls of a few items each otherwise. So the more there is to do, the less each item costs.
  */
 export class Batcher<T, R> {
   private readonly lanes: number;
   private readonly size: number;
+  private readonly eager: boolean;
   private readonly waiting: Waiting<T, R>[] = [];
   private underWay = 0;
   private scheduled = false;
@@ -44,10 +50,11 @@ export class Batcher<T, R> {
   /** @param call takes at least one item. If it rejects, so do all of its items */
   constructor(
     private readonly call: (items: readonly T[]) => Promise<BatchResults<R>>,
-    { lanes = 1, size = 64 }: BatchOptions = {},
+    { lanes = 1, size = 64, eager = false }: BatchOptions = {},
   ) {
     this.lanes = lanes;
     this.size = size;
+    this.eager = eager;
   }
 
   /** What the call that the item goes with makes of it. */
@@ -64,11 +71,12 @@ export class Batcher<T, R> {
     this.scheduled = true;
     this.turns = 0;
     this.seen = 0;
-    setImmediate(this.start);
+    if (this.eager) process.nextTick(this.start);
+    else setImmediate(this.start);
   }
 
   private flush(): void {
-    if (this.gathers()) {
+    if (!this.eager && this.gathers()) {
       setImmediate(this.start);
       return;
     }

@@ -41,7 +41,7 @@ export class LiveFeed {
   private readonly publishing: ScriptBatch;
 
   constructor(private readonly redis: RedisService) {
-    this.publishing = new ScriptBatch(redis.client, PUBLISH);
+    this.publishing = new ScriptBatch(redis.client, PUBLISH, { eager: true });
   }
 
   /** Appends an event. Best effort, never throws: the state it tells of is in Postgres, and can be read there. */

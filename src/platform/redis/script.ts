@@ -24,6 +24,14 @@ export class RedisScript {
   }
 
   /**
+   * Runs it with its text sent along. What is sent later takes effect later, which {@link run} cannot say of calls under
+   * way at the same time: if Redis has forgotten the script, one that comes again may be overtaken.
+   */
+  runInOrder(redis: Redis, keys: readonly string[], args: readonly ScriptArgument[]): Promise<unknown> {
+    return redis.eval(this.lua, keys.length, ...keys, ...args);
+  }
+
+  /**
    * Runs it between two looks at Redis' clock: how long it held everybody else up, in milliseconds. What a busy machine
    * makes of the way there and back is not in it.
    */
@@ -77,16 +85,22 @@ interface Call {
   readonly args: readonly ScriptArgument[];
 }
 
-/** Runs a script for all who ask at the same time in one round trip. */
+/** Runs a script for all who ask at the same time in one round trip; who asks later is served later. */
 export class ScriptBatch {
   private readonly many: RedisScript;
-  private readonly calls = new Batcher<Call, unknown>((calls) => this.send(calls));
+  private readonly way: 'run' | 'runInOrder';
+  private readonly calls: Batcher<Call, unknown>;
 
+  /** @param eager whether nobody waits for what others have under way, or for more to come; see {@link Batcher} */
   constructor(
     private readonly redis: Redis,
     private readonly script: RedisScript,
+    { eager = false } = {},
   ) {
     this.many = script.forMany();
+    this.way = eager ? 'runInOrder' : 'run';
+    const lanes = eager ? Number.POSITIVE_INFINITY : 1;
+    this.calls = new Batcher((calls) => this.send(calls), { lanes, eager });
   }
 
   /** What the script answers. */
@@ -96,10 +110,13 @@ export class ScriptBatch {
 
   private async send(calls: readonly Call[]): Promise<BatchResults<unknown>> {
     const [only, ...others] = calls;
-    if (only && others.length === 0) return [await this.script.run(this.redis, only.keys, only.args)];
+    if (only && others.length === 0) return [await this.script[this.way](this.redis, only.keys, only.args)];
     const keys = calls.flatMap((call) => call.keys);
     const args = calls.flatMap((call) => [call.keys.length, call.args.length, ...call.args]);
-    const answers = (await this.many.run(this.redis, keys, [calls.length, ...args])) as [number, unknown][];
+    const answers = (await this.many[this.way](this.redis, keys, [calls.length, ...args])) as [
+      number,
+      unknown,
+    ][];
     return answers.map(([ok, answer]) => (ok === 1 ? answer : Promise.reject(new Error(String(answer)))));
   }
 }
