@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { v7 as uuidv7 } from 'uuid';
 import { WebSocket } from 'ws';
 import type { Actor } from '../platform/security/roles';
+import type { BroadcastMessage } from './feed/broadcast-message';
 import type { TopicSubscription } from './feed/topic-subscription';
 import { gatewayCloses } from './gateway-metrics';
 import { MessageBudget } from './message-budget';
@@ -35,19 +36,23 @@ export class Connection {
   strikes = 0;
   /** Fires when it must have signed in, or its token expires. */
   private deadline: NodeJS.Timeout | undefined;
+  /** Whether it has agreed on permessage-deflate, which is all that the gateway agrees on. */
+  private readonly deflates: boolean;
   private queue: Promise<void> = Promise.resolve();
   private queued = 0;
 
   /**
    * @param ws the protocol's end
-   * @param socket the TCP socket under it; prepared frames are written there, which is safe because
-   *   compression is off and so `ws` keeps no queue of its own
+   * @param socket the TCP socket under it; prepared frames are written there, which is safe because `ws` is given no
+   *   messages of its own to send, and so keeps no queue of them
    */
   constructor(
     private readonly ws: WebSocket,
     private readonly socket: Socket,
     readonly ip: string,
-  ) {}
+  ) {
+    this.deflates = ws.extensions !== '';
+  }
 
   get open(): boolean {
     return this.ws.readyState === WebSocket.OPEN;
@@ -60,14 +65,12 @@ export class Connection {
 
   /** Sends one frame to this client alone. */
   send(frame: ServerFrame): void {
-    this.write(textFrame(JSON.stringify(frame)));
+    this.writeFrame(textFrame(JSON.stringify(frame)));
   }
 
-  /** Sends a prepared frame, or cuts the client off if more than 1 MB would wait for it. */
-  write(frame: Buffer): void {
-    if (!this.open) return;
-    if (this.socket.writableLength + frame.length > MAX_BUFFERED) return this.close(CLOSE.slow, 'too slow');
-    this.socket.write(frame);
+  /** Sends a prepared message, or cuts the client off if more than 1 MB would wait for it. */
+  write(message: BroadcastMessage): void {
+    this.writeFrame(this.deflates ? message.deflated : message.frame);
   }
 
   /** Sends a ping; false if nothing has come since the last one, and the client must be taken for gone. */
@@ -108,5 +111,11 @@ export class Connection {
     clearTimeout(this.deadline);
     for (const subscription of this.subscriptions.values()) subscription.end();
     this.subscriptions.clear();
+  }
+
+  private writeFrame(frame: Buffer): void {
+    if (!this.open) return;
+    if (this.socket.writableLength + frame.length > MAX_BUFFERED) return this.close(CLOSE.slow, 'too slow');
+    this.socket.write(frame);
   }
 }

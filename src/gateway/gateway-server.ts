@@ -2,8 +2,9 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ServerOptions, WebSocketServer } from 'ws';
+import { declineSmallWindows, DEFLATE, keepNoInflater } from './compression';
 
-/** The largest frame that a client may send, in bytes. */
+/** The largest message that a client may send, in bytes; of a compressed one, what comes out. */
 const MAX_PAYLOAD = 64 * 1024;
 /** Open connections of a process. */
 const MAX_CONNECTIONS = 20_000;
@@ -31,8 +32,7 @@ export class GatewayServer extends WebSocketServer {
       Record<'maxFragments' | 'maxBufferedChunks' | 'maxPendingAutoPongs', number> = {
       noServer: true,
       maxPayload: MAX_PAYLOAD,
-      // A compressed frame would cost each subscriber a deflate of its own, and can hide a bomb.
-      perMessageDeflate: false,
+      perMessageDeflate: DEFLATE,
       maxFragments: 1_024,
       maxBufferedChunks: 1_024,
       // Pings count as messages; ws would cut who sends many off without the code that tells why.
@@ -86,6 +86,10 @@ export class GatewayServer extends WebSocketServer {
       socket.end(`HTTP/1.1 ${refused} ${STATUS[refused]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
       return;
     }
-    this.handleUpgrade(request, socket, head, (client) => this.emit('connection', client, request));
+    declineSmallWindows(request);
+    this.handleUpgrade(request, socket, head, (client) => {
+      keepNoInflater(client);
+      this.emit('connection', client, request);
+    });
   }
 }

@@ -46,7 +46,7 @@ export class Subscriptions {
           if (since) gatewayResumes.inc({ recovered: String(recovered) });
           connection.send({ type: 'subscribed', topic, ...position, recovered });
         },
-        write: (frame) => connection.write(frame),
+        write: (message) => connection.write(message),
         overflow: () => connection.close(CLOSE.slow, 'too slow'),
       },
       since,

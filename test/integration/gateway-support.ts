@@ -35,8 +35,12 @@ export class GatewayTest {
   }
 
   /** A client that is signed in. */
-  async signedIn(process: ReadProcess = this.a, person: Person = this.admin): Promise<WsClient> {
-    const client = await WsClient.connect(process.wsUrl, person.token);
+  async signedIn(
+    process: ReadProcess = this.a,
+    person: Person = this.admin,
+    options: Parameters<typeof WsClient.open>[1] = {},
+  ): Promise<WsClient> {
+    const client = await WsClient.connect(process.wsUrl, person.token, options);
     this.clients.push(client);
     return client;
   }

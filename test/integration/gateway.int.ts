@@ -1,4 +1,4 @@
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { v7 as uuidv7 } from 'uuid';
 import { Gateway } from '../../src/gateway/gateway';
 import type { LiveFeed } from '../../src/platform/feed/live-feed';
@@ -7,6 +7,7 @@ import { AccessTokens } from '../../src/user-api/auth/access-tokens';
 import { AuthService } from '../../src/user-api/auth/auth.service';
 import { eventually } from '../support/eventually';
 import { clientFrame, RawSocket } from '../support/raw-socket';
+import type { WsClient } from '../support/ws-client';
 import { closeOf, GatewayTest } from './gateway-support';
 import type { Person, ReadProcess, ReadsideTest } from './readside-support';
 
@@ -187,10 +188,47 @@ describe('the gateway', () => {
     });
   });
 
+  describe('compression', () => {
+    it('gives those who compress the same text, in fewer bytes', async () => {
+      const topic = await gateway.addJob();
+      const [plain, small] = [
+        await gateway.signedIn(),
+        await gateway.signedIn(a, admin, { perMessageDeflate: true }),
+      ];
+      for (const client of [plain, small]) await client.subscribe(topic);
+      const bytesOf = (client: WsClient): number =>
+        (client['socket'] as unknown as { _socket: Socket })._socket.bytesRead;
+      const before = [plain, small].map(bytesOf);
+      const texts = Array.from({ length: 20 }, (_, n) => `é${n}`.repeat(20 * n * n));
+      for (const text of texts) await feed.publish(topic, { kind: 'progress', text });
+      for (const client of [plain, small]) {
+        await eventually(() => expect(client.events(topic)).toHaveLength(texts.length));
+        expect(client.events(topic).map(({ data }) => data?.['text'])).toEqual(texts);
+      }
+      const [all = 0, some = 0] = [plain, small].map((client, n) => bytesOf(client) - (before[n] ?? 0));
+      expect(some).toBeLessThan(all / 2);
+    });
+
+    it('declines an offer that asks for a window smaller than that of the frame for all', async () => {
+      const offer = { perMessageDeflate: { serverMaxWindowBits: 9 } };
+      expect((await gateway.signedIn(a, admin, offer))['socket'].extensions).toBe('');
+    });
+
+    it('closes with 1007 for what is not deflated', async () => {
+      const client = await gateway.signedIn(a, admin, { perMessageDeflate: true });
+      const { _socket } = client['socket'] as unknown as { _socket: Socket };
+      _socket.write(clientFrame(0xc1, 'this is not deflated'));
+      expect(await closeOf(client)).toBe(1007);
+    });
+  });
+
   describe('bad clients', () => {
-    it('closes a frame over 64 KB with 1009', async () => {
-      const client = await gateway.signedIn();
-      client.send({ type: 'auth', token: 'x'.repeat(70_000) });
+    it.each([
+      ['over 64 KB', 70_000, false],
+      ['that is inflated to more than that', 20_000_000, true],
+    ])('closes a message %s with 1009', async (_what, length, perMessageDeflate) => {
+      const client = await gateway.signedIn(a, admin, { perMessageDeflate });
+      client.send({ type: 'auth', token: 'x'.repeat(length) });
       expect(await closeOf(client)).toBe(1009);
     });
 

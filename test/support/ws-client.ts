@@ -1,4 +1,4 @@
-import { WebSocket } from 'ws';
+import { type PerMessageDeflateOptions, WebSocket } from 'ws';
 import { eventually } from './eventually';
 
 /** A frame of the gateway. */
@@ -29,9 +29,16 @@ export class WsClient {
     socket.on('error', () => undefined);
   }
 
-  /** Opens a connection without signing in. Rejects if the upgrade is refused. */
-  static async open(url: string, options: { origin?: string } = {}): Promise<WsClient> {
-    const socket = new WebSocket(url, options);
+  /**
+   * Opens a connection without signing in. Rejects if the upgrade is refused.
+   *
+   * @param options.perMessageDeflate whether it offers to compress, as browsers do; not, if not given
+   */
+  static async open(
+    url: string,
+    options: { origin?: string; perMessageDeflate?: boolean | PerMessageDeflateOptions } = {},
+  ): Promise<WsClient> {
+    const socket = new WebSocket(url, { perMessageDeflate: false, ...options });
     const client = new WsClient(socket);
     await new Promise<void>((resolve, reject) => {
       socket.once('open', resolve);
@@ -44,8 +51,12 @@ export class WsClient {
   }
 
   /** Opens a connection and signs in. */
-  static async connect(url: string, token: string): Promise<WsClient> {
-    const client = await WsClient.open(url);
+  static async connect(
+    url: string,
+    token: string,
+    options: Parameters<typeof WsClient.open>[1] = {},
+  ): Promise<WsClient> {
+    const client = await WsClient.open(url, options);
     client.send({ type: 'auth', token });
     await client.waitFor((frame) => frame.type === 'ready');
     return client;

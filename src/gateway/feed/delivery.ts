@@ -1,10 +1,11 @@
 import type { FeedEvent } from '../../platform/feed/live-feed';
 import type { EventFrame } from '../protocol';
 import { textFrame } from '../text-frame';
+import { BroadcastMessage } from './broadcast-message';
 
-/** An event on its way to subscribers, as one frame for all of them, made when the first one needs it. */
+/** An event on its way to subscribers, as one message for all of them, made when the first one needs it. */
 export class Delivery {
-  private made: Buffer | undefined;
+  private made: BroadcastMessage | undefined;
   private read: { readonly data: unknown } | undefined;
 
   constructor(private readonly event: FeedEvent) {}
@@ -19,14 +20,14 @@ export class Delivery {
   }
 
   /** The event as it goes over the wire. */
-  get frame(): Buffer {
+  get message(): BroadcastMessage {
     return (this.made ??= this.make());
   }
 
-  private make(): Buffer {
+  private make(): BroadcastMessage {
     const { topic, offset, json } = this.event;
     const head = { type: 'event', topic, offset } satisfies Omit<EventFrame, 'data'>;
     // What it says is JSON already.
-    return textFrame(`${JSON.stringify(head).slice(0, -1)},"data":${json}}`);
+    return new BroadcastMessage(textFrame(`${JSON.stringify(head).slice(0, -1)},"data":${json}}`));
   }
 }

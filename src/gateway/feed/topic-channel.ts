@@ -152,14 +152,14 @@ export class TopicChannel {
    */
   private async begin(subscription: TopicSubscription, wait: number): Promise<void> {
     if (!this.snapshots) return subscription.live(this.position, false, []);
-    const { position, frame } = await this.snapshots.get(
+    const { position, message } = await this.snapshots.get(
       (at) => (this.recentAfter(at)?.length ?? Infinity) < MAX_AFTER_SNAPSHOT,
     );
     // Redis has begun anew, which this process is about to see: who waits here begins anew with all the others.
     if (position.epoch !== this.position.epoch) return this.heal();
     // It may be ahead of what this process has heard, but never further behind than what is kept.
     const missed = position.offset < this.position.offset ? this.recentAfter(position) : [];
-    if (missed && subscription.awaits(wait)) subscription.live(position, false, missed, frame);
+    if (missed && subscription.awaits(wait)) subscription.live(position, false, missed, message);
   }
 
   private deliver(event: FeedEvent): void {

@@ -1,13 +1,14 @@
 import { gatewayDeliveries } from '../gateway-metrics';
 import type { Position } from '../protocol';
+import type { BroadcastMessage } from './broadcast-message';
 import type { Delivery } from './delivery';
 
 /** Where a subscription's frames go. */
 export interface Sink {
   /** Events follow from `position.offset` + 1; without `recovered` the subscriber has to take a snapshot. */
   begin(position: Position, recovered: boolean): void;
-  /** One prepared frame. */
-  write(frame: Buffer): void;
+  /** One prepared message. */
+  write(message: BroadcastMessage): void;
   /** More came than can be kept while the history was being read. */
   overflow(): void;
 }
@@ -52,7 +53,12 @@ export class TopicSubscription {
    * Tells the subscriber where it stands, sends the snapshot, then what it missed, then what came meanwhile; live from
    * then on.
    */
-  live(position: Position, recovered: boolean, missed: readonly Delivery[], snapshot?: Buffer): void {
+  live(
+    position: Position,
+    recovered: boolean,
+    missed: readonly Delivery[],
+    snapshot?: BroadcastMessage,
+  ): void {
     const kept = this.pending ?? [];
     this.pending = undefined;
     this.pendingBytes = 0;
@@ -78,7 +84,7 @@ export class TopicSubscription {
     if (delivery.offset <= this.sent) return false;
     this.sent = delivery.offset;
     if (this.wants && !this.wants(delivery.data)) return false;
-    this.sink.write(delivery.frame);
+    this.sink.write(delivery.message);
     return true;
   }
 
@@ -89,7 +95,7 @@ export class TopicSubscription {
   }
 
   private keep(pending: Delivery[], delivery: Delivery): void {
-    this.pendingBytes += delivery.frame.length;
+    this.pendingBytes += delivery.message.frame.length;
     if (this.pendingBytes > MAX_PENDING) return this.sink.overflow();
     pending.push(delivery);
   }
