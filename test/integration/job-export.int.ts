@@ -146,10 +146,9 @@ describe('the export of jobs', () => {
     ).rejects.toMatchObject({ report: { done: 0, not_done: titles.length } });
     expect(await readdir(await test.get(BlobStore).tempDir())).toEqual([]);
     expect(await test.database.query('SELECT FROM artifacts')).toHaveLength(before.length);
-    for await (const piece of test.get(Db).copy('SELECT generate_series(1, 100000000)', [], 'csv')) {
-      expect(piece.length).toBeGreaterThan(0);
-      break;
-    }
+    const endless = test.get(Db).copy('SELECT generate_series(1, 100000000)', [], { take: () => undefined });
+    await endless.next();
+    await endless.return(undefined);
     await eventually(async () =>
       expect(
         await test.database.query(
@@ -157,5 +156,26 @@ describe('the export of jobs', () => {
         ),
       ).toEqual([]),
     );
+  });
+
+  it('has every row once, and fails when its statement does, of which nothing is left on the connection', async () => {
+    const db = test.get(Db);
+    const rows = async (sql: string, params: unknown[] = []) => {
+      const taken: number[] = [];
+      const taker = { take: (bytes: Buffer, at: number) => void taken.push(bytes.readInt32BE(at + 4)) };
+      let counted = 0;
+      for await (const more of db.copy(sql, params, taker)) counted += more;
+      expect(counted).toBe(taken.length);
+      return taken;
+    };
+    const all = await rows(`SELECT n, repeat('x', n % 7000) FROM generate_series(1, $1::int) n`, [20_000]);
+    expect(all).toEqual(Array.from({ length: 20_000 }, (_, n) => n + 1));
+    for (const sql of [
+      'SELECT 1 / (5000 - n) FROM generate_series(1, 10000) n',
+      'SELECT nothing FROM nowhere',
+    ])
+      await expect(rows(sql)).rejects.toMatchObject({ code: expect.stringMatching(/^(22012|42P01)$/) });
+    expect(await rows('SELECT 1')).toEqual([1]);
+    expect(await rows('SELECT 1 WHERE false')).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
-import { csvLines, type ExportFormat, harmlessColumn, isoColumn } from '../../pipeline/exports/export-format';
-import type { JsonKind } from '../../pipeline/exports/json-rows';
+import { csvLines, type ExportFormat, isoColumn } from '../../pipeline/exports/export-format';
+import type { CellKind } from '../../pipeline/exports/row-text';
 import { filterCondition, type JobFilter } from './job-filter.dto';
 
 /** What to export. */
@@ -9,18 +9,16 @@ export interface JobExportOrder {
   includeSteps: boolean;
 }
 
-/** `free` is text and may be whatever people or tools wrote. Of a job, what is `plain` or a `number` is never null. */
-type ColumnKind = 'plain' | 'number' | 'free' | 'time';
-type Columns = Readonly<Record<string, readonly [expression: string, kind: ColumnKind]>>;
+type Columns = Readonly<Record<string, readonly [expression: string, kind: CellKind]>>;
 
 const JOB: Columns = {
-  job_id: ['j.id', 'plain'],
-  user_id: ['j.user_id', 'plain'],
+  job_id: ['j.id', 'uuid'],
+  user_id: ['j.user_id', 'uuid'],
   title: ['j.title', 'free'],
   status: ['j.status', 'plain'],
-  priority: ['j.priority', 'number'],
-  attempt: ['j.attempt', 'number'],
-  progress: ['j.progress', 'number'],
+  priority: ['j.priority', 'integer'],
+  attempt: ['j.attempt', 'integer'],
+  progress: ['j.progress::text', 'number'],
   error_code: ['j.error_code', 'free'],
   error_message: ['j.error_message', 'free'],
   created_at: ['j.created_at', 'time'],
@@ -30,20 +28,18 @@ const JOB: Columns = {
 const STEP: Columns = {
   agent: ['s.agent', 'free'],
   status: ['s.status', 'plain'],
-  attempt: ['s.attempt', 'number'],
+  attempt: ['s.attempt', 'integer'],
   error_code: ['s.error_code', 'free'],
   started_at: ['s.started_at', 'time'],
   finished_at: ['s.finished_at', 'time'],
 };
 
 /** The first line of a file; empty for formats without one. */
-export function header({ format, includeSteps }: JobExportOrder): string {
-  if (format === 'ndjson') return '';
-  const steps = includeSteps ? Object.keys(STEP).map((name) => `step_${name}`) : [];
-  return csvLines([[...Object.keys(JOB), ...steps]]);
+export function header(order: JobExportOrder): string {
+  return order.format === 'ndjson' ? '' : csvLines([Object.keys(cells(order))]);
 }
 
-/** The jobs of an export, the oldest first, as rows of which its format is made. In CSV a job with steps has a row for each of them. */
+/** The jobs of an export, the oldest first, as rows of {@link cells}. In CSV a job with steps has a row for each of them. */
 export function rowsSql(order: JobExportOrder): { sql: string; params: unknown[] } {
   const { sql: condition, params } = filterCondition(order.filter);
   const limit = order.filter.limit === undefined ? '' : `LIMIT ${order.filter.limit}`;
@@ -59,47 +55,33 @@ export function countSql({ filter, format, includeSteps }: JobExportOrder) {
   return { sql: `SELECT ${most} AS total FROM jobs j WHERE ${sql}`, params };
 }
 
-/** How many columns at the end of a row of CSV are times, which are left to {@link CsvRows}. */
-export function timesAtEnd(order: JobExportOrder): number {
-  return columnsOf(order)
-    .reverse()
-    .findIndex(([, kind]) => kind !== 'time');
+/** The cells of a row: its columns, or its members, in their order. */
+export function cells({ format, includeSteps }: JobExportOrder): Record<string, CellKind> {
+  const jobs = kinds(JOB);
+  if (!includeSteps) return jobs;
+  return format === 'csv' ? { ...jobs, ...kinds(STEP, 'step_') } : { ...jobs, steps: 'json' };
 }
 
-function columnsOf({ includeSteps }: JobExportOrder): Columns[string][] {
-  return [...Object.values(JOB), ...(includeSteps ? Object.values(STEP) : [])];
+function kinds(columns: Columns, prefix = ''): Record<string, CellKind> {
+  return Object.fromEntries(Object.entries(columns).map(([name, [, kind]]) => [prefix + name, kind]));
 }
 
-function csv(jobs: string, order: JobExportOrder): string {
-  const columns = columnsOf(order);
-  const formatted = columns.length - timesAtEnd(order);
-  const cells = columns.map(([expression, kind], at) =>
-    at < formatted ? cell([expression, kind]) : `${expression}::timestamp(3)`,
-  );
-  const steps = order.includeSteps
+function expressions(columns: Columns): string[] {
+  return Object.values(columns).map(([expression]) => expression);
+}
+
+function csv(jobs: string, { includeSteps }: JobExportOrder): string {
+  const columns = [...expressions(JOB), ...(includeSteps ? expressions(STEP) : [])];
+  const steps = includeSteps
     ? 'LEFT JOIN LATERAL (SELECT * FROM steps WHERE job_id = j.id ORDER BY position) s ON true'
     : '';
-  return `SELECT ${cells.join(', ')} FROM ${jobs} ${steps}`;
-}
-
-function cell([expression, kind]: Columns[string]): string {
-  if (kind === 'free') return harmlessColumn(expression);
-  return kind === 'time' ? isoColumn(expression) : expression;
-}
-
-/** The columns that become the members of an object of NDJSON, which are left to {@link JsonRows}. */
-export function jsonColumns({ includeSteps }: JobExportOrder): Record<string, JsonKind> {
-  const kinds = Object.entries(JOB).map(([name, [, kind]]) => [name, kind] as const);
-  return { ...Object.fromEntries(kinds), ...(includeSteps ? { steps: 'json' } : {}) };
+  return `SELECT ${columns.join(', ')} FROM ${jobs} ${steps}`;
 }
 
 function ndjson(jobs: string, { includeSteps }: JobExportOrder): string {
-  const cells = Object.values(JOB).map(([expression, kind]) =>
-    kind === 'time' ? `${expression}::timestamp(3)` : expression,
-  );
   const steps = `(SELECT coalesce(json_agg((SELECT row_to_json(o) FROM (SELECT ${fields(STEP)}) o) ORDER BY s.position), '[]')
     FROM steps s WHERE s.job_id = j.id)`;
-  return `SELECT ${[...cells, ...(includeSteps ? [steps] : [])].join(', ')} FROM ${jobs}`;
+  return `SELECT ${[...expressions(JOB), ...(includeSteps ? [steps] : [])].join(', ')} FROM ${jobs}`;
 }
 
 function fields(columns: Columns): string {

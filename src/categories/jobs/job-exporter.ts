@@ -4,10 +4,10 @@ import { CsvRows } from '../../pipeline/exports/csv-rows';
 import { JsonRows } from '../../pipeline/exports/json-rows';
 import { type ExportedFile, type ExportPart, ExportWriter } from '../../pipeline/exports/export-writer';
 import { Db } from '../../platform/postgres/db';
-import { countSql, header, type JobExportOrder, jsonColumns, rowsSql, timesAtEnd } from './job-export-sql';
+import { cells, countSql, header, type JobExportOrder, rowsSql } from './job-export-sql';
 
 /**
- * Writes jobs into an artifact. Postgres makes the rows and COPY sends them: objects of a million jobs, made only
+ * Writes jobs into an artifact. Their cells go from COPY's bytes to the file's: objects of a million jobs, made only
  * to be written, took six times as long.
  */
 @Injectable()
@@ -34,10 +34,8 @@ export class JobExporter {
   private async *parts(order: JobExportOrder): AsyncGenerator<ExportPart> {
     yield { text: header(order), rows: 0 };
     const { sql, params } = rowsSql(order);
-    const [copied, converter] =
-      order.format === 'ndjson'
-        ? (['text', new JsonRows(jsonColumns(order))] as const)
-        : (['csv', new CsvRows(timesAtEnd(order))] as const);
-    for await (const piece of this.db.copy(sql, params, copied)) yield converter.convert(piece);
+    const columns = cells(order);
+    const text = order.format === 'ndjson' ? new JsonRows(columns) : new CsvRows(Object.values(columns));
+    for await (const rows of this.db.copy(sql, params, text)) yield { text: text.taken(), rows };
   }
 }

@@ -1,45 +1,48 @@
 import fc from 'fast-check';
-import { convertInPieces } from '../../../test/support/in-pieces';
+import { cells, textOf } from '../../../test/support/copied-row';
 import { CsvRows } from './csv-rows';
+import { csvLines } from './export-format';
 
-function convert(text: string, cuts: number[] = [], times = 0): { text: string; rows: number } {
-  return convertInPieces(new CsvRows(times), text, cuts);
-}
+const { text, uuid, smallint, integer, time } = cells;
 
 describe('rows of CSV', () => {
-  it('end with CRLF, but for those in quotes', () => {
-    expect(convert('a,"x\ny"\n"1""\n",2\n\n')).toEqual({ text: 'a,"x\ny"\r\n"1""\n",2\r\n\r\n', rows: 3 });
+  it('have their cells as Postgres writes them, and times in ISO 8601', () => {
+    const rows = new CsvRows(['uuid', 'free', 'plain', 'integer', 'integer', 'number', 'time', 'time']);
+    const id = '01890a5d-00ff-7000-8000-0000000abcde';
+    const given = [
+      [uuid(id), text('a, "b"\r\n'), text('failed'), smallint(7), integer(-120_034), text('0.25'), time(1_500_000n), null],
+      [uuid(id), text(''), text('x'), smallint(10), integer(0), text('1e-05'), time(-1_000n), time(0n)],
+      [uuid(id), null, text('=x'), smallint(-1), integer(1), text('1'), time(86_400_000_000n), time(90_000n)],
+    ]; // prettier-ignore
+    expect(textOf(rows, given)).toBe(
+      [
+        `${id},"a, ""b""\r\n",failed,7,-120034,0.25,2000-01-01T00:00:01.5Z,`,
+        `${id},"",x,10,0,1e-05,1999-12-31T23:59:59.999Z,2000-01-01T00:00:00Z`,
+        `${id},,=x,-1,1,1,2000-01-02T00:00:00Z,2000-01-01T00:00:00.09Z`,
+        '',
+      ].join('\r\n'),
+    );
+    expect(rows.taken()).toHaveLength(0);
   });
 
-  it('have their times in ISO 8601, and nothing else is changed', () => {
-    const given = 'a b,2026-01-02 03:04:05.678,,2026-01-02 03:04:05\n"x, y\n",,,\n,2026-01-02 03:04:05.1,,\n';
-    expect(convert(given, [], 3).text).toBe(
-      'a b,2026-01-02T03:04:05.678Z,,2026-01-02T03:04:05Z\r\n"x, y\n",,,\r\n,2026-01-02T03:04:05.1Z,,\r\n',
+  it('are those of the library that writes small files, whatever their texts are', () => {
+    const character = fc.oneof(
+      fc.constantFrom(...'"\',\r\n\t =-+@1a\u00a0\u200b\uff1d'),
+      fc.string({ unit: 'grapheme', minLength: 1, maxLength: 1 }),
     );
-    expect(convert('2026-01-02 03:04:05,\n', [], 2).text).toBe('2026-01-02T03:04:05Z,\r\n');
-    expect(convert('2026-01-02 03:04:05,2026-01-02 03:04:05\n', [], 1).text).toBe(
-      '2026-01-02 03:04:05,2026-01-02T03:04:05Z\r\n',
-    );
-  });
-
-  it('are the same wherever the pieces end', () => {
-    const cell = fc.oneof(
-      fc.string({ unit: fc.constantFrom('a', 'é', ' ') }),
-      fc.string({ unit: fc.constantFrom('a', '""', '\n', '\r\n', ',', ' ') }).map((text) => `"${text}"`),
-    );
-    const time = fc.constantFrom(['', ''], ['2026-01-02 03:04:05.6', '2026-01-02T03:04:05.6Z']);
-    const row = fc.record({
-      cells: fc.array(cell, { minLength: 1, maxLength: 4 }),
-      times: fc.array(time, { minLength: 2, maxLength: 2 }),
-    });
+    // Of an empty text alone, that library makes what is null.
+    const free = fc.string({ unit: character, minLength: 1 });
     fc.assert(
-      fc.property(fc.array(row), fc.array(fc.nat()), (rows, cuts) => {
-        const text = (which: 0 | 1, end: string) =>
-          rows
-            .map(({ cells, times }) => [...cells, ...times.map((one) => one[which])].join(',') + end)
-            .join('');
-        expect(convert(text(0, '\n'), cuts, 2)).toEqual({ text: text(1, '\r\n'), rows: rows.length });
+      fc.property(fc.array(fc.tuple(free, fc.option(free))), (rows) => {
+        const given = rows.map((row) => row.map(text));
+        expect(textOf(new CsvRows(['free', 'free']), given)).toBe(csvLines(rows));
       }),
     );
+  });
+
+  it('have room, however long they become', () => {
+    const long = '"'.repeat(200_000);
+    const given = [[text(long)], [text('b')]];
+    expect(textOf(new CsvRows(['free']), given)).toBe(`"${long}${long}"\r\nb\r\n`);
   });
 });

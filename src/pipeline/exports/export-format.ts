@@ -9,12 +9,11 @@ export type Cell = string | number | null;
 
 /**
  * What a spreadsheet takes for the beginning of a formula, full-width forms included; white space and what cannot be
- * seen may go before it. Written so that JavaScript and Postgres read the same.
+ * seen may go before it.
  */
-const FORMULA = String.raw`^[ \t-\r\u0085\u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff]*[-=+@\t\r\uff1d\uff0b\uff0d\uff20]`;
-const NUMBER = String.raw`^-?[0-9]+(\.[0-9]+)?$`;
-const IS_FORMULA = new RegExp(FORMULA);
-const IS_NUMBER = new RegExp(NUMBER);
+const FORMULA =
+  /^[ \t-\r\u0085\u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff]*[-=+@\t\r\uff1d\uff0b\uff0d\uff20]/;
+const NUMBER = /^-?[0-9]+(\.[0-9]+)?$/;
 
 /** Rows as CSV (RFC 4180), each cell harmless to a spreadsheet. */
 export function csvLines(rows: readonly (readonly Cell[])[]): string {
@@ -27,17 +26,12 @@ export function csvLines(rows: readonly (readonly Cell[])[]): string {
 
 /** A cell that a spreadsheet shows and does not run: an apostrophe goes before what looks like a formula. */
 export function harmlessCell(value: Cell): Cell {
-  if (typeof value !== 'string' || IS_NUMBER.test(value) || !IS_FORMULA.test(value)) return value;
-  return `'${value}`;
+  return typeof value === 'string' && isFormula(value) ? `'${value}` : value;
 }
 
-/**
- * The same in SQL, for a column of text. Most texts begin with a letter, which one comparison tells: the patterns
- * are for the rest.
- */
-export function harmlessColumn(column: string): string {
-  return `CASE WHEN ${column} IS NULL OR ${column} COLLATE "C" BETWEEN 'A' AND '~' THEN ${column}
-    WHEN ${column} ~ '${FORMULA}' AND ${column} !~ '${NUMBER}' THEN '''' || ${column} ELSE ${column} END`;
+/** Whether a spreadsheet would run a text. */
+export function isFormula(text: string): boolean {
+  return FORMULA.test(text) && !NUMBER.test(text);
 }
 
 /** A time in SQL as ISO 8601 in UTC with milliseconds or less, in a session whose time zone is UTC. */

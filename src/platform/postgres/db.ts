@@ -5,7 +5,8 @@ import type { Pool, PoolClient, QueryResult } from 'pg';
 import { from } from 'pg-copy-streams';
 import { DataSource } from 'typeorm';
 import { inSpan } from '../telemetry/spans';
-import { type CopyFormat, copyOut } from './copy-out';
+import type { RowTaker } from './copied-rows';
+import { copyOut } from './copy-out';
 import type { Statement } from './statement';
 import { inStatement } from './statement-span';
 
@@ -79,14 +80,14 @@ export class Db implements Tx {
   }
 
   /**
-   * The rows of a query by COPY, for what is too large to hold: as bytes, in pieces that end anywhere, of one
-   * snapshot, with times in UTC. Holds a connection until its end; whoever takes no more is rid of it at once.
+   * Gives `taker` the rows of a query by COPY, for what is too large to hold; how many, again and again. They are of one
+   * snapshot, and texts of times in UTC. Holds a connection until its end; whoever asks for no more is rid of it at once.
    */
-  async *copy(sql: string, params: readonly unknown[], format: CopyFormat): AsyncGenerator<Buffer> {
+  async *copy(sql: string, params: readonly unknown[], taker: RowTaker): AsyncGenerator<number> {
     const client = await this.pool.connect();
     let whole = false;
     try {
-      yield* copyOut(client, sql, params, format);
+      yield* copyOut(client, sql, params, taker);
       whole = true;
     } finally {
       client.release(!whole);
