@@ -42,11 +42,11 @@ export class Subscriptions {
     const subscription = await this.hub.subscribe(
       topic,
       {
+        receiver: connection,
         begin: (position, recovered) => {
           if (since) gatewayResumes.inc({ recovered: String(recovered) });
           connection.send({ type: 'subscribed', topic, ...position, recovered });
         },
-        write: (message) => connection.write(message),
         overflow: () => connection.close(CLOSE.slow, 'too slow'),
       },
       since,

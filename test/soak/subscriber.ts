@@ -78,7 +78,8 @@ export class Subscriber {
 
   private connect(): WebSocket {
     this.connections++;
-    const socket = new WebSocket(this.options.gateway(), { perMessageDeflate: false });
+    // Some offer to compress, as browsers do: what they are told must be the same.
+    const socket = new WebSocket(this.options.gateway(), { perMessageDeflate: this.connections % 4 === 0 });
     socket.on('message', (data: Buffer) => this.hear(data.toString()));
     socket.on('error', () => undefined); // always followed by 'close'
     return (this.socket = socket);

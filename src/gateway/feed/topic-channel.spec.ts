@@ -68,10 +68,12 @@ describe('TopicChannel', () => {
     const subscription: TopicSubscription = await channel.subscribe(
       {
         begin: ({ offset, epoch }, recovered) => seen.push(`${recovered ? 'on' : 'new'} ${epoch} ${offset}`),
-        write: ({ frame }) => {
-          const text = frame.subarray(frame.indexOf('{')).toString();
-          const { type, offset } = JSON.parse(text) as { type: string; offset: number };
-          seen.push(type === 'snapshot' ? `state ${offset}` : offset);
+        receiver: {
+          write: ({ frame }) => {
+            const text = frame.subarray(frame.indexOf('{')).toString();
+            const { type, offset } = JSON.parse(text) as { type: string; offset: number };
+            seen.push(type === 'snapshot' ? `state ${offset}` : offset);
+          },
         },
         overflow: () => seen.push('overflow'),
       },

@@ -3,12 +3,17 @@ import type { Position } from '../protocol';
 import type { BroadcastMessage } from './broadcast-message';
 import type { Delivery } from './delivery';
 
+/** Who gets prepared messages, whatever they are of. */
+export interface Receiver {
+  write(message: BroadcastMessage): void;
+}
+
 /** Where a subscription's frames go. */
 export interface Sink {
+  /** Who gets its messages: written to without a detour, as that is what a broadcast does thousands of times. */
+  readonly receiver: Receiver;
   /** Events follow from `position.offset` + 1; without `recovered` the subscriber has to take a snapshot. */
   begin(position: Position, recovered: boolean): void;
-  /** One prepared message. */
-  write(message: BroadcastMessage): void;
   /** More came than can be kept while the history was being read. */
   overflow(): void;
 }
@@ -25,13 +30,16 @@ export class TopicSubscription {
   private sent = 0;
   private wait = 0;
   private over = false;
+  private readonly receiver: Receiver;
 
   /** @param wants of which events the subscriber is told; of all, if not given */
   constructor(
     private readonly sink: Sink,
     private readonly leave: (subscription: TopicSubscription) => void,
     private readonly wants?: (data: unknown) => boolean,
-  ) {}
+  ) {
+    this.receiver = sink.receiver;
+  }
 
   /**
    * What comes from now on is kept until {@link live}: history or snapshot must go first.
@@ -64,7 +72,7 @@ export class TopicSubscription {
     this.pendingBytes = 0;
     this.sent = position.offset;
     this.sink.begin(position, recovered);
-    if (snapshot) this.sink.write(snapshot);
+    if (snapshot) this.receiver.write(snapshot);
     let told = 0;
     for (const delivery of missed) if (this.push(delivery)) told++;
     for (const delivery of kept) if (this.push(delivery)) told++;
@@ -84,7 +92,7 @@ export class TopicSubscription {
     if (delivery.offset <= this.sent) return false;
     this.sent = delivery.offset;
     if (this.wants && !this.wants(delivery.data)) return false;
-    this.sink.write(delivery.message);
+    this.receiver.write(delivery.message);
     return true;
   }
 
