@@ -1,3 +1,4 @@
+import { MessageChannel } from 'node:worker_threads';
 import type { Connection, Submittable } from 'pg';
 
 /** What takes the rows of a query, one after the other. */
@@ -70,6 +71,7 @@ export class CopiedRows implements Submittable {
       if (bytes) {
         this.rows = 0;
         this.parse(bytes);
+        if (!this.over) free(bytes);
         yield this.rows;
       } else if (this.failure) break;
       else await new Promise<void>((resolve) => (this.wake = resolve));
@@ -135,4 +137,16 @@ export class CopiedRows implements Submittable {
 /** At least: of a message whose header is not there yet the size is not known. */
 function sizeOfMessage(bytes: Buffer, at: number): number {
   return at + HEADER_BYTES <= bytes.length ? 1 + bytes.readUInt32BE(at + 1) : HEADER_BYTES;
+}
+
+/** Closed: what is handed over to it is nobody's any more. */
+const nobody = new MessageChannel().port1;
+nobody.close();
+/** Memory of Buffer's pool is in use by others, but so many bytes are never from it. */
+const OWN_BYTES = Buffer.poolSize >>> 1;
+
+/** Frees at once what was read: up to 32 MiB of such memory come together before V8 looks for what is in no use. */
+function free({ buffer, length }: Buffer): void {
+  if (length >= OWN_BYTES && length === buffer.byteLength && buffer instanceof ArrayBuffer)
+    nobody.postMessage(undefined, [buffer]);
 }
