@@ -23,7 +23,7 @@ export function declineSmallWindows({ headers }: IncomingMessage): void {
 }
 
 /**
- * Lets go of the inflater after each message of a client. `ws` keeps it for the next one, some 70 KB of a connection,
+ * Lets go of the inflater after each message of a client. `ws` keeps it for the next one, some 20 KB of a connection,
  * though there is nothing in it that the next one needs.
  */
 export function keepNoInflater(client: WebSocket): void {
