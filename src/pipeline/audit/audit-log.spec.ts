@@ -16,16 +16,20 @@ const denial = (action: string, trace: string): AuditEntry =>
 describe('denials', () => {
   let written: AuditEntry[];
   let failing: boolean;
+  /** What is written arrives when this resolves. */
+  let arrives: Promise<void>;
   let log: AuditLog;
 
   beforeEach(() => {
     jest.useFakeTimers();
     written = [];
     failing = false;
-    const execute = (_sql: string, [json]: string[]): Promise<number> => {
-      if (failing) return Promise.reject(new Error('Postgres is away'));
+    arrives = Promise.resolve();
+    const execute = async (_sql: string, [json]: string[]): Promise<number> => {
+      if (failing) throw new Error('Postgres is away');
+      await arrives;
       written.push(...(JSON.parse(json ?? '[]') as AuditEntry[]));
-      return Promise.resolve(1);
+      return 1;
     };
     log = new AuditLog({ execute } as unknown as Db, { seal: <T>(entry: T): T => entry } as PersonalFields);
     // Its own complaints are part of the test, not of the output.
@@ -78,6 +82,20 @@ describe('denials', () => {
     for (let i = 0; i < 100; i++) log.denied(denial('job.cancel', `t${i}`));
     await log.beforeApplicationShutdown();
     expect(total()).toBe(100);
+  });
+
+  it('that are on their way to Postgres are waited for when the process stops', async () => {
+    let arrive: () => void = () => undefined;
+    arrives = new Promise((resolve) => (arrive = resolve));
+    log.denied(denial('job.cancel', 'a'));
+    await jest.advanceTimersByTimeAsync(150);
+    let stopped = false;
+    const stopping = log.beforeApplicationShutdown().then(() => (stopped = true));
+    await jest.advanceTimersByTimeAsync(10);
+    expect([stopped, total()]).toEqual([false, 0]);
+    arrive();
+    await stopping;
+    expect(total()).toBe(1);
   });
 });
 

@@ -71,7 +71,8 @@ export class AuditLog implements BeforeApplicationShutdown {
   async beforeApplicationShutdown(): Promise<void> {
     clearTimeout(this.timer);
     for (const flood of this.floods.values()) flood.until = 0;
-    await this.flush();
+    this.flushSoon();
+    await this.writing;
   }
 
   private flushSoon(): void {
