@@ -120,15 +120,29 @@ export function moveSteps(tx: Tx, name: StepTransition, change: Change): Promise
 /** As {@link moveSteps}, for many, in the order of their jobs: what is alike of them is told once. */
 export async function moveManySteps(tx: Tx, name: StepTransition, change: Change): Promise<MovedStep[]> {
   const { sql, params } = update('steps', STEP_TRANSITIONS[name], change);
-  const rows = await tx.query<Omit<MovedStep, 'id' | 'job_id'> & { ids: string; job_ids: string }>(
+  const rows = await tx.query<AlikeSteps<Omit<MovedStep, 'id' | 'job_id'>>>(
     `WITH moved AS (${sql} RETURNING ${STEP_COLUMNS})
-     SELECT ${ALIKE}, ${idList('id', 'job_id')} AS ids, ${idList('job_id')} AS job_ids FROM moved GROUP BY ${ALIKE}`,
+     SELECT ${ALIKE}, ${stepIds('job_id')} FROM moved GROUP BY ${ALIKE}`,
     params,
   );
-  return rows.flatMap(({ ids, job_ids, ...alike }) => {
-    const jobIds = idsOf(job_ids);
-    return idsOf(ids).map((id, index) => ({ id, job_id: jobIds[index] ?? '', ...alike }));
-  });
+  return rows.flatMap(apart);
+}
+
+/** SQL for the ids of steps that are alike, and of their jobs, both in the same order; see {@link apart}. */
+export function stepIds(order: 'id' | 'job_id'): string {
+  return `${idList('id', order)} AS ids, ${idList('job_id', order)} AS job_ids`;
+}
+
+/** Steps that are alike, as a query with {@link stepIds} has them. */
+export type AlikeSteps<T> = T & { ids: string; job_ids: string };
+
+/** Each of them by itself. */
+export function apart<T>({ ids, job_ids, ...alike }: AlikeSteps<T>): (Omit<T, 'ids' | 'job_ids'> & {
+  id: string;
+  job_id: string;
+})[] {
+  const jobIds = idsOf(job_ids);
+  return idsOf(ids).map((id, index) => ({ id, job_id: jobIds[index] ?? '', ...alike }));
 }
 
 /** As {@link moveSteps}, for so many that nobody wants to be told of each; their number. */

@@ -1,17 +1,25 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { MessageBus } from '../../platform/messages/message-bus';
 import { Db, type Tx } from '../../platform/postgres/db';
-import { idArray, idList, idsOf } from '../../platform/postgres/id-lists';
+import { idArray } from '../../platform/postgres/id-lists';
 import { isRecording } from '../../platform/telemetry/spans';
 import { groupBy } from '../flow/group-by';
 import { recordJob, type TracedJob } from '../flow/job-trace';
 import { StepEntries, type Walk } from '../flow/queues/step-entries';
 import { recordEventOfJobs } from '../flow/system-events';
-import { isJobSettled, moveJobsUntold, type MovedStep, moveStepsUntold } from '../flow/transitions';
+import {
+  type AlikeSteps,
+  apart,
+  isJobSettled,
+  moveJobsUntold,
+  type MovedStep,
+  moveStepsUntold,
+  stepIds,
+} from '../flow/transitions';
 import { countedAtOnce } from '../rollups/counted-at-once';
 import { type JobState, lockJobs } from '../steps/step';
 import type { AfterCommits } from './after-commits';
-import { type Alongside, type BulkItem, type BulkVerdict, judge, waitingStateOf } from './bulk';
+import { type Alongside, type BulkItem, type BulkVerdict, ids, judge, waitingStateOf } from './bulk';
 import { BulkEvents } from './bulk-events';
 
 type OpenStep = Pick<MovedStep, 'id' | 'job_id' | 'agent' | 'status' | 'attempt'>;
@@ -196,17 +204,10 @@ function stateIn(queue: string, job: JobState, open?: readonly OpenStep[]): stri
 
 /** Those of the jobs' steps that fit. */
 async function stepsOf(tx: Tx, jobIds: readonly string[], condition: string): Promise<OpenStep[]> {
-  const rows = await tx.query<Omit<OpenStep, 'id' | 'job_id'> & { ids: string; job_ids: string }>(
-    `SELECT agent, status, attempt, ${idList('id', 'id')} AS ids, ${idList('job_id', 'id')} AS job_ids
+  const rows = await tx.query<AlikeSteps<Omit<OpenStep, 'id' | 'job_id'>>>(
+    `SELECT agent, status, attempt, ${stepIds('id')}
        FROM steps WHERE job_id = ANY($1) AND ${condition} GROUP BY agent, status, attempt`,
     [idArray(jobIds)],
   );
-  return rows.flatMap(({ ids, job_ids, ...alike }) => {
-    const jobs = idsOf(job_ids);
-    return idsOf(ids).map((id, index) => ({ id, job_id: jobs[index] ?? '', ...alike }));
-  });
-}
-
-function ids(of: readonly { id: string }[]): string[] {
-  return of.map(({ id }) => id);
+  return rows.flatMap(apart);
 }

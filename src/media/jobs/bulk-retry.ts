@@ -9,7 +9,7 @@ import { countedAtOnce } from '../rollups/counted-at-once';
 import { lockJobs } from '../steps/step';
 import { deleteResults } from '../steps/step-results';
 import type { AfterCommits } from './after-commits';
-import { type Alongside, type BulkItem, type BulkVerdict, judge } from './bulk';
+import { type Alongside, type BulkItem, type BulkVerdict, ids, judge } from './bulk';
 import { BulkEvents } from './bulk-events';
 import { BulkRerunPlan, type PlannedRetry } from './bulk-rerun-plan';
 import { resetSteps } from './job-retry';
@@ -33,7 +33,7 @@ export class BulkRetry {
 
   /** What would run again of these jobs. Looking at files takes its time, so it is done before the jobs are locked. */
   async planOf(items: readonly BulkItem[], from: RetryFrom): Promise<BulkRetryPlan> {
-    return { from, jobs: await this.plan.of(idsOf(items), from) };
+    return { from, jobs: await this.plan.of(ids(items), from) };
   }
 
   /** Retries those that can be; answers for each, in the order given. What follows in Redis is left to `after`. */
@@ -43,13 +43,13 @@ export class BulkRetry {
     options: { alongside: Alongside; after: AfterCommits },
   ): Promise<BulkVerdict[]> {
     const done = await this.db.transaction(async (tx) => {
-      const jobs = await lockJobs(tx, idArray(idsOf(items)));
+      const jobs = await lockJobs(tx, idArray(ids(items)));
       const { verdicts, chosen } = judge(items, jobs, (job) => {
         if (job.status !== 'failed' && job.status !== 'cancelled') return job.status;
         // It ended since it was looked at: what was found out does not hold, if anything was.
         return plan.jobs.get(job.id)?.attempt === job.attempt ? undefined : 'changed';
       });
-      const ready = await this.retryIn(tx, idsOf(chosen), plan);
+      const ready = await this.retryIn(tx, ids(chosen), plan);
       await options.alongside(tx, verdicts);
       return { verdicts, chosen, ready };
     });
@@ -101,8 +101,4 @@ export class BulkRetry {
     });
     return resetSteps(tx, jobIds, rerun);
   }
-}
-
-function idsOf(of: readonly { id: string }[]): string[] {
-  return of.map(({ id }) => id);
 }

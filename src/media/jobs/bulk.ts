@@ -67,3 +67,8 @@ export function judge<J extends { id: string; status: string; attempt: number }>
   });
   return { verdicts, chosen };
 }
+
+/** The ids of jobs, or of what is to be done with them. */
+export function ids(of: readonly { id: string }[]): string[] {
+  return of.map(({ id }) => id);
+}
