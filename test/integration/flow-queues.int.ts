@@ -3,6 +3,7 @@ import { JobsService } from '../../src/media/jobs/jobs.service';
 import { QueueAdmin } from '../../src/media/flow/queues/queue-admin.service';
 import { StepQueues } from '../../src/media/flow/queues/step-queues';
 import { StepClaims } from '../../src/media/steps/step-claims';
+import { LiveFeed } from '../../src/platform/feed/live-feed';
 import { eventually } from '../support/eventually';
 import { FlowTest, Gate, instant } from './flow-support';
 
@@ -118,6 +119,23 @@ describe('the queues', () => {
     await flow.reaches(later, 'completed');
     const [job] = await flow.database.query('SELECT cancel_reason FROM jobs WHERE id = $1', [waiting[0]]);
     expect(job).toEqual({ cancel_reason: 'The queue inspector was cleared' });
+  });
+
+  it('tell those who watch how they stand after each change, a drain that goes on included', async () => {
+    await flow.database.query(`INSERT INTO queues (name, paused, drain_since, drained_at)
+      VALUES ('packager', false, now(), now())
+      ON CONFLICT (name) DO UPDATE SET paused = false, drain_since = now(), drained_at = now()`);
+    const feed = api.get(LiveFeed, { strict: false });
+    const { offset } = await feed.position('queues');
+    await admin.pause('packager');
+    await admin.pause('packager');
+    await admin.resume('packager');
+    const { events } = await feed.read('queues', offset, 1_000);
+    const told = events.map(({ json }) => JSON.parse(json) as { queue: string; counts?: object });
+    expect(told.filter(({ queue, counts }) => queue === 'packager' && !counts)).toEqual([
+      { queue: 'packager', paused: true, drain: 'drained' },
+      { queue: 'packager', paused: false, drain: null },
+    ]);
   });
 
   it('that do not exist are refused', async () => {

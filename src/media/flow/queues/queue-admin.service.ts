@@ -34,6 +34,8 @@ export interface QueueInfo {
 @Injectable()
 export class QueueAdmin {
   private readonly log = new Logger(QueueAdmin.name);
+  /** How queues stand after what was done to them: told at the commit, without another look. */
+  private readonly after = new WeakMap<PauseResult, QueueStanding>();
 
   constructor(
     private readonly redis: RedisService,
@@ -97,7 +99,7 @@ export class QueueAdmin {
   async follow(results: readonly PauseResult[]): Promise<void> {
     const changed = results.filter((result) => result.changed);
     await Promise.all([
-      ...changed.map(({ queue }) => this.news.changed(queue)),
+      ...changed.map((result) => this.news.changed(result.queue, this.after.get(result))),
       this.behind(results).then((behind) => this.catchUp(behind)),
       results.some((result) => result.drain_ended) ? this.letIn() : undefined,
     ]);
@@ -176,10 +178,12 @@ export class QueueAdmin {
   }
 
   private async set(queue: string, paused: boolean, tx?: Tx): Promise<PauseResult> {
-    const { changed, drainEnded } = await (paused
+    const { changed, drainEnded, after } = await (paused
       ? this.state.pause(queue, tx)
       : this.state.resume(queue, tx));
-    return { queue, changed, paused, ...(drainEnded ? { drain_ended: true } : {}) };
+    const result: PauseResult = { queue, changed, paused, ...(drainEnded ? { drain_ended: true } : {}) };
+    if (after) this.after.set(result, after);
+    return result;
   }
 
   /** Has the dispatcher hand over all that a drain has held back. */

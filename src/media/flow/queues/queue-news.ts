@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { LiveFeed } from '../../../platform/feed/live-feed';
-import { QueueState } from './queue-state';
+import { type QueueStanding, QueueState } from './queue-state';
 
 /** Tells those who watch how a queue stands. */
 @Injectable()
@@ -10,8 +10,8 @@ export class QueueNews {
     private readonly feed: LiveFeed,
   ) {}
 
-  /** To be called after the commit of what has changed. */
-  async changed(queue: string): Promise<void> {
-    await this.feed.publish('queues', { queue, ...(await this.state.standing(queue)) });
+  /** To be called after the commit of what has changed. @param after how it stands since, if that is known */
+  async changed(queue: string, after?: QueueStanding): Promise<void> {
+    await this.feed.publish('queues', { queue, ...(after ?? (await this.state.standing(queue))) });
   }
 }

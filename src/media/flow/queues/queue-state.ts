@@ -19,6 +19,8 @@ export interface StandingChange {
   readonly changed: boolean;
   /** Whether it drained until then. */
   readonly drainEnded: boolean;
+  /** How it stands from then on, if that changed. */
+  readonly after: QueueStanding | undefined;
 }
 
 /** A queue that nobody spoke of. */
@@ -33,9 +35,12 @@ export const HELD = holdsBack(DRAINS);
 /** Whether no worker may take it, for that or because its queue is paused. */
 export const WITHHELD = holdsBack(`q.paused OR ${DRAINS}`);
 
+const DRAIN =
+  "CASE WHEN drained_at IS NOT NULL THEN 'drained' WHEN drain_since IS NOT NULL THEN 'draining' END AS drain";
+
 const PAUSE = prepared(`
 INSERT INTO queues (name, paused) VALUES ($1, true)
-ON CONFLICT (name) DO UPDATE SET paused = true, updated_at = now() WHERE NOT queues.paused`);
+ON CONFLICT (name) DO UPDATE SET paused = true, updated_at = now() WHERE NOT queues.paused RETURNING ${DRAIN}`);
 
 const RESUME = prepared(`
 UPDATE queues q SET paused = false, drain_since = NULL, drained_at = NULL, updated_at = now()
@@ -43,9 +48,7 @@ FROM (SELECT name, drain_since IS NOT NULL AS drained FROM queues WHERE name = $
 WHERE q.name = before.name AND (q.paused OR q.drain_since IS NOT NULL) RETURNING before.drained`);
 
 const STANDINGS = prepared(`
-SELECT name, paused, CASE WHEN drained_at IS NOT NULL THEN 'drained' WHEN drain_since IS NOT NULL THEN 'draining' END
-  AS drain
-FROM queues WHERE paused OR drain_since IS NOT NULL`);
+SELECT name, paused, ${DRAIN} FROM queues WHERE paused OR drain_since IS NOT NULL`);
 
 const HELD_COUNTS = prepared(`
 SELECT steps.agent, count(*) AS held FROM queues q JOIN steps ON steps.agent = q.name
@@ -63,13 +66,18 @@ export class QueueState {
 
   /** Workers are to take nothing from it. */
   async pause(queue: string, tx: Tx = this.db): Promise<StandingChange> {
-    return { changed: (await tx.execute(PAUSE, [queue])) > 0, drainEnded: false };
+    const [row] = await tx.query<{ drain: Drain | null }>(PAUSE, [queue]);
+    return {
+      changed: row !== undefined,
+      drainEnded: false,
+      after: row && { paused: true, drain: row.drain },
+    };
   }
 
   /** Ends a pause and a drain. */
   async resume(queue: string, tx: Tx = this.db): Promise<StandingChange> {
     const [before] = await tx.query<{ drained: boolean }>(RESUME, [queue]);
-    return { changed: before !== undefined, drainEnded: before?.drained ?? false };
+    return { changed: before !== undefined, drainEnded: before?.drained ?? false, after: before && RUNNING };
   }
 
   /**
