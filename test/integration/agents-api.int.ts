@@ -60,8 +60,10 @@ const step = async (
 ) => {
   const job = await newJob();
   const id = uuidv7();
+  // Of one moment, so that what is between two of them is exact.
+  const now = Date.now();
   const ago = (seconds: number | undefined) =>
-    seconds === undefined ? null : new Date(Date.now() - seconds * 1_000);
+    seconds === undefined ? null : new Date(now - seconds * 1_000);
   const row = {
     id,
     job_id: job,
