@@ -1,6 +1,7 @@
 import { Cluster } from '../support/cluster';
 import { accessTokens } from './cases/access-tokens';
 import { apiDescription, servedApi } from './cases/api-description';
+import { bombs } from './cases/bombs';
 import { clocks } from './cases/clocks';
 import { health } from './cases/health';
 import { people } from './cases/people';
@@ -19,6 +20,7 @@ describe('two api processes', () => {
 
   describe('serve what is described', () => servedApi(running));
   describe('as a load balancer and a monitoring system see them', () => health(running));
+  describe('and who sends bombs', () => bombs(running));
   describe('and people', () => people(running));
   describe('and access tokens', () => accessTokens(running));
   describe('and a third one, whose clock is five minutes ahead', () => clocks(running));

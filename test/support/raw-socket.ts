@@ -52,8 +52,10 @@ export class RawSocket {
   }
 }
 
-/** A frame of a client (RFC 6455 5.2) of less than 126 bytes, masked with zeros. @param first FIN, RSV bits and opcode */
+/** A frame of a client (RFC 6455 5.2) of less than 64 KiB, masked with zeros. @param first FIN, RSV bits and opcode */
 export function clientFrame(first: number, payload: Buffer | string = ''): Buffer {
   const bytes = Buffer.from(payload);
-  return Buffer.concat([Buffer.from([first, 0x80 | bytes.length, 0, 0, 0, 0]), bytes]);
+  const length =
+    bytes.length < 126 ? [0x80 | bytes.length] : [0x80 | 126, bytes.length >> 8, bytes.length & 0xff];
+  return Buffer.concat([Buffer.from([first, ...length, 0, 0, 0, 0]), bytes]);
 }
