@@ -160,7 +160,8 @@ describe(`${JOBS} chosen jobs`, () => {
     const cancel = await stalls.during(() => action('job.bulk_cancel', { filter: { status: ['queued'] } }));
     expect((await api.get(StepQueues).counts())['inspector']?.waiting).toBe(0);
 
-    await entries(SOME, 'failed');
+    // As many as ours: the longer one looks, the slower the slowest answer is.
+    await entries(JOBS, 'failed');
     const retryAll = await stalls.during(() => board.retryAll(BOARD_QUEUE));
     await boardQueue.empty();
     await entries(JOBS, 'waiting');
@@ -169,9 +170,9 @@ describe(`${JOBS} chosen jobs`, () => {
       `${us(tookMs, count)} per job, worst PING ${figure(worstMs)} ms`;
     report('job.bulk_retry', {
       ours: line(retry, JOBS),
-      'retry all of Bull Board': line(retryAll, SOME),
+      'retry all of Bull Board': line(retryAll, JOBS),
       'stall, theirs of ours': figure(retryAll.worstMs / retry.worstMs),
-      'time, theirs of ours': figure(retryAll.tookMs / SOME / (retry.tookMs / JOBS)),
+      'time, theirs of ours': figure(retryAll.tookMs / retry.tookMs),
     });
     report('job.bulk_cancel', {
       ours: line(cancel, JOBS),

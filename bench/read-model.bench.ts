@@ -126,7 +126,7 @@ describe('hits of the read model', () => {
       bytes: first.bytes.length,
       'CPU us bare': figure(median(runs['bare']?.map((r) => r.cpuUs) ?? [])),
     });
-    for (const name of ['plain', 'not modified', 'brotli'])
+    for (const name of ['bare', 'plain', 'not modified', 'brotli'])
       report(name, {
         'CPU share of bare 200': ratio((round) => at('bare', round).cpuUs / at(name, round).cpuUs),
         'requests/s of bare': ratio((round) => at(name, round).perS / at('bare', round).perS),
