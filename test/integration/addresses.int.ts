@@ -1,10 +1,12 @@
 import { request, type RequestOptions } from 'node:http';
+import { v7 as uuidv7 } from 'uuid';
 import { LiveFeed } from '../../src/platform/feed/live-feed';
+import { DownloadLinks } from '../../src/platform/storage/download-links';
 import { eventually } from '../support/eventually';
 import type { HttpClient } from '../support/http-client';
 import { startInstallation, type TestInstallation } from '../support/installation';
 import { newKey, readableAuditOf } from '../support/pipeline';
-import { TEST_SETTINGS } from '../support/users';
+import { makeUser, TEST_SETTINGS, type Tokens } from '../support/users';
 
 const STATUS = '/api/admin/action/status';
 const ALLOWED = { ADMIN_IP_ALLOWLIST: '10.0.0.0/8,2001:db8:a::/48' };
@@ -159,6 +161,21 @@ describe('an address behind a trusted proxy', () => {
     expect(await tries((n) => `198.51.100.${n}, 203.0.113.77`)).toBe(2);
     expect(await tries((n) => `2001:db8:1:2::${n}`)).toBe(2);
     expect(await tries((n) => `2001:db8:2:${n}::1`)).toBe(0);
+  });
+
+  it('plays streams beside that limit: a playlist and its segments leave room to sign in and to refresh', async () => {
+    const { email, password } = await makeUser(installation.database);
+    const from = { 'x-forwarded-for': '203.0.113.80' };
+    const login = await admin.post<Tokens>('/api/auth/login', { email, password }, from);
+    const playlist = new URL(installation.get(DownloadLinks).toSet(uuidv7(), 'playlist.m3u8')).pathname;
+    const segments = Array.from({ length: 10 }, (_, n) => playlist.replace('playlist.m3u8', `clip-${n}.m4s`));
+    // Links that are good, of files that are gone: whoever gets this far was let in.
+    for (const path of [playlist, ...segments]) {
+      const answer = await admin.get(path, from);
+      expect([answer.status, answer.body.error_code]).toEqual([404, 'NOT_FOUND']);
+    }
+    const { refresh_token } = login.data;
+    expect((await admin.post('/api/auth/refresh', { refresh_token }, from)).status).toBe(200);
   });
 
   describe('and the networks of single actions', () => {

@@ -14,8 +14,8 @@ const ACTION_ROUTE = '/api/admin/action';
 /** Chunks are many by nature; the size of an upload is limited elsewhere. */
 const CHUNK_ROUTE = '/api/upload/chunk';
 const CHUNK_FACTOR = 10;
-/** A player that seeks asks for many ranges of a file; what lets it in is the signed link. */
-const DOWNLOAD_ROUTE = '/api/downloads/:token';
+/** A player asks for many ranges of a file, or for a segment every few seconds; what lets it in is the signed link. */
+const DOWNLOAD_ROUTES = new Set(['/api/downloads/:token', '/api/downloads/:token/:name']);
 /**
  * Orchestrators and monitoring ask these every few seconds from one address, and they have to be answered
  * while Redis is away. So they are counted in the process, and generously.
@@ -60,7 +60,7 @@ export class RequestLimitGuard implements CanActivate {
     const limits = this.settings.current().rate_limits;
     const user = request.actor?.userId;
     if (!user) {
-      const download = route === DOWNLOAD_ROUTE;
+      const download = DOWNLOAD_ROUTES.has(route);
       return {
         name: download ? 'downloads' : 'public',
         kind: limits.kinds.public,
