@@ -20,15 +20,35 @@ redis.call('PUBLISH', KEYS[3], cjson.encode({ARGV[1], offset, epoch}) .. '\\n' .
 `;
 
 /**
- * Where a topic stands, as `meta` (epoch, offset); an unknown one begins at 0 in the epoch ARGV[1]. Keys: numbering,
- * history.
+ * What all epochs begin with that this run of the server made, as `run`; one that may not be asked has none. It costs
+ * 20 us, so it is not asked with every event.
  */
-export const POSITION = `
+const RUN = `
+local info = redis.pcall('INFO', 'server')
+local run = (type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''):sub(1, 16) .. '.'
+`;
+
+/**
+ * Begins a topic that has no numbering, in an epoch of its own, as `epoch`; `random` is a text that nobody else has.
+ * Keys: numbering, history.
+ */
+export const BEGIN = `${RUN}
+epoch = run .. random
+redis.call('HSET', KEYS[1], 'epoch', epoch, 'offset', 0)
+redis.call('DEL', KEYS[2])
+`;
+
+/**
+ * Where a topic stands, as `meta` (epoch, offset). An unknown one begins at 0, in an epoch that has ARGV[1] in it; so
+ * does one that an earlier run of the server has numbered, which came back from a snapshot: between the snapshot and the
+ * end of that run there may have been more, whose numbers would be given to others. Keys: numbering, history.
+ */
+export const POSITION = `${RUN}
 local meta = redis.call('HMGET', KEYS[1], 'epoch', 'offset')
-if not meta[1] then
-  redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'offset', 0)
-  redis.call('DEL', KEYS[2])
-  meta = { ARGV[1], '0' }
+if not meta[1] or meta[1]:sub(1, #run) ~= run then
+  redis.call('DEL', KEYS[1], KEYS[2])
+  meta = { run .. ARGV[1], '0' }
+  redis.call('HSET', KEYS[1], 'epoch', meta[1], 'offset', meta[2])
 end
 redis.call('EXPIRE', KEYS[1], ${NUMBERING_TTL_S})
 `;

@@ -2,15 +2,14 @@ import { Injectable, Logger } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { RedisService } from '../redis/redis.service';
 import { RedisScript, ScriptBatch } from '../redis/script';
-import { APPEND, feedChannel, POSITION, topicKeys } from './feed-scripts';
+import { APPEND, BEGIN, feedChannel, POSITION, topicKeys } from './feed-scripts';
 
 /** Appends an event. A topic whose state was lost begins a new epoch. */
 const PUBLISH = new RedisScript(`
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
 if not epoch then
-  epoch = ARGV[3]
-  redis.call('HSET', KEYS[1], 'epoch', epoch)
-  redis.call('DEL', KEYS[2])
+  local random = ARGV[3]
+  ${BEGIN}
 end
 ${APPEND}
 return offset

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { RedisService } from '../redis/redis.service';
 import { RedisScript } from '../redis/script';
-import { APPEND, feedChannel, topicKeys } from './feed-scripts';
+import { APPEND, BEGIN as BEGIN_TOPIC, feedChannel, topicKeys } from './feed-scripts';
 
 /** The topic of system events. */
 export const LOG_TOPIC = 'logs';
@@ -30,9 +30,8 @@ const TELL = new RedisScript(`
 local all = ARGV
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
 if not epoch then
-  epoch = all[2]
-  redis.call('HSET', KEYS[1], 'epoch', epoch)
-  redis.call('DEL', KEYS[2])
+  local random = all[2]
+  ${BEGIN_TOPIC}
 end
 redis.call('SET', KEYS[5], all[3], 'EX', ${ALIVE_S})
 for i = 5, #all, 3 do
