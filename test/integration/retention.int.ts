@@ -37,6 +37,8 @@ describe('the retention of the audit', () => {
   /** Writes entries and seals them as the sealer would have done so many days ago. */
   const sealedDaysAgo = async (days: number, count: number): Promise<void> => {
     await write(count);
+    // The server stamps when an entry came.
+    await tamper(`UPDATE audit_entries SET at = '${daysAgo(days).toISOString()}' WHERE seq > ${end.to_seq}`);
     const leaves = [];
     for await (const page of entryPages(app.get(Db), end.to_seq))
       for (const one of page) leaves.push({ seq: one.seq, leaf: leafHash(one) });
@@ -154,6 +156,32 @@ describe('the retention of the audit', () => {
     expect(await verify()).toMatchObject({ intact: false, first: { kind, seq } });
   });
 
+  it.each([
+    ['what came lately', 10],
+    ['what is yet to come', 1_000],
+  ])('does not believe a seal that says it is old and covers %s', async (_what, toSeq) => {
+    const client = new Client({ connectionString: app.database.url });
+    await client.connect();
+    try {
+      const forge = `INSERT INTO audit_seals
+          (number, from_seq, to_seq, count, gaps, leaves, root, prev, key_id, signature, sealed_at)
+        VALUES ($1, 1, $2, 0, '[]', '', '', $3, 'k', '', '2020-01-01')`;
+      await write(1);
+      await tamper('DELETE FROM audit_seals WHERE number = 4');
+      await client.query(forge, [4, toSeq, Buffer.alloc(32)]);
+      await client.query(forge, [5, 2_000, Buffer.alloc(32, 1)]);
+      const tombstone = client.query(
+        `INSERT INTO audit_tombstones
+           (from_seal, to_seal, from_seq, to_seq, entries, prev, hash, keep_days, retired_at, key_id, signature)
+         VALUES (1, 4, 1, $1, 9, $2, $3, 30, now(), 'k', '')`,
+        [toSeq, Buffer.alloc(32), Buffer.alloc(32, 1)],
+      );
+      await expect(tombstone).rejects.toThrow('covers what is to be kept');
+    } finally {
+      await client.end();
+    }
+  });
+
   it('is left to one function, which takes what is retired and nothing else', async () => {
     const client = new Client({ connectionString: app.database.url });
     await client.connect();
@@ -168,7 +196,7 @@ describe('the retention of the audit', () => {
           prev: Buffer.alloc(32),
           hash: Buffer.alloc(32),
           keep_days: 30,
-          retired_at: daysAgo(2),
+          retired_at: new Date(),
           key_id: 'k',
           signature: Buffer.alloc(64),
           ...change,
@@ -183,6 +211,7 @@ describe('the retention of the audit', () => {
         'SELECT prev FROM audit_seals WHERE number = 2',
       );
       const right = { hash: second?.prev };
+      await expect(insert({ ...right, retired_at: daysAgo(2) })).rejects.toThrow('not that of the server');
       await expect(insert({})).rejects.toThrow('does not go on from the tombstone');
       await expect(insert({ ...right, from_seal: 2 })).rejects.toThrow('where the one before ended');
       await expect(insert({ ...right, to_seq: 3 })).rejects.toThrow('whole seals');
@@ -197,6 +226,9 @@ describe('the retention of the audit', () => {
       ]);
       expect(await numbers('audit_seals', 'number')).toEqual([1, 2, 3, 4]);
       await insert(right);
+      await client.query('SELECT audit_remove_retired(1000)');
+      expect(await numbers('audit_seals', 'number')).toEqual([1, 2, 3, 4]);
+      await letADayPass();
       await client.query('SELECT audit_remove_retired(1000)');
       expect(await numbers('audit_seals', 'number')).toEqual([2, 3, 4]);
       expect(await numbers('audit_entries', 'seq')).toEqual([5, 6, 7, 8, 9, 10]);

@@ -20,6 +20,7 @@ import { StatementRollups1764111000000 } from './migrations/1764111000000-statem
 import { BulkRollups1764112000000 } from './migrations/1764112000000-bulk-rollups';
 import { AlikeChanges1764113000000 } from './migrations/1764113000000-alike-changes';
 import { EventKeys1764113100000 } from './migrations/1764113100000-event-keys';
+import { AuditAge1764114000000 } from './migrations/1764114000000-audit-age';
 import { SurvivingClient } from './surviving-client';
 
 // Every bigint of the schema (sizes, sequence numbers) stays far below 2^53, and a number is what callers want.
@@ -46,6 +47,7 @@ export const MIGRATIONS = [
   BulkRollups1764112000000,
   AlikeChanges1764113000000,
   EventKeys1764113100000,
+  AuditAge1764114000000,
 ];
 
 /** How to connect to Postgres at `url`, with at most `poolSize` connections. */
