@@ -82,17 +82,27 @@ export function auditEntry(given: Partial<AuditEntry> & Pick<AuditEntry, 'phase'
   return { ...EMPTY, ...given };
 }
 
+/** Characters as `MaxLength` counts them: a surrogate pair is one. */
 const MAX_TEXT = 500;
 
 /**
  * Text from outside that Postgres can store and a reader can trust: on one line, no control characters, not endless,
  * and without secrets, which end up in a user agent, too.
+ *
+ * @param most characters that are kept; a surrogate pair is one
  */
-export function storableText(text: string): string;
-export function storableText(text: string | null | undefined): string | null;
-export function storableText(text: string | null | undefined): string | null {
+export function storableText(text: string, most?: number): string;
+export function storableText(text: string | null | undefined, most?: number): string | null;
+export function storableText(text: string | null | undefined, most = MAX_TEXT): string | null {
   if (text === null || text === undefined) return null;
-  const line = text.toWellFormed().replace(/[\p{Cc}\u2028\u2029]/gu, '\ufffd');
+  const line = text.replace(/[\p{Cc}\u2028\u2029]/gu, '\ufffd');
   // Cut before it is searched, too: what is dropped need not be.
-  return maskSecrets(line.slice(0, 2 * MAX_TEXT), MASK).slice(0, MAX_TEXT);
+  const masked = maskSecrets(beginning(line, 2 * MAX_TEXT), MASK);
+  // Last, since whatever cuts may leave half of a pair, and Postgres takes none.
+  return beginning(masked, most).toWellFormed();
+}
+
+function beginning(text: string, most: number): string {
+  if (text.length <= most) return text;
+  return [...text.slice(0, 2 * most)].slice(0, most).join('');
 }

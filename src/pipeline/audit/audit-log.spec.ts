@@ -13,6 +13,9 @@ const denial = (action: string, trace: string): AuditEntry =>
     trace_id: trace,
   });
 
+/** A detail that Postgres does not take. */
+const POISON = 'poison';
+
 describe('denials', () => {
   let written: AuditEntry[];
   let failing: boolean;
@@ -26,9 +29,12 @@ describe('denials', () => {
     failing = false;
     arrives = Promise.resolve();
     const execute = async (_sql: string, [json]: string[]): Promise<number> => {
-      if (failing) throw new Error('Postgres is away');
+      if (failing) throw Object.assign(new Error('Postgres is away'), { code: 'ECONNREFUSED' });
+      const entries = JSON.parse(json ?? '[]') as AuditEntry[];
+      if (entries.some(({ detail }) => detail === POISON))
+        throw new Error('unsupported Unicode escape sequence');
       await arrives;
-      written.push(...(JSON.parse(json ?? '[]') as AuditEntry[]));
+      written.push(...entries);
       return 1;
     };
     log = new AuditLog({ execute } as unknown as Db, { seal: <T>(entry: T): T => entry } as PersonalFields);
@@ -78,6 +84,16 @@ describe('denials', () => {
     expect(written).toHaveLength(1);
   });
 
+  it('are not kept from being recorded by one that Postgres does not take', async () => {
+    const traces = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+    for (const trace of traces)
+      log.denied({ ...denial(`job.${trace}`, trace), detail: trace === 'e' ? POISON : trace });
+    await jest.advanceTimersByTimeAsync(150);
+    expect(written.map(({ trace_id, detail }) => [trace_id, detail])).toEqual(
+      traces.map((trace) => [trace, trace === 'e' ? null : trace]),
+    );
+  });
+
   it('are written before the process stops', async () => {
     for (let i = 0; i < 100; i++) log.denied(denial('job.cancel', `t${i}`));
     await log.beforeApplicationShutdown();
@@ -104,8 +120,21 @@ describe('text from outside', () => {
     expect(storableText('a\r\nb\u2028c\u001b[31md\0')).toBe('a\ufffd\ufffdb\ufffdc\ufffd[31md\ufffd');
     expect(storableText('\ud800')).toBe('\ufffd');
     expect(storableText('x'.repeat(10_000))).toHaveLength(500);
+    expect(storableText('xyz', 2)).toBe('xy');
     expect(storableText('agent (password=hunter2) 1.0')).toBe('agent (password=[masked]) 1.0');
     expect(storableText('Firefox/1.2.3.4')).toBe('Firefox/1.2.3.4');
     expect(storableText(null)).toBeNull();
+  });
+
+  // Half of a pair is what Postgres takes in no JSON.
+  it('is cut between characters, of which it keeps as many as a field may have', () => {
+    const text = `a${'\u{1f600}'.repeat(250)}`;
+    expect(storableText(text)).toBe(text);
+    expect(storableText(`a${'\u{1f600}'.repeat(600)}`)).toBe(`a${'\u{1f600}'.repeat(499)}`);
+    expect(storableText(`${'a'.repeat(99)}\u{1f600}b`, 100)).toBe(`${'a'.repeat(99)}\u{1f600}`);
+    for (let i = 0; i < 8; i++) {
+      const long = `${'x'.repeat(i)} password=${'p'.repeat(40)} ${'\u{1f600}'.repeat(2_000)}`;
+      expect(storableText(long).isWellFormed()).toBe(true);
+    }
   });
 });

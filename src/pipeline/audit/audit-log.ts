@@ -1,5 +1,7 @@
 import { type BeforeApplicationShutdown, Inject, Injectable, Logger } from '@nestjs/common';
+import { unavailableServer } from '../../platform/errors/unavailable';
 import { Db, type Tx } from '../../platform/postgres/db';
+import { sqlState } from '../../platform/postgres/pg-errors';
 import { addressGroup } from '../limits/address-group';
 import { PersonalFields } from './subjects/personal-fields';
 import { AUDIT_COLUMNS, AUDIT_RECORD, type AuditEntry } from './audit-entry';
@@ -12,6 +14,12 @@ const WINDOW_MS = 10_000;
 const SINGLE_ENTRIES = 5;
 /** Different keys within a window; further ones share a key for each error code. */
 const MAX_KEYS = 1_000;
+
+/** SQLSTATE classes that mean that the values were wrong, and not that the server was: data, and constraints. */
+const REJECTED = /^2[23]/;
+
+/** What stands in an entry that was not taken as it is: who did what, and none of what came from outside. */
+const NOTHING_SAID = { payload: null, detail: null, reason: null, ip: null, user_agent: null } as const;
 
 interface Flood {
   until: number;
@@ -90,15 +98,42 @@ export class AuditLog implements BeforeApplicationShutdown {
     }
     const entries = this.waiting;
     this.waiting = [];
-    try {
-      await this.write(entries);
-    } catch (error) {
-      // Kept for the next turn: bounded, since what repeats is only counted.
-      this.waiting = [...entries, ...this.waiting];
-      this.log.error(`${this.waiting.length} denials could not be recorded yet: ${(error as Error).message}`);
-    }
+    const left = await this.writeAll(entries);
+    // Kept for the next turn: bounded, since what repeats is only counted.
+    this.waiting = [...left, ...this.waiting];
     if (this.floods.size > 0 || this.waiting.length > 0)
       this.timer ??= setTimeout(() => this.flushSoon(), this.waiting.length > 0 ? 1_000 : FLUSH_MS).unref();
+  }
+
+  /** Writes entries, each as much of it as Postgres takes. @returns those that have to be tried again */
+  private async writeAll(entries: readonly AuditEntry[]): Promise<readonly AuditEntry[]> {
+    try {
+      await this.write(entries);
+      return [];
+    } catch (error) {
+      const [entry] = entries;
+      if (!entry || !isRejection(error)) return this.later(entries, error);
+      if (entries.length === 1) return this.writeBare(entry, error);
+      // What one of them says must not keep the others from being recorded.
+      const middle = entries.length >> 1;
+      const first = await this.writeAll(entries.slice(0, middle));
+      return [...first, ...(await this.writeAll(entries.slice(middle)))];
+    }
+  }
+
+  private async writeBare(entry: AuditEntry, why: unknown): Promise<readonly AuditEntry[]> {
+    try {
+      await this.write([{ ...entry, ...NOTHING_SAID }]);
+    } catch (error) {
+      return this.later([entry], error);
+    }
+    this.log.error(`A denial was recorded without what it says (trace ${entry.trace_id}): ${messageOf(why)}`);
+    return [];
+  }
+
+  private later(entries: readonly AuditEntry[], error: unknown): readonly AuditEntry[] {
+    this.log.error(`${entries.length} denials could not be recorded yet: ${messageOf(error)}`);
+    return entries;
   }
 
   private keyOf(entry: AuditEntry): string {
@@ -106,4 +141,14 @@ export class AuditLog implements BeforeApplicationShutdown {
     const key = [entry.actor_id, client, entry.action, entry.error_code].join('\n');
     return this.floods.has(key) || this.floods.size < MAX_KEYS ? key : `other\n${entry.error_code}`;
   }
+}
+
+/** Whether Postgres, or we, could not take what an entry says; else it is the server that cannot serve. */
+function isRejection(error: unknown): boolean {
+  const state = sqlState(error);
+  return state === undefined ? unavailableServer(error) === undefined : REJECTED.test(state);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

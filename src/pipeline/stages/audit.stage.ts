@@ -53,7 +53,7 @@ export class AuditStage implements Stage {
       status: error.status,
       error_code: error.code,
       reason: this.scrubber.text(options?.reason),
-      detail: known ? null : { action: storableText(String(run.action)).slice(0, 100) },
+      detail: known ? null : { action: storableText(String(run.action), 100) },
       trace_id: run.call.origin.traceId,
       ip: run.call.origin.ip,
       user_agent: storableText(run.call.origin.userAgent),
