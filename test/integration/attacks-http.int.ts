@@ -17,6 +17,8 @@ import { readableAuditOf } from '../support/pipeline';
 /** What must not change, whoever tries what: accounts, and what belongs to somebody else. */
 const OWNED = ['jobs', 'uploads', 'clips', 'artifacts'];
 const SEED = 20_261_125;
+/** As long as it may be by its characters, with half of a pair at the 500th of its UTF-16 units. */
+const LONG_REASON = `a${'\u{1f600}'.repeat(499)}`;
 
 let installation: TestInstallation;
 let client: RawClient;
@@ -66,7 +68,7 @@ async function state(): Promise<unknown> {
 
 describe('text', () => {
   it('that breaks careless software is taken and put on record', async () => {
-    for (const reason of NAUGHTY) {
+    for (const reason of [...NAUGHTY, LONG_REASON]) {
       const answer = await admin.action('queue.resume', { queue: 'inspector' }, { options: { reason } });
       expect([reason, answer.status]).toEqual([reason, 200]);
       const [intent] = await readableAuditOf(installation, answer.body.trace_id, 2);
