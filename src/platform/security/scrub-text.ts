@@ -28,7 +28,7 @@ const VALUE =
 
 /** These headers hold more than one word. */
 const HEADER = /(?:authorization|cookie)\W*:/i;
-const LINE = /[^\r\n]{1,4000}/y;
+const LINE = /[^\r\n]{1,4000}/uy;
 
 /** Most of what is scrubbed: names, and ids. Nothing of all that is looked for can be in them. */
 const PLAIN = /^(?:[a-z_]{0,17}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;

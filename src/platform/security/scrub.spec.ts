@@ -221,6 +221,11 @@ describe('scrubbing', () => {
     expect(scrubber.scrub(text)).toBe(text);
   });
 
+  it('leaves no half of a character where the end of a secret is that of what is looked at', () => {
+    const text = `authorization: a${'\u{1f600}'.repeat(5_000)}`;
+    expect(String(scrubber.scrub(text)).isWellFormed()).toBe(true);
+  });
+
   it('does not change the original', () => {
     const original = { password: CANARY, list: [{ token: CANARY }] };
     scrubber.scrub(original);
