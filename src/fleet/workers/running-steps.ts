@@ -24,7 +24,8 @@ interface Running {
 @Injectable()
 export class RunningSteps {
   private readonly log = new Logger(RunningSteps.name);
-  private readonly running = new Map<string, Running>();
+  /** More than one of a step while an attempt that was lost has not stopped yet. */
+  private readonly running = new Set<Running>();
 
   constructor(
     private readonly runner: StepRunner,
@@ -38,7 +39,7 @@ export class RunningSteps {
 
   /** Which they are, for the heartbeat. */
   list(): { step_id: string; job_id: string; agent: string; attempt: number }[] {
-    return [...this.running.values()].map(({ claim: { step } }) => ({
+    return [...this.running].map(({ claim: { step } }) => ({
       step_id: step.id,
       job_id: step.job_id,
       agent: step.agent,
@@ -46,7 +47,10 @@ export class RunningSteps {
     }));
   }
 
-  /** Runs a claimed step to its end; `ended` is called then. */
+  /**
+   * Runs a claimed step to its end; `ended` is called then. An attempt of it that runs here still is lost: the claim took
+   * the step from it. That is told to it, and it goes on to count until it has stopped.
+   */
   start(claim: Claim, ticket: Job<StepTicket>, ended: () => void): void {
     const controller = new AbortController();
     const entry: Running = {
@@ -57,60 +61,64 @@ export class RunningSteps {
       lastHeardAt: performance.now(),
       done: Promise.resolve(),
     };
-    this.running.set(claim.step.id, entry);
+    this.abort(claim.step.id, 'lost');
+    this.running.add(entry);
     entry.done = this.runner
       .run(claim, controller.signal, () => {
         entry.settling = true;
       })
       .then(() => this.dropTicket(ticket))
       .finally(() => {
-        this.running.delete(claim.step.id);
+        this.running.delete(entry);
         ended();
       });
   }
 
   /** Ends a step early, if it runs here and has not ended by itself. */
   abort(stepId: string, kind: AbortKind): void {
-    const entry = this.running.get(stepId);
-    if (!entry || entry.settling || entry.controller.signal.aborted) return;
-    this.log.log(`Step ${entry.claim.step.agent} of job ${entry.claim.job.id} is aborted (${kind})`);
-    entry.controller.abort(new StepAbort(kind));
+    for (const entry of this.running) if (entry.claim.step.id === stepId) this.abortOne(entry, kind);
   }
 
   /** Ends all of them early. */
   abortAll(kind: AbortKind): void {
-    for (const stepId of this.running.keys()) this.abort(stepId, kind);
+    for (const entry of this.running) this.abortOne(entry, kind);
+  }
+
+  private abortOne(entry: Running, kind: AbortKind): void {
+    if (entry.settling || entry.controller.signal.aborted) return;
+    const { step, job } = entry.claim;
+    this.log.log(`Step ${step.agent} of job ${job.id} is aborted in attempt ${step.attempt} (${kind})`);
+    entry.controller.abort(new StepAbort(kind));
   }
 
   /** Resolves when all steps that run now have ended. */
   async idle(): Promise<void> {
-    await Promise.all([...this.running.values()].map((entry) => entry.done));
+    await Promise.all([...this.running].map((entry) => entry.done));
   }
 
   /** Gives a sign of life for each step, and ends those that it is told to. Never throws. */
   async renew(): Promise<void> {
     await Promise.all(
-      [...this.running.entries()].map(([stepId, entry]) =>
-        runInTrace(traceOfJob(entry.claim.job), () => this.renewOne(stepId, entry)),
-      ),
+      [...this.running].map((entry) => runInTrace(traceOfJob(entry.claim.job), () => this.renewOne(entry))),
     );
   }
 
-  private async renewOne(stepId: string, entry: Running): Promise<void> {
+  private async renewOne(entry: Running): Promise<void> {
     if (entry.settling) return;
+    const { step } = entry.claim;
     // Bull's lock only keeps the entry in view of those who look at Bull; it decides nothing.
     entry.ticket.extendLock(TICKET_LOCK_MS).catch(() => undefined);
     try {
-      const state = await this.claims.renew(stepId, entry.claim.step.attempt);
+      const state = await this.claims.renew(step.id, step.attempt);
       entry.lastHeardAt = performance.now();
-      if (state === 'lost') this.abort(stepId, 'lost');
-      if (state === 'cancelling') this.abort(stepId, 'cancel');
+      if (state === 'lost') this.abortOne(entry, 'lost');
+      if (state === 'cancelling') this.abortOne(entry, 'cancel');
     } catch (error) {
       const silentMs = performance.now() - entry.lastHeardAt;
       this.log.warn(
-        `No sign of life for step ${stepId} (${Math.round(silentMs)} ms): ${(error as Error).message}`,
+        `No sign of life for step ${step.id} (${Math.round(silentMs)} ms): ${(error as Error).message}`,
       );
-      if (silentMs > ALONE_MS) this.abort(stepId, 'lost');
+      if (silentMs > ALONE_MS) this.abortOne(entry, 'lost');
     }
   }
 
