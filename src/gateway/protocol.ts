@@ -105,6 +105,8 @@ export const CLOSE = {
   policy: 1008,
   /** A frame over 64 KB. */
   tooBig: 1009,
+  /** Who the client is, or what it may, cannot be found out at the moment: come back later (RFC 6455 registry). */
+  tryLater: 1013,
   /** The process stops: come back at once, to another one, and resume. */
   goingAway: 3001,
   /** The client does not read what it subscribed to: come back and resume. */

@@ -8,7 +8,7 @@ import { RuntimeSettings } from '../platform/settings/runtime-settings';
 import { AuthService } from '../user-api/auth/auth.service';
 import type { Connection, SignedIn } from './connection';
 import { CLOSE } from './protocol';
-import { TopicAccess } from './topic-access';
+import { Subscriptions } from './subscriptions';
 
 /** How often Postgres is asked about all open sessions, in case a message was lost, in milliseconds. */
 const POLL_MS = 1_000;
@@ -23,7 +23,7 @@ export class SignIn {
 
   constructor(
     private readonly auth: AuthService,
-    private readonly access: TopicAccess,
+    private readonly subscriptions: Subscriptions,
     private readonly tickets: GatewayTickets,
     private readonly settings: RuntimeSettings,
     private readonly db: Db,
@@ -75,11 +75,13 @@ export class SignIn {
     const before = connection.signedIn;
     if (before && before.actor.userId !== actor.userId)
       throw new AppError('UNAUTHORIZED', 'This connection belongs to somebody else.');
+    // It may have gone while the token was verified; it would leave its deadline behind.
+    if (!connection.open) return signedIn;
     connection.signedIn = signedIn;
     connection.setDeadline(signedIn.expiresAt, () =>
       connection.close(CLOSE.unauthenticated, 'the token has expired'),
     );
-    if (before && before.actor.role !== actor.role) await this.checkTopics(connection);
+    if (before && before.actor.role !== actor.role) await this.subscriptions.checkAgain(connection);
     return signedIn;
   }
 
@@ -108,17 +110,7 @@ export class SignIn {
     const { signedIn } = connection;
     if (!signedIn || signedIn.actor.role === role) return;
     connection.signedIn = { ...signedIn, actor: { ...signedIn.actor, role } };
-    await this.checkTopics(connection);
-  }
-
-  private async checkTopics(connection: Connection): Promise<void> {
-    const actor = connection.signedIn?.actor;
-    if (!actor) return;
-    for (const topic of connection.subscriptions.keys()) {
-      if (await this.access.refusal(actor, connection.ip, topic)) {
-        return connection.close(CLOSE.forbidden, 'the role does not allow it any more');
-      }
-    }
+    await this.subscriptions.checkAgain(connection);
   }
 
   /** One statement for all open sessions. */

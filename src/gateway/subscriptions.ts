@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { AppError } from '../platform/errors/app-error';
 import { LOG_TOPIC } from '../platform/feed/log-feed';
 import type { Connection } from './connection';
@@ -16,6 +16,8 @@ const MAX_TOPICS = 200;
 /** What connections follow. */
 @Injectable()
 export class Subscriptions {
+  private readonly log = new Logger(Subscriptions.name);
+
   constructor(
     private readonly hub: FeedHub,
     private readonly access: TopicAccess,
@@ -55,9 +57,25 @@ export class Subscriptions {
     if (!connection.open) return subscription.end();
     connection.subscriptions.set(topic, subscription);
     // The role may have changed while the history was read; what watches over it did not see this topic yet.
-    const now = connection.signedIn?.actor ?? actor;
-    if (now.role !== actor.role && (await this.access.refusal(now, connection.ip, topic)))
-      connection.close(CLOSE.forbidden, 'the role does not allow it any more');
+    if (connection.signedIn?.actor.role !== actor.role) await this.checkAgain(connection);
+  }
+
+  /**
+   * Closes a connection whose user may not follow any more what it follows; to be called whenever the role has changed.
+   * Never rejects: what cannot be checked does not stay either, since nobody would ask again.
+   */
+  async checkAgain(connection: Connection): Promise<void> {
+    const actor = connection.signedIn?.actor;
+    if (!actor) return;
+    try {
+      for (const topic of connection.subscriptions.keys()) {
+        if (await this.access.refusal(actor, connection.ip, topic))
+          return connection.close(CLOSE.forbidden, 'the role does not allow it any more');
+      }
+    } catch (error) {
+      this.log.warn(`Connection ${connection.id}: its topics cannot be checked: ${(error as Error).message}`);
+      connection.close(CLOSE.tryLater, 'what the new role allows cannot be found out');
+    }
   }
 
   /** Ends a subscription; does nothing if there is none. */
