@@ -103,6 +103,15 @@ describe('assemble', () => {
     await expectWhole();
   });
 
+  it('takes the first chunk again where the file that grows out of it was cut shorter', async () => {
+    await copyFile(await pathOf(0), join(folder, 'copy'));
+    await assemble(files, upload, chunks, stopAfter(2)).catch(() => undefined);
+    await truncate(await files.assembled(ID), CHUNK - 1);
+    await expect(assemble(files, upload, chunks, GOING)).rejects.toEqual(new ChunkLost(0));
+    await copyFile(join(folder, 'copy'), await pathOf(0));
+    await expectWhole();
+  });
+
   describe('on a full disk', () => {
     /** Lets the write of that number, from 1, fail as on a full disk. */
     async function failWrite(number: number): Promise<void> {

@@ -75,7 +75,9 @@ class Assembly {
     for (const chunk of chunks) {
       const start = chunk.index * this.upload.chunkSize;
       const path = await this.files.chunk(this.upload.id, chunk.index, chunk.sha256);
-      const source = chunk.index === 0 ? undefined : await openIfThere(path);
+      // The file began as the first chunk, unless a power cut left too little of it: then that is sent again.
+      const begun = chunk.index === 0 && present >= chunk.sizeBytes;
+      const source = begun ? undefined : await openIfThere(path);
       if (source) await this.copy(source, path, chunk, start);
       else if (present >= start + chunk.sizeBytes) await this.pass(this.target, start, chunk, undefined);
       else throw new ChunkLost(chunk.index);
