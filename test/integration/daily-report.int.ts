@@ -117,6 +117,25 @@ describe('the report of a day', () => {
     expect(later.day.storage.files_added).toBeGreaterThanOrEqual(day.storage.files_added + file.length);
   });
 
+  it('counts the uploads that were there when the day ended', async () => {
+    const uploads: [number, string, string, string][] = [
+      [1, 'finalized', '2026-03-09', '2026-03-09'],
+      [10, 'finalized', '2026-03-10', '2026-03-10'],
+      [100, 'expired', '2026-03-10', '2026-03-10'],
+      [1_000, 'expired', '2026-03-09', '2026-03-11'],
+    ];
+    for (const [size, status, finalized, changed] of uploads)
+      await test.database.query(
+        `INSERT INTO uploads (id, user_id, filename, size_bytes, chunk_size, chunk_count, status, expires_at,
+           finalized_at, updated_at)
+         VALUES ($1, $2, 'video.mp4', $3, 65536, 1, $4, '2026-03-20', $5::date + time '12:00', $6::date + time '13:00')`,
+        [uuidv7(), userId, size, status, finalized, changed],
+      );
+    const { day, day_before } = JSON.parse((await report('json', '2026-03-10')).toString()) as DailyReport;
+    expect(day.storage).toMatchObject({ uploads: 1_011, uploads_added: 110 });
+    expect(day_before.storage).toMatchObject({ uploads: 1_001, uploads_added: 1_001 });
+  });
+
   it('is a PDF whose text is in embedded fonts, also of a day without anything', async () => {
     for (const date of ['2026-01-31', '2020-01-01']) {
       const pdf = (await report('pdf', date)).toString('latin1');

@@ -49,10 +49,10 @@ export const FAILURES = `
 SELECT agent, coalesce(error_code, 'UNKNOWN') AS error_code, count(*)::int AS count
 FROM steps WHERE status = 'failed' AND ${ENDED} GROUP BY 1, 2 ORDER BY count DESC, agent, error_code`;
 
-/** One row of {@link StorageFigures}. */
+/** One row of {@link StorageFigures}. Nothing changes an upload after it has expired: its last change is when it did. */
 export const STORAGE = `
 SELECT * FROM (
-  SELECT coalesce(sum(size_bytes), 0)::float8 AS uploads,
+  SELECT coalesce(sum(size_bytes) FILTER (WHERE status <> 'expired' OR updated_at >= $2), 0)::float8 AS uploads,
     coalesce(sum(size_bytes) FILTER (WHERE finalized_at >= $1), 0)::float8 AS uploads_added
   FROM uploads WHERE finalized_at < $2) u, (
   SELECT coalesce(sum(size_bytes) FILTER (WHERE expires_at IS NULL OR expires_at >= $2), 0)::float8 AS files,
