@@ -1,10 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { v7 as uuidv7 } from 'uuid';
 import { ChunkReceiver } from '../../src/media/uploads/chunk-receiver';
 import { UploadFinalizer } from '../../src/media/uploads/upload-finalizer';
+import { UploadStore } from '../../src/media/uploads/upload-store';
+import { UploadSweeper } from '../../src/media/uploads/upload-sweeper.manager';
 import { UploadsModule } from '../../src/media/uploads/uploads.module';
 import { UploadsService } from '../../src/media/uploads/uploads.service';
 import { BlobStore } from '../../src/platform/storage/blob-store';
@@ -52,6 +54,10 @@ describe('finalizing what another process began', () => {
       [id, uuidv7(), leaseS],
     );
 
+  const overdue = (id: string) =>
+    test.database.query(`UPDATE uploads SET expires_at = now() - interval '1 second' WHERE id = $1`, [id]);
+  const sweep = () => test.get(UploadSweeper).run({ signal: new AbortController().signal });
+
   const rowOf = async (id: string) => {
     const rows = await test.database.query('SELECT status, sha256, finalizer FROM uploads WHERE id = $1', [
       id,
@@ -83,6 +89,32 @@ describe('finalizing what another process began', () => {
     await rm(join(folder, `0-${sha256(chunkOf(file, 0))}`));
     await claimed(id, -1);
     await expectFinalized(id);
+  });
+
+  it('leaves a file that nobody came to record to the sweeper, when the time of its upload is over', async () => {
+    const id = await received();
+    await writeFile(join(folderOf(id), 'assembled'), file);
+    await test.get(BlobStore).put(`uploads/${id}/source`, join(folderOf(id), 'assembled'));
+    await claimed(id, -1);
+    await overdue(id);
+    expect(await sweep()).toEqual({ items: 1 });
+    expect([existsSync(sourceOf(id)), existsSync(folderOf(id))]).toEqual([false, false]);
+    expect(await sweep()).toEqual({ items: 0 });
+  });
+
+  it('keeps nothing of a file that is stored when its upload was swept already', async () => {
+    const id = await received();
+    const [blobs, store] = [test.get(BlobStore), test.get(UploadStore)];
+    const put = blobs.put.bind(blobs);
+    jest.spyOn(blobs, 'put').mockImplementationOnce(async (...args) => {
+      await claimed(id, -1);
+      await overdue(id);
+      await store.expire(1);
+      await store.forgetFile(id);
+      return put(...args);
+    });
+    await expect(finalizer.finalize(id, userId)).rejects.toMatchObject({ code: 'UPLOAD_EXPIRED' });
+    expect(existsSync(sourceOf(id))).toBe(false);
   });
 
   it('waits for one that is at it, and says so when that takes too long', async () => {

@@ -7,7 +7,7 @@ import { ERROR_CODES, type ErrorCode } from '../../platform/errors/error-codes';
 import { BlobStore } from '../../platform/storage/blob-store';
 import { storageError } from '../../platform/storage/local-disk';
 import { assemble, ChunkLost } from './assembler';
-import type { Upload } from './upload';
+import { storageKeyOf, type Upload } from './upload';
 import { UploadFiles } from './upload-files';
 import { UploadStore } from './upload-store';
 
@@ -129,7 +129,7 @@ export class UploadFinalizer implements OnApplicationShutdown {
     declared: string | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    const key = `uploads/${upload.id}/source`;
+    const key = storageKeyOf(upload.id);
     const matches = (sha256: string) => {
       for (const expected of [upload.declaredSha256, declared]) {
         if (expected && expected !== sha256) throw new AppError('CHECKSUM_MISMATCH');
@@ -139,7 +139,8 @@ export class UploadFinalizer implements OnApplicationShutdown {
     const sha256 = matches(
       (await this.storedSha256(upload, key)) ?? (await this.assembleInto(upload, key, matches, signal)),
     );
-    if (!(await this.store.complete(upload.id, claim, sha256, key))) return;
+    if (!(await this.store.complete(upload.id, claim, sha256, key)))
+      return this.dropIfExpired(upload.id, key);
     await this.files.discard(upload.id).catch((error: Error) => {
       this.log.warn(`The chunks of upload ${upload.id} are left to the sweeper: ${error.message}`);
     });
@@ -163,6 +164,11 @@ export class UploadFinalizer implements OnApplicationShutdown {
       if (moved === undefined) throw error;
       return moved;
     }
+  }
+
+  /** What was stored so late that the sweeper had been there already. Where the claim was lost, another records it. */
+  private async dropIfExpired(uploadId: string, key: string): Promise<void> {
+    if ((await this.store.find(uploadId))?.status === 'expired') await this.blobs.delete(key);
   }
 
   /** The checksum of a file that an earlier finalizer stored without living to record it. */

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Db, type Tx } from '../../platform/postgres/db';
-import type { ReceivedChunk, Upload, UploadStatus } from './upload';
+import { type ReceivedChunk, storageKeyOf, type Upload, type UploadStatus } from './upload';
 
 const COLUMNS = `id, user_id AS "userId", filename, content_type AS "contentType", size_bytes AS "sizeBytes",
   chunk_size AS "chunkSize", chunk_count AS "chunkCount", declared_sha256 AS "declaredSha256", sha256, status,
@@ -185,18 +185,20 @@ export class UploadStore {
     return changed === 1;
   }
 
-  /** Closes unfinished uploads whose time is over, at most `limit`; their ids. */
-  async expire(limit: number): Promise<string[]> {
-    const rows = await this.db.query<{ id: string }>(
-      `UPDATE uploads SET status = 'expired', finalizer = NULL, lease_until = NULL, updated_at = now()
+  /**
+   * Closes unfinished uploads whose time is over, at most `limit`. A finalizer may have stored the file of any of them
+   * without living to record it: from then on they all count as if it had.
+   */
+  async expire(limit: number): Promise<void> {
+    await this.db.execute(
+      `UPDATE uploads SET status = 'expired', finalizer = NULL, lease_until = NULL, updated_at = now(),
+         storage_key = format($2, id)
        WHERE id IN (
          SELECT id FROM uploads
          WHERE ${UNFINISHED} AND expires_at < now() AND (status = 'open' OR lease_until < now())
-         ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-       RETURNING id`,
-      [limit],
+         ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)`,
+      [limit, storageKeyOf('%s')],
     );
-    return rows.map((row) => row.id);
   }
 
   /** Closes finalized uploads that no job used for `keepS` seconds, at most `limit`; their number. */
@@ -210,7 +212,7 @@ export class UploadStore {
     );
   }
 
-  /** Expired uploads whose file is still stored, at most `limit`. */
+  /** Expired uploads whose file is, or may be, still stored, at most `limit`. */
   leftovers(limit: number): Promise<{ id: string; storageKey: string }[]> {
     return this.db.query(
       `SELECT id, storage_key AS "storageKey" FROM uploads WHERE status = 'expired' AND storage_key IS NOT NULL

@@ -27,7 +27,7 @@ export class UploadSweeper implements Manager {
   ) {}
 
   async run({ signal }: Pick<ManagerRun, 'signal'>): Promise<ManagerReport> {
-    const expired = await this.store.expire(BATCH);
+    await this.store.expire(BATCH);
     const withFiles = await this.files.uploadIds();
     // Asked after the folders were listed: the row of an upload is there before its folder.
     const unfinished = await this.store.unfinishedOf(withFiles);
@@ -38,11 +38,11 @@ export class UploadSweeper implements Manager {
       if (unfinished.has(id)) removed += await this.files.discardStale(id, stale);
       else await this.files.discard(id);
     }
-    return { items: expired.length + removed + (await this.removeUnused(signal)) };
+    return { items: removed + (await this.removeFiles(signal)) };
   }
 
-  /** First the rows, so that no job begins with a file that goes. */
-  private async removeUnused(signal: AbortSignal): Promise<number> {
+  /** Removes the files of uploads that have expired. First the rows, so that no job begins with a file that goes. */
+  private async removeFiles(signal: AbortSignal): Promise<number> {
     await this.store.expireUnused(this.settings.current().uploads.unused_kept_s, BATCH);
     let removed = 0;
     for (const { id, storageKey } of await this.store.leftovers(BATCH)) {

@@ -26,6 +26,9 @@ export interface Upload extends ChunkGeometry {
   readonly finalizedAt: Date | null;
 }
 
+/** The key under which the finished file of an upload is stored, whether that is recorded already or not. */
+export const storageKeyOf = (uploadId: string): string => `uploads/${uploadId}/source`;
+
 /** What an upload begins with. */
 export interface NewUpload {
   readonly userId: string;
