@@ -126,6 +126,14 @@ describe('finalizing what another process began', () => {
     expect(await waiting).toMatchObject({ status: 'finalized', sha256: sha256(file) });
   });
 
+  it('answers one that looked before another was done, and went on after it', async () => {
+    const id = await received();
+    const { upload } = await test.get(UploadsService).get(id);
+    await finalizer.finalize(id, userId);
+    jest.spyOn(test.get(UploadStore), 'find').mockResolvedValueOnce(upload);
+    await expectFinalized(id);
+  });
+
   it('cannot be disturbed by one whose lease had run out', async () => {
     const id = await received();
     const answers = await Promise.all([

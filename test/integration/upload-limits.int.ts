@@ -243,6 +243,7 @@ describe('limits of uploads', () => {
       ]);
       await sweep();
       expect(await statusOf(client, id)).toMatchObject({ status: 'expired' });
+      expect(await api.database.query('SELECT FROM upload_chunks WHERE upload_id = $1', [id])).toEqual([]);
       expect(Object.keys(filesBelow(incoming)).filter((name) => name.startsWith(id))).toEqual([]);
       const expired = { status: 410, code: 'UPLOAD_EXPIRED' };
       expect(outcome(await send(client, id, 1, randomFile(CHUNK)))).toEqual(expired);

@@ -75,8 +75,13 @@ describe('uploads', () => {
     for (const answer of answers) {
       expect(answer.data).toMatchObject({ status: 'finalized', size: file.length, sha256: sha256(file) });
     }
-    const rows = await api.database.query('SELECT storage_key, finalizer FROM uploads WHERE id = $1', [id]);
-    expect(rows).toEqual([{ storage_key: `uploads/${id}/source`, finalizer: null }]);
+    const rows = await api.database.query(
+      `SELECT storage_key, finalizer, (SELECT count(*)::int FROM upload_chunks WHERE upload_id = id) AS chunks
+       FROM uploads WHERE id = $1`,
+      [id],
+    );
+    expect(rows).toEqual([{ storage_key: `uploads/${id}/source`, finalizer: null, chunks: 0 }]);
+    expect(await statusOf(client, id)).toMatchObject({ received_chunks: [0, 1, 2], missing_chunks: [] });
   });
 
   it('lets one of many writers of a chunk win, and its bytes alone count', async () => {

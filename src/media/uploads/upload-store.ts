@@ -104,7 +104,7 @@ export class UploadStore {
     return row;
   }
 
-  /** All chunks received, by index. */
+  /** All chunks received, by index; of an upload that is finalized or expired they are forgotten. */
   chunks(uploadId: string): Promise<ReceivedChunk[]> {
     return this.db.query<ReceivedChunk>(
       `SELECT index, size_bytes AS "sizeBytes", sha256 FROM upload_chunks WHERE upload_id = $1 ORDER BY index`,
@@ -112,11 +112,13 @@ export class UploadStore {
     );
   }
 
-  /** The indexes that are still missing, the lowest first, at most `limit`. */
+  /** The indexes that an unfinished upload still misses, the lowest first, at most `limit`; none of any other. */
   async missing(upload: Upload, limit: number): Promise<number[]> {
     const rows = await this.db.query<{ index: number }>(
       `SELECT i AS index FROM generate_series(0, $2::int - 1) AS i
-       WHERE NOT EXISTS (SELECT FROM upload_chunks WHERE upload_id = $1 AND index = i) ORDER BY i LIMIT $3`,
+       WHERE NOT EXISTS (SELECT FROM upload_chunks WHERE upload_id = $1 AND index = i)
+         AND EXISTS (SELECT FROM uploads WHERE id = $1 AND ${UNFINISHED})
+       ORDER BY i LIMIT $3`,
       [upload.id, upload.chunkCount, limit],
     );
     return rows.map((row) => row.index);
@@ -174,29 +176,36 @@ export class UploadStore {
     );
   }
 
-  /** Records the finished file; false if the claim was lost. */
+  /** Records the finished file and forgets its chunks; false if the claim was lost. */
   async complete(uploadId: string, finalizer: string, sha256: string, storageKey: string): Promise<boolean> {
-    const changed = await this.db.execute(
-      `UPDATE uploads SET status = 'finalized', sha256 = $3, storage_key = $4, finalizer = NULL, lease_until = NULL,
-         updated_at = now(), finalized_at = now(), unused_since = now()
-       WHERE id = $1 AND finalizer = $2 AND status = 'finalizing'`,
+    const completed = await this.db.query(
+      `WITH completed AS (
+         UPDATE uploads SET status = 'finalized', sha256 = $3, storage_key = $4, finalizer = NULL, lease_until = NULL,
+           updated_at = now(), finalized_at = now(), unused_since = now()
+         WHERE id = $1 AND finalizer = $2 AND status = 'finalizing'
+         RETURNING id),
+       forgotten AS (DELETE FROM upload_chunks USING completed WHERE upload_id = completed.id)
+       SELECT FROM completed`,
       [uploadId, finalizer, sha256, storageKey],
     );
-    return changed === 1;
+    return completed.length === 1;
   }
 
   /**
-   * Closes unfinished uploads whose time is over, at most `limit`. A finalizer may have stored the file of any of them
+   * Closes unfinished uploads whose time is over, at most `limit`, and forgets their chunks. A finalizer may have stored the file of any of them
    * without living to record it: from then on they all count as if it had.
    */
   async expire(limit: number): Promise<void> {
     await this.db.execute(
-      `UPDATE uploads SET status = 'expired', finalizer = NULL, lease_until = NULL, updated_at = now(),
-         storage_key = format($2, id)
-       WHERE id IN (
-         SELECT id FROM uploads
-         WHERE ${UNFINISHED} AND expires_at < now() AND (status = 'open' OR lease_until < now())
-         ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)`,
+      `WITH expired AS (
+         UPDATE uploads SET status = 'expired', finalizer = NULL, lease_until = NULL, updated_at = now(),
+           storage_key = format($2, id)
+         WHERE id IN (
+           SELECT id FROM uploads
+           WHERE ${UNFINISHED} AND expires_at < now() AND (status = 'open' OR lease_until < now())
+           ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+         RETURNING id)
+       DELETE FROM upload_chunks USING expired WHERE upload_id = expired.id`,
       [limit, storageKeyOf('%s')],
     );
   }

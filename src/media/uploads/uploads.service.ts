@@ -6,7 +6,7 @@ import { RuntimeSettings } from '../../platform/settings/runtime-settings';
 import type { UploadSettings } from '../../platform/settings/settings';
 import { chunkGeometry, MAX_CHUNK_BYTES, MAX_CHUNKS } from './chunk-geometry';
 import { displayFilename } from './filename';
-import type { NewUpload, ReceivedChunk, Upload } from './upload';
+import type { NewUpload, Upload } from './upload';
 import { type UploadFilter, UploadStore } from './upload-store';
 
 /** Begins uploads and tells about them. */
@@ -48,14 +48,19 @@ export class UploadsService {
   }
 
   /**
-   * An upload with what was received of it. `ownerId`: only theirs.
+   * An upload with the indexes of the chunks that were received of it. `ownerId`: only theirs.
    *
    * @throws AppError UPLOAD_NOT_FOUND
    */
-  async get(id: string, ownerId?: string): Promise<{ upload: Upload; chunks: ReceivedChunk[] }> {
+  async get(id: string, ownerId?: string): Promise<{ upload: Upload; received: number[] }> {
+    // In this order: chunks are forgotten in the moment in which an upload is finalized.
+    const chunks = await this.store.chunks(id);
     const upload = await this.store.find(id, ownerId);
     if (!upload) throw new AppError('UPLOAD_NOT_FOUND');
-    return { upload, chunks: await this.store.chunks(id) };
+    const received = upload.finalizedAt
+      ? Array.from({ length: upload.chunkCount }, (_, index) => index)
+      : chunks.map(({ index }) => index);
+    return { upload, received };
   }
 
   /** Uploads, newest first: `limit` of them after the upload `after`, or from position `offset`. */

@@ -1,4 +1,4 @@
-import type { ReceivedChunk, Upload } from '../../media/uploads/upload';
+import type { Upload } from '../../media/uploads/upload';
 import { ERROR_CODES, type ErrorCode } from '../../platform/errors/error-codes';
 import type { UploadStatusView, UploadView } from './uploads.dto';
 
@@ -22,9 +22,8 @@ export function uploadView(upload: Upload): UploadView {
   };
 }
 
-/** An upload with its chunks. */
-export function uploadStatusView(upload: Upload, chunks: ReceivedChunk[]): UploadStatusView {
-  const received = chunks.map((chunk) => chunk.index);
+/** An upload with the indexes of the chunks that were received. */
+export function uploadStatusView(upload: Upload, received: number[]): UploadStatusView {
   const there = new Set(received);
   const all = Array.from({ length: upload.chunkCount }, (_, index) => index);
   // What an expired upload lacks cannot be sent any more.

@@ -185,8 +185,8 @@ export class UploadsController {
     @CurrentActor() actor: Actor,
     @Param() { upload_id }: UploadIdParam,
   ): Promise<UploadStatusView> {
-    const { upload, chunks } = await this.uploads.get(upload_id, ownerScope(actor));
-    return uploadStatusView(upload, chunks);
+    const { upload, received } = await this.uploads.get(upload_id, ownerScope(actor));
+    return uploadStatusView(upload, received);
   }
 
   /** Uploads, newest first: one's own, or for staff those of everybody. */

@@ -187,7 +187,7 @@ export class UploadView {
 
 /** An upload with what is still missing of it. */
 export class UploadStatusView extends UploadView {
-  /** Indexes of the chunks received. @example [0, 2] */
+  /** Indexes of the chunks received; none of an upload that expired unfinished. @example [0, 2] */
   received_chunks!: number[];
   /** Indexes of the chunks still missing: send these to go on. @example [1] */
   missing_chunks!: number[];
