@@ -92,9 +92,27 @@ async function start(call: ProcessCall, sandbox: Sandbox): Promise<ChildProcess 
 }
 
 /**
+ * Records a tool that was just started. One that cannot be is ended again at once: if this process died, nobody could.
+ *
+ * @throws what kept it from being recorded, when its process group is gone
+ */
+async function recorded(child: ChildProcess & { pid: number }, pids: PidFiles): Promise<() => void> {
+  try {
+    return pids.add(child.pid);
+  } catch (error) {
+    const over = ended(child);
+    signalGroup(child.pid, 'SIGKILL');
+    await over;
+    await groupGone(child.pid);
+    throw error;
+  }
+}
+
+/**
  * Runs a tool to its end. Settles only when its whole process group is gone.
  *
  * @throws AgentError ABORTED, TOOL_TIMEOUT, TOOL_STALLED or TOOL_UNAVAILABLE; a tool that ends by itself never throws
+ * @throws Error if the tool cannot be recorded: ENOSPC, EMFILE
  */
 export function runProcess(call: ProcessCall, sandbox: Sandbox, pids: PidFiles): Promise<ProcessExit> {
   // Its arguments hold paths, so only the tool is named.
@@ -112,7 +130,7 @@ async function runTool(call: ProcessCall, sandbox: Sandbox, pids: PidFiles): Pro
   if (call.signal.aborted) throw new AgentError('ABORTED');
   const started = Date.now();
   const child = await start(call, sandbox);
-  const forget = pids.add(child.pid);
+  const forget = await recorded(child, pids);
   const stopper = new Stopper(child.pid);
   const stderr = new RingBuffer();
   let lastAlive = started;
