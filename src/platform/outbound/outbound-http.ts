@@ -25,7 +25,9 @@ export interface JsonPost {
   signal: AbortSignal;
 }
 
-type Circuit = CircuitBreaker<[GuardedRequest], GuardedAnswer>;
+/** @param caller aborted when whoever asked stops waiting; the request's own signal also ends one that takes too long */
+type Post = [request: GuardedRequest, caller: AbortSignal];
+type Circuit = CircuitBreaker<Post, GuardedAnswer>;
 
 /** Asks other systems, where settings allow it: see outbound.hosts. */
 @Injectable()
@@ -45,22 +47,24 @@ export class OutboundHttp {
     const allowed = hostRuleOf(outbound, url);
     if ('refusal' in allowed) throw new OutboundError('refused', allowed.refusal);
     const timeout = AbortSignal.timeout(timeoutMs);
-    const answer = await this.send(allowed.url, {
+    const request: GuardedRequest = {
       url: allowed.url,
       networks: allowed.rule.networks,
       headers: { ...headers, 'content-type': 'application/json', accept: 'application/json' },
       body: JSON.stringify(body),
       maxBytes: outbound.max_response_bytes,
       signal: AbortSignal.any([signal, timeout]),
-    }).catch((error: unknown) => {
+    };
+    const answer = await this.send(request, signal).catch((error: unknown) => {
       signal.throwIfAborted();
       throw timeout.aborted ? late(timeoutMs, error) : reasonOf(error);
     });
     return jsonOf(answer);
   }
 
-  private async send(url: URL, request: GuardedRequest): Promise<GuardedAnswer> {
-    const answer = await this.circuitOf(url.origin).fire(request);
+  private async send(...post: Post): Promise<GuardedAnswer> {
+    const [{ url }] = post;
+    const answer = await this.circuitOf(url.origin).fire(...post);
     if (answer.status >= 300 && answer.status < 400)
       throw new OutboundError(
         'refused',
@@ -82,7 +86,9 @@ export class OutboundHttp {
       resetTimeout: REST_MS,
       rollingCountTimeout: WINDOW_MS,
       // What it answered to one request, or who stopped waiting, says nothing of how it fares.
-      errorFilter: (error: unknown) => error instanceof OutboundError && error.kind === 'answer',
+      // It is handed what was fired with as well, which its types leave out.
+      errorFilter: (error: unknown, ...[, caller]: Partial<Post>) =>
+        caller?.aborted === true || (error instanceof OutboundError && error.kind === 'answer'),
     });
     circuit.on('open', () => this.log.warn(`${origin} has failed too often and is not called for a while`));
     circuit.on('close', () => this.log.log(`${origin} answers again`));
@@ -105,7 +111,7 @@ export class OutboundHttp {
 }
 
 /** Answers that say "later" are failures; all others show that it is there. */
-async function postOrFail(request: GuardedRequest): Promise<GuardedAnswer> {
+async function postOrFail(...[request]: Post): Promise<GuardedAnswer> {
   const answer = await guardedPost(request);
   if (answer.status >= 500 || answer.status === 429 || answer.status === 408)
     throw new OutboundError('unavailable', `It answers that it cannot do it now (${answer.status}).`);
