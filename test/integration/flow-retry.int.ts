@@ -5,6 +5,7 @@ import { AgentError } from '../../src/media/agents/agent';
 import { AfterCommits } from '../../src/media/jobs/after-commits';
 import { BulkRetry } from '../../src/media/jobs/bulk-retry';
 import { JobsService } from '../../src/media/jobs/jobs.service';
+import { RerunPlan } from '../../src/media/jobs/rerun-plan';
 import { FlowTest, instant } from './flow-support';
 
 describe('retrying a job', () => {
@@ -75,6 +76,28 @@ describe('retrying a job', () => {
     await rm(join(flow.home, 'blobs/jobs', jobId, 'scene-detector/1/out.json'));
     const result = await jobs.retry(jobId, { from: 'failed_step' });
     expect(result.rerun_steps).toEqual(['scene-detector', 'packager']);
+    await flow.reaches(jobId, 'completed');
+  });
+
+  it('goes by what the job is when it is retried, though it was retried and failed since it was looked at', async () => {
+    const jobId = await failedJob();
+    const plan = api.get(RerunPlan, { strict: false });
+    const look = plan.of.bind(plan);
+    const looked = jest.spyOn(plan, 'of').mockImplementationOnce(async (...of) => {
+      const found = await look(...of);
+      flow.scripts.set('scene-detector', () => Promise.reject(new AgentError('DAMAGED')));
+      await jobs.retry(jobId, { from: 'start' });
+      await flow.reaches(jobId, 'failed');
+      flow.scripts.clear();
+      return found;
+    });
+    try {
+      const retried = await jobs.retry(jobId, { from: 'failed_step' });
+      expect(retried).toMatchObject({ attempt: 3 });
+      expect(retried.rerun_steps).toEqual(expect.arrayContaining(['scene-detector', 'packager']));
+    } finally {
+      looked.mockRestore();
+    }
     await flow.reaches(jobId, 'completed');
   });
 

@@ -42,11 +42,17 @@ export class JobRetry {
    * @throws AppError JOB_NOT_FOUND, INVALID_JOB_STATE
    */
   async retry(jobId: string, options: { from: RetryFrom; ownerId?: string; tx?: Tx }): Promise<RetryResult> {
+    const tx = options.tx ?? this.db;
     // Looking at files takes its time, so it is done before the job is locked.
-    const plans = await this.plan.of(options.tx ?? this.db, [jobId], options.from);
-    const rerun = plans.get(jobId) ?? { steps: [], agents: [], first: [], progress: 0 };
-    const work = (tx: Tx) => this.retryIn(tx, jobId, rerun, options);
+    const attempt = (await readJob(tx, jobId))?.attempt;
+    const planned = { attempt, rerun: await this.rerunOf(tx, jobId, options.from) };
+    const work = (tx: Tx) => this.retryIn(tx, jobId, planned, options);
     return options.tx ? work(options.tx) : this.db.transaction(work);
+  }
+
+  private async rerunOf(tx: Tx, jobId: string, from: RetryFrom): Promise<JobRerun> {
+    const plans = await this.plan.of(tx, [jobId], from);
+    return plans.get(jobId) ?? { steps: [], agents: [], first: [], progress: 0 };
   }
 
   /** @throws AppError JOB_NOT_FOUND */
@@ -71,11 +77,14 @@ export class JobRetry {
   private async retryIn(
     tx: Tx,
     jobId: string,
-    rerun: JobRerun,
+    planned: { attempt?: number; rerun: JobRerun },
     options: { from: RetryFrom; ownerId?: string },
   ): Promise<RetryResult> {
     const job = await lockJob(tx, jobId);
     if (!job || (options.ownerId && job.user_id !== options.ownerId)) throw new AppError('JOB_NOT_FOUND');
+    // Somebody retried it since it was looked at, and it ended anew: what was found out does not hold.
+    const stale = job.attempt !== planned.attempt;
+    const rerun = stale ? await this.rerunOf(tx, jobId, options.from) : planned.rerun;
     const moved = await moveJob(tx, 'retry', {
       where: 'id = $1',
       params: [jobId, rerun.progress],
