@@ -27,6 +27,13 @@ const DEFAULTS = {
 /** An uploaded subtitle file may be so large, in bytes. */
 export const MAX_CAPTIONS_BYTES = 4_194_304;
 
+function checked(settings: Record<string, unknown>) {
+  return {
+    source: choiceSetting(settings, 'source', ['auto', 'uploaded', 'off']),
+    minConfidence: numberSetting(settings, 'min_confidence', 0, 1),
+  };
+}
+
 /** Reads the file that came with the job. @throws AgentError DAMAGED */
 async function uploadedCues(path: string): Promise<Cue[]> {
   const { size } = await stat(path);
@@ -76,11 +83,11 @@ export const captioner: Agent = {
   timeoutS: 7200,
   maxAttempts: 3,
   weight: 5,
+  check: (settings) => void checked(settings),
 
   async run(run: AgentRun): Promise<AgentResult> {
     const settings = withDefaults(DEFAULTS, run.settings);
-    const source = choiceSetting(settings, 'source', ['auto', 'uploaded', 'off']);
-    const minConfidence = numberSetting(settings, 'min_confidence', 0, 1);
+    const { source, minConfidence } = checked(settings);
     const { clips } = requireInput(run, 'moment-selector');
     if (source === 'off') return skipped('switched_off');
     if (run.captions) {

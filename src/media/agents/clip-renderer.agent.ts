@@ -6,7 +6,7 @@ import {
   type ClipRendererOutput,
   type RenderedClip,
 } from './support/outputs';
-import { planClip, RENDER_DEFAULTS, renderClip } from './support/render-clip';
+import { planClip, RENDER_DEFAULTS, renderClip, renderRules } from './support/render-clip';
 import { withDefaults } from './support/settings';
 
 /** Cuts the chosen moments out of the source, exactly to the frame, as MP4 files that every player plays. */
@@ -20,6 +20,7 @@ export const clipRenderer: Agent = {
   maxAttempts: 3,
   weight: 40,
   essential: true,
+  check: (settings) => void renderRules(settings),
 
   async run(run: AgentRun): Promise<AgentResult> {
     const source = requireInput(run, 'inspector');

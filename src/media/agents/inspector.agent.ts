@@ -132,6 +132,7 @@ export const inspector: Agent = {
   maxAttempts: 3,
   weight: 10,
   essential: true,
+  check: (settings) => void limitsFrom(settings),
 
   async run(run: AgentRun): Promise<AgentResult> {
     const settings = withDefaults(DEFAULTS, run.settings);

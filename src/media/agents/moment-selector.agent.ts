@@ -64,6 +64,21 @@ function wishedLengths(settings: Record<string, unknown>): LengthRules {
   return { minS, maxS, targetS };
 }
 
+/** By what is chosen. @throws AgentError INVALID_SETTING */
+function rulesFrom(settings: Record<string, unknown>) {
+  return {
+    count: wholeSetting(settings, 'count', 1, 50),
+    wished: wishedLengths(settings),
+    weights: weightsSetting(settings, 'weights', FEATURES),
+    penalties: {
+      dead: numberSetting(settings, 'dead_penalty', 0, 10),
+      still: numberSetting(settings, 'still_penalty', 0, 10),
+      midSpeech: numberSetting(settings, 'mid_speech_penalty', 0, 10),
+    },
+    maxDeadShare: numberSetting(settings, 'max_dead_share', 0, 1),
+  };
+}
+
 /** Chooses the stretches that become clips, and says why. Reads no file: the same inputs always give the same clips. */
 export const momentSelector: Agent = {
   id: 'moment-selector',
@@ -75,6 +90,7 @@ export const momentSelector: Agent = {
   maxAttempts: 3,
   weight: 2,
   essential: true,
+  check: (settings) => void rulesFrom(withDefaults(DEFAULTS, settings)),
 
   async run(run: AgentRun): Promise<AgentResult> {
     return { status: 'completed', output: await select(run) };
@@ -125,18 +141,9 @@ async function select(run: AgentRun): Promise<MomentSelectorOutput> {
   const picture = findInput(run, 'visual-scorer');
   const { proposals, outside } = proposalsFor(run, duration_s);
   const settings = withDefaults(DEFAULTS, run.settings);
-  const count = wholeSetting(settings, 'count', 1, 50);
-  const lengths = fitLengths(duration_s, count, wishedLengths(settings));
-  const scorer = new Scorer(
-    { scenes, sound, speech, picture, proposals },
-    weightsSetting(settings, 'weights', FEATURES),
-    {
-      dead: numberSetting(settings, 'dead_penalty', 0, 10),
-      still: numberSetting(settings, 'still_penalty', 0, 10),
-      midSpeech: numberSetting(settings, 'mid_speech_penalty', 0, 10),
-    },
-    lengths,
-  );
+  const { count, wished, weights, penalties, maxDeadShare } = rulesFrom(settings);
+  const lengths = fitLengths(duration_s, count, wished);
+  const scorer = new Scorer({ scenes, sound, speech, picture, proposals }, weights, penalties, lengths);
   const boundaries = findBoundaries(
     duration_s,
     proxy.fps,
@@ -153,7 +160,7 @@ async function select(run: AgentRun): Promise<MomentSelectorOutput> {
   const { kept, seen } = await scoreAll(run, scorer, boundaries, lengths);
   // Whatever a very long list of windows leaves out: these are looked at.
   kept.push(...windowsOf(boundaries, proposals, proxy.fps, lengths).map((window) => scorer.score(window)));
-  const picked = pickBest(kept, count, numberSetting(settings, 'max_dead_share', 0, 1));
+  const picked = pickBest(kept, count, maxDeadShare);
   const clips = picked.map((window, index): SelectedClip => ({
     position: index + 1,
     start_s: micro(window.from.time_s),

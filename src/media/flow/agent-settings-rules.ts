@@ -28,43 +28,58 @@ function graphFaults(graph: AgentGraph): FieldError[] {
   }));
 }
 
-/** What is wrong with settings by agent id: agents and settings that do not exist, values of another type. */
+/** What is wrong with settings by agent id: agents and settings that do not exist, values that cannot be used. */
 export function agentFaults(
   given: Settings['agents'],
   agents: Pick<AgentGraph, 'ids' | 'get'>,
 ): FieldError[] {
   const unknown = Object.keys(given).filter((id) => !agents.ids.includes(id));
-  return [
-    ...unknown.map((id) => ({
-      path: `settings.agents.${id}`,
-      message: `must be one of: ${agents.ids.join(', ')}`,
-    })),
-    ...agents.ids.flatMap((id) => faultsOf(id, Object.hasOwn(given, id) ? given[id] : {}, agents)),
-  ];
+  return [...unknown, ...agents.ids]
+    .flatMap((id) => faultsOf(id, Object.hasOwn(given, id) ? given[id] : {}, agents))
+    .map(({ keys, message }) => ({ path: ['settings.agents', ...keys].join('.'), message }));
 }
 
-function faultsOf(id: string, values: unknown, agents: Pick<AgentGraph, 'get'>): FieldError[] {
-  const path = `settings.agents.${id}`;
-  const type = agents.get(id);
-  if (!type) return [];
-  if (kindOf(values) !== 'object') return [{ path, message: 'must be an object' }];
-  const faults = Object.entries(values as object).flatMap(([name, value]) => {
+/** A fault of an agent's settings, and where it is: the agent's id and, if it is one of them, the setting. */
+export interface AgentFault {
+  readonly keys: readonly string[];
+  readonly message: string;
+}
+
+/**
+ * What is wrong with settings of one agent.
+ *
+ * @param below what holds where they say nothing, over the agent's defaults
+ */
+export function faultsOf(
+  id: string,
+  values: unknown,
+  agents: Pick<AgentGraph, 'ids' | 'get'>,
+  below: Record<string, unknown> = {},
+): AgentFault[] {
+  const type = agents.ids.includes(id) ? agents.get(id) : undefined;
+  if (!type) return [{ keys: [id], message: `must be one of: ${agents.ids.join(', ')}` }];
+  if (!isPlain(values)) return [{ keys: [id], message: 'must be an object' }];
+  const faults = Object.entries(values).flatMap(([name, value]) => {
     if (!Object.hasOwn(type.defaults, name))
-      return [{ path: `${path}.${name}`, message: `is not a setting of ${id}` }];
+      return [{ keys: [id, name], message: `is not a setting of ${id}` }];
     const wanted = kindOf(type.defaults[name]);
     // Where the default is null, the agent alone knows what else there may be.
     return wanted === 'null' || kindOf(value) === wanted
       ? []
-      : [{ path: `${path}.${name}`, message: `must be of the type ${wanted}` }];
+      : [{ keys: [id, name], message: `must be of the type ${wanted}` }];
   });
   if (faults.length > 0 || !type.check) return faults;
   try {
-    type.check({ ...type.defaults, ...(values as object) });
+    type.check({ ...type.defaults, ...below, ...values });
     return [];
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
-    return [{ path, message: error.message }];
+    return [{ keys: [id], message: error.message }];
   }
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return kindOf(value) === 'object';
 }
 
 function kindOf(value: unknown): string {

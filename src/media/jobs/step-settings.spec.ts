@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { bodyField } from '../../platform/errors/field-errors';
 import { Settings } from '../../platform/settings/settings';
+import { AGENTS } from '../agents';
 import type { Agent } from '../agents/agent';
 import { stepSettings } from './step-settings';
 
@@ -12,6 +13,12 @@ describe('the settings of the steps', () => {
   const agents = {
     ids: Object.keys(defaults),
     get: (id: string) => ({ defaults: defaults[id] }) as unknown as Agent,
+  };
+
+  /** Those that the product comes with. */
+  const builtIn = {
+    ids: AGENTS.map(({ id }) => id),
+    get: (id: string) => AGENTS.find((agent) => agent.id === id),
   };
 
   it("lay the job's over the operator's over the agent's", () => {
@@ -41,5 +48,42 @@ describe('the settings of the steps', () => {
         ],
       }),
     );
+  });
+
+  it.each([
+    ['a text for a number', 'clip-renderer', { crf: '26' }, ['crf'], 'must be of the type number'],
+    ['a word that is none of the list', 'captioner', { source: 'x' }, [], 'The setting source must be'],
+    ['a number out of its bounds', 'clip-renderer', { crf: 99 }, [], 'The setting crf must be'],
+    [
+      'bounds that contradict the operator',
+      'moment-selector',
+      { min_s: 50 },
+      [],
+      'min_s must not be greater',
+    ],
+  ])('refuse %s before anything runs', (_what, agent, given, keys, message) => {
+    const settings = new Settings();
+    settings.agents = { 'moment-selector': { max_s: 40 } };
+    expect(() => stepSettings(builtIn, settings, { [agent]: given })).toThrow(
+      expect.objectContaining({
+        code: 'VALIDATION_ERROR',
+        details: [
+          {
+            ...bodyField(['settings', agent, ...keys], ''),
+            message: expect.stringContaining(message) as string,
+          },
+        ],
+      }),
+    );
+  });
+
+  it('take what fits the settings of the operator, and part of the weights', () => {
+    const settings = new Settings();
+    settings.agents = { 'moment-selector': { max_s: 90 } };
+    const given = { 'moment-selector': { min_s: 70, weights: { speech: 1 } }, captioner: { source: 'off' } };
+    expect(stepSettings(builtIn, settings, given).get('moment-selector')).toMatchObject({
+      min_s: 70,
+      max_s: 90,
+    });
   });
 });

@@ -58,6 +58,25 @@ export function formatsIn({ formats }: Record<string, unknown>): (typeof FORMATS
   return choicesSetting({ formats: named }, 'formats', FORMATS);
 }
 
+/** What settings say of rendering, whatever the source is. @throws AgentError INVALID_SETTING */
+export function renderRules(settings: Record<string, unknown>) {
+  return {
+    maxFps: numberSetting(settings, 'max_fps', 1, 60),
+    maxShortSide: wholeSetting(settings, 'max_short_side', 90, 2160),
+    fills: {
+      '16x9': choiceSetting(settings, 'fill_16x9', FILLS),
+      '9x16': choiceSetting(settings, 'fill_9x16', FILLS),
+      original: 'crop',
+    } as const,
+    removeBars: flagSetting(settings, 'remove_bars'),
+    formats: formatsIn(settings),
+    cropX: numberSetting(settings, 'crop_x', 0, 1),
+    crf: wholeSetting(settings, 'crf', 10, 40),
+    twoPass: choiceSetting(settings, 'loudness', ['off', 'two_pass']) === 'two_pass',
+    burnCaptions: choiceSetting(settings, 'burn_captions', ['off', 'final', 'all']),
+  };
+}
+
 /** How a clip is rendered with these settings. @throws AgentError INVALID_SETTING */
 export function planClip(
   run: AgentRun,
@@ -65,40 +84,31 @@ export function planClip(
   clip: SelectedClip,
   settings: Record<string, unknown>,
 ): RenderPlan {
-  const rate = workingRate(source.video, numberSetting(settings, 'max_fps', 1, 60));
-  const maxShortSide = wholeSetting(settings, 'max_short_side', 90, 2160);
-  const fills = {
-    '16x9': choiceSetting(settings, 'fill_16x9', FILLS),
-    '9x16': choiceSetting(settings, 'fill_9x16', FILLS),
-    original: 'crop',
-  } as const;
-  const bars = flagSetting(settings, 'remove_bars') ? findInput(run, 'visual-scorer')?.content : null;
+  const rules = renderRules(settings);
+  const rate = workingRate(source.video, rules.maxFps);
+  const bars = rules.removeBars ? findInput(run, 'visual-scorer')?.content : null;
   return {
     position: clip.position,
     startS: clip.start_s,
     frames: Math.max(1, Math.round((clip.end_s - clip.start_s) * rate.fps)),
     rate,
     content: bars ?? null,
-    variants: formatsIn(settings).map((format) =>
+    variants: rules.formats.map((format) =>
       planVariant(
         `clip-${clip.position}-${format}.mp4`,
         format,
-        fills[format],
+        rules.fills[format],
         source.video,
         bars,
-        maxShortSide,
+        rules.maxShortSide,
       ),
     ),
-    cropX: numberSetting(settings, 'crop_x', 0, 1),
-    crf: wholeSetting(settings, 'crf', 10, 40),
+    cropX: rules.cropX,
+    crf: rules.crf,
     toneMap: source.video.hdr !== null && run.tools.has('zscale') && run.tools.has('tonemap'),
-    twoPass: choiceSetting(settings, 'loudness', ['off', 'two_pass']) === 'two_pass',
+    twoPass: rules.twoPass,
     loudnorm: null,
-    captions: captionsOf(
-      run,
-      clip.position,
-      choiceSetting(settings, 'burn_captions', ['off', 'final', 'all']),
-    ),
+    captions: captionsOf(run, clip.position, rules.burnCaptions),
   };
 }
 
