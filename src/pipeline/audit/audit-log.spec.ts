@@ -100,6 +100,14 @@ describe('denials', () => {
     expect(total()).toBe(100);
   });
 
+  it('that come while the process stops are written before Postgres is let go of', async () => {
+    await log.beforeApplicationShutdown();
+    for (let i = 0; i < 100; i++) log.denied(denial('job.cancel', `t${i}`));
+    await log.onApplicationShutdown();
+    expect(total()).toBe(100);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
   it('that are on their way to Postgres are waited for when the process stops', async () => {
     let arrive: () => void = () => undefined;
     arrives = new Promise((resolve) => (arrive = resolve));

@@ -1,4 +1,10 @@
-import { type BeforeApplicationShutdown, Inject, Injectable, Logger } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
 import { unavailableServer } from '../../platform/errors/unavailable';
 import { Db, type Tx } from '../../platform/postgres/db';
 import { sqlState } from '../../platform/postgres/pg-errors';
@@ -37,7 +43,7 @@ SELECT ${AUDIT_COLUMNS.join(', ')} FROM jsonb_to_recordset($1::jsonb) AS entry (
  * same statement as the execution.
  */
 @Injectable()
-export class AuditLog implements BeforeApplicationShutdown {
+export class AuditLog implements BeforeApplicationShutdown, OnApplicationShutdown {
   private readonly log = new Logger(AuditLog.name);
   private readonly floods = new Map<string, Flood>();
   private waiting: AuditEntry[] = [];
@@ -75,8 +81,20 @@ export class AuditLog implements BeforeApplicationShutdown {
     this.timer ??= setTimeout(() => this.flushSoon(), FLUSH_MS);
   }
 
-  /** Writes what is still held back. */
-  async beforeApplicationShutdown(): Promise<void> {
+  /** Writes what is held back: the requests that run now are waited for after this, and the process may be killed. */
+  beforeApplicationShutdown(): Promise<void> {
+    return this.writeAllHeld();
+  }
+
+  /**
+   * Writes what those requests were refused for: HTTP is closed now, and the pool is not yet. Modules are shut down from
+   * the root on, and TypeORM's, which is global, is among the last of them.
+   */
+  onApplicationShutdown(): Promise<void> {
+    return this.writeAllHeld();
+  }
+
+  private async writeAllHeld(): Promise<void> {
     clearTimeout(this.timer);
     for (const flood of this.floods.values()) flood.until = 0;
     this.flushSoon();
