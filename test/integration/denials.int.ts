@@ -1,19 +1,65 @@
+import { connect, type Socket } from 'node:net';
 import { v7 as uuidv7 } from 'uuid';
 import { auditEntry } from '../../src/pipeline/audit/audit-entry';
 import { AuditLog } from '../../src/pipeline/audit/audit-log';
+import { eventually } from '../support/eventually';
+import type { HttpClient } from '../support/http-client';
 import { startInstallation, type TestInstallation } from '../support/installation';
-import { auditOf } from '../support/pipeline';
+import { auditOf, type AuditRow } from '../support/pipeline';
 
 /** What is refused is on record, whatever was sent, and whenever. */
+
+/** For so long a body is waited for, in milliseconds; longer than anything here takes. */
+const TIMEOUT_MS = 5_000;
+const PAUSE = JSON.stringify({ action: 'queue.pause', payload: { queue: 'inspector' } });
+/** Heads with which the body is read in front of the router, and behind it. */
+const WAYS = [
+  ['in front of the router', {}],
+  ['behind the router', { origin: 'https://console.example.test' }],
+] as const;
 
 let installation: TestInstallation;
 
 beforeAll(async () => {
-  installation = await startInstallation({ apis: 1 });
+  installation = await startInstallation({ variables: { HTTP_TIMEOUT_MS: String(TIMEOUT_MS) } });
 });
 afterAll(() => installation?.close());
 
-const recorded = (traceId: string) => auditOf(installation.database, traceId, 1);
+const recorded = (traceId: string): Promise<AuditRow[]> => auditOf(installation.database, traceId, 1);
+
+/** An action whose body is sent later. */
+class SlowAction {
+  readonly traceId = uuidv7().replaceAll('-', '');
+  private readonly socket: Socket;
+  /** All that came, once the server has answered and the connection is gone. */
+  private readonly text: Promise<string>;
+
+  constructor({ baseUrl, token }: HttpClient, headers: Readonly<Record<string, string>> = {}) {
+    this.socket = connect(Number(new URL(baseUrl).port), '127.0.0.1');
+    this.text = this.socket
+      .setEncoding('utf8')
+      .toArray()
+      .then((parts) => parts.join(''));
+    const head = { authorization: `Bearer ${token}`, 'x-trace-id': this.traceId, ...headers };
+    const fields = Object.entries(head).map(([name, value]) => `${name}: ${value}\r\n`);
+    this.socket.write(
+      `POST /api/admin/action HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json\r\n` +
+        `content-length: ${PAUSE.length}\r\n${fields.join('')}\r\n`,
+    );
+  }
+
+  /** Sends the body. @returns status and error code of the answer */
+  send(body: string): Promise<[number, string | undefined]> {
+    this.socket.write(body);
+    return this.answer();
+  }
+
+  /** Status and error code of the answer. */
+  async answer(): Promise<[number, string | undefined]> {
+    const text = await this.text;
+    return [Number(text.slice(9, 12)), /"error_code":"(\w+)"/.exec(text)?.[1]];
+  }
+}
 
 describe('the record of denials', () => {
   it('keeps the beginning of what is too long, and goes on with what is refused after it', async () => {
@@ -34,4 +80,90 @@ describe('the record of denials', () => {
     const kept = await Promise.all(entries.map(({ trace_id }) => recorded(trace_id ?? '')));
     expect(kept.map(([row]) => row?.detail)).toEqual(['a', null, 'b']);
   });
+
+  it.each(WAYS)('has each body once that was not read %s', async (_where, headers) => {
+    const { user, client } = await installation.user('operator');
+    const post = (raw: string, more = {}) =>
+      client.call('POST', '/api/admin/action', {
+        raw,
+        headers: { 'content-type': 'application/json', ...headers, ...more },
+      });
+    const denials = [
+      await post('{"action":'),
+      await post('{"action":"queue.pause","action":"queue.clear"}'),
+      await post(JSON.stringify({ action: 'x'.repeat(300_000) })),
+      await post(PAUSE, { 'content-type': 'text/plain' }),
+    ];
+    expect(denials.map(({ status }) => status)).toEqual([400, 400, 413, 415]);
+    for (const { status, body } of denials)
+      expect(await recorded(body.trace_id)).toMatchObject([
+        {
+          phase: 'denial',
+          outcome: 'denied',
+          actor_id: user.id,
+          actor_role: 'operator',
+          action: null,
+          payload: null,
+          status,
+          error_code: body.error_code,
+          detail: { route: '/api/admin/action' },
+        },
+      ]);
+  });
+
+  it('has bodies that did not come in time', async () => {
+    const { user, client } = await installation.user('operator');
+    const late = WAYS.map(([, headers]) => new SlowAction(client, headers));
+    for (const one of late) {
+      expect(await one.answer()).toEqual([408, 'REQUEST_TIMEOUT']);
+      expect(await recorded(one.traceId)).toMatchObject([
+        { phase: 'denial', actor_id: user.id, status: 408 },
+      ]);
+    }
+  });
+
+  it('has what was refused while its process stopped', async () => {
+    const { client } = await installation.user('admin');
+    const late = new SlowAction(installation.at(client, 1));
+    const [, api] = installation.apis;
+    // The request is there, whatever else of it is to come.
+    await eventually(async () => expect(await connections(api)).toBe(1));
+    const closed = api?.close();
+    await eventually(() => expect(api?.getHttpServer().listening).toBe(false));
+    expect(await late.send('x'.repeat(PAUSE.length))).toEqual([400, 'VALIDATION_ERROR']);
+    await closed;
+    expect(await recorded(late.traceId)).toHaveLength(1);
+  });
 });
+
+describe.each(WAYS)('an action whose body comes late, %s', (_where, headers) => {
+  it('is refused to who was demoted meanwhile', async () => {
+    const { user, client } = await installation.user('operator');
+    const late = new SlowAction(client, headers);
+    expect((await client.action('queue.resume', { queue: 'inspector' })).status).toBe(200);
+    await installation.database.query(`UPDATE users SET role = 'readonly' WHERE id = $1`, [user.id]);
+    await eventually(async () =>
+      expect((await client.action('queue.resume', { queue: 'inspector' })).status).toBe(403),
+    );
+    expect(await late.send(PAUSE)).toEqual([403, 'FORBIDDEN']);
+    expect(await recorded(late.traceId)).toMatchObject([{ phase: 'denial', actor_role: 'readonly' }]);
+  });
+
+  it('is refused to who has signed out meanwhile', async () => {
+    const { user, client } = await installation.user('operator');
+    const late = new SlowAction(client, headers);
+    expect((await client.action('queue.resume', { queue: 'inspector' })).status).toBe(200);
+    expect((await client.post('/api/auth/logout')).status).toBe(200);
+    expect(await late.send(PAUSE)).toEqual([401, 'UNAUTHORIZED']);
+    expect(await recorded(late.traceId)).toMatchObject([{ phase: 'denial', actor_id: user.id, status: 401 }]);
+  });
+});
+
+/** How many connections a server has. */
+function connections(api: TestInstallation['apis'][number] | undefined): Promise<number> {
+  return new Promise((resolve, reject) =>
+    api
+      ?.getHttpServer()
+      .getConnections((error: Error | null, count: number) => (error ? reject(error) : resolve(count))),
+  );
+}

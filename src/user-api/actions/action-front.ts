@@ -4,6 +4,8 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ACTION_PATH, ActionEndpoint } from '../../pipeline/http/action-endpoint';
+import { denialsTotal } from '../../pipeline/metrics';
+import type { AppError } from '../../platform/errors/app-error';
 import { sendError } from '../../platform/http/error-answer';
 import { toAppError } from '../../platform/http/exception.filter';
 import { clientOf, CORS_HEADERS } from '../../platform/http/fastify';
@@ -12,11 +14,13 @@ import { CommonHead, PlainReply } from '../../platform/http/plain-reply';
 import { answerInFront, isPlainPost } from '../../platform/http/plain-request';
 import '../../platform/http/request';
 import { IpAllowList } from '../../platform/security/ip-allow-list';
+import type { Actor } from '../../platform/security/roles';
 import { ENV, type Env } from '../../platform/settings/env';
 import { httpSeries } from '../../platform/telemetry/http-series';
 import { traceContextOf } from '../../platform/telemetry/trace-context';
 import { runInTrace } from '../../platform/telemetry/trace-scope';
 import { AdminDoor } from '../auth/admin-door';
+import { type RefusedRequest, Refusals } from '../auth/refusals';
 
 const SERIES = httpSeries('POST', ACTION_PATH);
 
@@ -35,6 +39,7 @@ export class ActionFront implements OnModuleInit {
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
     @Inject(AdminDoor) private readonly door: AdminDoor,
     @Inject(ActionEndpoint) private readonly endpoint: ActionEndpoint,
+    @Inject(Refusals) private readonly refusals: Refusals,
     @Inject(ENV) private readonly env: Env,
   ) {
     this.proxies = new IpAllowList(env.trustedProxies);
@@ -56,34 +61,46 @@ export class ActionFront implements OnModuleInit {
         this.handle(request, reply, done);
       else done();
     });
+    // Before there is an answer; what the guards refuse is answered, and recorded, in the router.
+    fastify.addHook('onError', async (request, _reply, thrown) => {
+      if (request.method === 'POST' && request.routeOptions.url === ACTION_PATH)
+        this.refused(request, toAppError(thrown), await this.door.enter(request));
+    });
   }
 
   private take(request: IncomingMessage, response: ServerResponse, route: () => void): void {
     const startedAt = performance.now();
     const { headers } = request;
     const trace = traceContextOf(headers);
+    const { traceId } = trace;
     const clientIp = clientOf(request, this.proxies);
     const answer = async (): Promise<void> => {
-      const actor = await this.door.enter({ headers, clientIp });
-      if (!actor) return route();
-      const reply = new PlainReply(request, response, this.head).header('x-trace-id', trace.traceId);
+      const known = await this.door.enter({ headers, clientIp });
+      if (!known) return route();
+      const reply = new PlainReply(request, response, this.head).header('x-trace-id', traceId);
       try {
+        const arrived = request.complete;
         const body = await readJson(request, this.env.httpTimeoutMs);
-        const { traceId } = trace;
+        // While a body was waited for, they may have been signed out, demoted or shut out.
+        const actor = arrived ? known : await this.door.enterAgain({ headers });
         await this.endpoint.run({ actor, traceId, clientIp, startedAt, headers, raw: request, body }, reply);
       } catch (thrown) {
-        this.fail(thrown, reply, trace.traceId);
+        const error = toAppError(thrown);
+        if (error.status >= 500) this.log.error(`An action could not be answered: ${String(thrown)}`);
+        this.refused({ traceId, clientIp, headers }, error, known);
+        // The rest of the body may still come, so the connection ends.
+        sendError(reply.header('connection', 'close'), error, traceId);
       }
       SERIES.answered(response.statusCode, (performance.now() - startedAt) / 1000);
     };
     void runInTrace(trace, answer);
   }
 
-  /** The rest of the body may still come, so the connection ends. */
-  private fail(thrown: unknown, reply: PlainReply, traceId: string): void {
-    const error = toAppError(thrown);
-    if (error.status >= 500) this.log.error(`An action could not be answered: ${String(thrown)}`);
-    sendError(reply.header('connection', 'close'), error, traceId);
+  /** Records that somebody was refused before the pipeline, which records what it refuses, had the request. */
+  private refused(request: RefusedRequest, error: AppError, actor: Actor | undefined): void {
+    if (!actor || error.status >= 500) return;
+    denialsTotal.inc({ code: error.code });
+    this.refusals.record(request, ACTION_PATH, error, actor);
   }
 
   private handle(request: FastifyRequest, reply: FastifyReply, next: (error?: Error) => void): void {

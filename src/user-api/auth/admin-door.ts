@@ -32,6 +32,15 @@ export class AdminDoor {
     return token && this.allowed.contains(clientIp) ? this.auth.known(token) : undefined;
   }
 
+  /**
+   * Who sends a request of somebody who was let in before, and has been waited for since.
+   *
+   * @throws AppError UNAUTHORIZED if the session has ended or the account was disabled meanwhile; what Postgres throws
+   */
+  enterAgain(request: Pick<FastifyRequest, 'headers'>): Promise<Actor> {
+    return this.auth.authenticate(bearerToken(request) ?? '');
+  }
+
   /** Who sends the request, from an allowed network and with a token that is good; else undefined. */
   async enter(request: Pick<FastifyRequest, 'headers' | 'clientIp'>): Promise<Actor | undefined> {
     const token = bearerToken(request);

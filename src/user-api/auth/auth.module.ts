@@ -13,6 +13,7 @@ import { RolesGuard } from './guards/roles.guard';
 import { KeyEvents } from './key-events';
 import { LockoutModule } from './lockout.module';
 import { RefreshTokens } from './refresh-tokens';
+import { Refusals } from './refusals';
 import { SessionTruth } from './session-truth';
 
 /** What every HTTP request passes, in this order. */
@@ -40,8 +41,9 @@ const GUARDS = [
     KeyEvents,
     AuthService,
     AdminDoor,
+    Refusals,
     ...GUARDS.map((useClass) => ({ provide: APP_GUARD, useClass })),
   ],
-  exports: [AuthService, AdminDoor],
+  exports: [AuthService, AdminDoor, Refusals],
 })
 export class AuthModule {}

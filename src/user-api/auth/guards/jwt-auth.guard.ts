@@ -1,14 +1,12 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { FastifyRequest } from 'fastify';
-import { auditEntry, storableText } from '../../../pipeline/audit/audit-entry';
-import { AuditLog } from '../../../pipeline/audit/audit-log';
 import { AppError } from '../../../platform/errors/app-error';
 import { PUBLIC_ROUTE } from '../../../platform/http/access';
 import '../../../platform/http/request';
 import { KnownUserRefused } from '../access-tokens';
 import { AuthService } from '../auth.service';
 import { bearerToken } from '../bearer';
+import { Refusals } from '../refusals';
 import { areaOf, httpRequest } from './route';
 
 /** Sets `request.actor` from the access token; refuses what has none, apart from public routes. */
@@ -17,7 +15,7 @@ export class JwtAuthGuard implements CanActivate {
   constructor(
     @Inject(Reflector) private readonly reflector: Reflector,
     @Inject(AuthService) private readonly auth: AuthService,
-    @Inject(AuditLog) private readonly audit: AuditLog,
+    @Inject(Refusals) private readonly refusals: Refusals,
   ) {}
 
   /** @throws AppError UNAUTHORIZED */
@@ -31,26 +29,11 @@ export class JwtAuthGuard implements CanActivate {
     try {
       request.actor = await this.auth.authenticate(token);
     } catch (error) {
-      if (error instanceof KnownUserRefused && areaOf(request) === 'admin') this.record(request, error);
+      // Somebody who is known stood before the admin side and was not let in.
+      if (error instanceof KnownUserRefused && areaOf(request) === 'admin')
+        this.refusals.record(request, request.routeOptions.url ?? null, error, error);
       throw error;
     }
     return true;
-  }
-
-  /** Somebody who is known stood before the admin side and was not let in. */
-  private record(request: FastifyRequest, error: KnownUserRefused): void {
-    this.audit.denied(
-      auditEntry({
-        phase: 'denial',
-        outcome: 'denied',
-        actor_id: error.userId,
-        status: error.status,
-        error_code: error.code,
-        detail: { route: request.routeOptions.url ?? null },
-        trace_id: request.traceId,
-        ip: request.clientIp,
-        user_agent: storableText(request.headers['user-agent']),
-      }),
-    );
   }
 }
