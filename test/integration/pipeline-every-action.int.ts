@@ -4,7 +4,7 @@ import { declaredCommands } from '../../src/pipeline/catalogue/action.decorator'
 import { Catalogue } from '../../src/pipeline/catalogue/catalogue';
 import { fingerprint } from '../../src/platform/security/canonical-json';
 import { RuntimeSettings } from '../../src/platform/settings/runtime-settings';
-import type { HttpClient } from '../support/http-client';
+import type { Answer, HttpClient } from '../support/http-client';
 import { startInstallation, type TestInstallation } from '../support/installation';
 import {
   auditOf,
@@ -27,6 +27,14 @@ describe.each(ACTIONS.map((action) => [action.name, action] as const))(
     const extra = optionsOf(action);
     const run = (client: HttpClient, headers = newKey()) =>
       client.action(name, example, { ...extra, headers });
+
+    /** That a refusal has the one entry that it is to have. */
+    const isOnRecord = async ({ database }: TestInstallation, { status, body }: Answer): Promise<void> => {
+      const entries = await auditOf(database, body.trace_id, 1);
+      expect(entries).toMatchObject([
+        { phase: 'denial', outcome: 'denied', action: name, status, error_code: body.error_code },
+      ]);
+    };
 
     it('is in the catalogue', () => {
       expect(installation.get(Catalogue).find(name)).toBeDefined();
@@ -95,10 +103,11 @@ describe.each(ACTIONS.map((action) => [action.name, action] as const))(
 
     it('refuses a used key for anything else', async () => {
       const headers = newKey();
-      await run(admin, headers);
       const other = name === 'queue.resume' ? 'queue.pause' : 'queue.resume';
-      const answer = await admin.action(other, { queue: 'inspector' }, { headers });
+      await admin.action(other, { queue: 'inspector' }, { headers });
+      const answer = await run(admin, headers);
       expect([answer.status, answer.body.error_code]).toEqual([422, 'IDEMPOTENCY_MISMATCH']);
+      await isOnRecord(installation, answer);
     });
 
     it('says so while the first one is running', async () => {
@@ -116,6 +125,7 @@ describe.each(ACTIONS.map((action) => [action.name, action] as const))(
       );
       const answer = await run(admin, headers);
       expect([answer.status, answer.body.error_code]).toEqual([409, 'IDEMPOTENCY_IN_PROGRESS']);
+      await isOnRecord(installation, answer);
       expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
     });
 
@@ -132,6 +142,12 @@ describe.each(ACTIONS.map((action) => [action.name, action] as const))(
           const refused = await run(admin, headers).finally(() => force(null));
           expect([refused.status, refused.body.error_code]).toEqual([503, 'CIRCUIT_OPEN']);
           expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+          // It was claimed before, and so has an intent.
+          const entries = await auditOf(installation.database, refused.body.trace_id, 2);
+          expect(entries).toMatchObject([
+            { phase: 'intent', action: name, outcome: 'pending' },
+            { phase: 'outcome', action: name, outcome: 'failed', status: 503, error_code: 'CIRCUIT_OPEN' },
+          ]);
           const accepted = await run(admin, headers);
           expect(accepted.headers.get('idempotent-replayed')).toBeNull();
           expect(accepted.status).not.toBe(503);
@@ -144,6 +160,7 @@ describe.each(ACTIONS.map((action) => [action.name, action] as const))(
       const headers = newKey();
       const answer = await run(client, headers);
       expect([answer.status, answer.body.error_code]).toEqual([429, 'RATE_LIMITED']);
+      await isOnRecord(limited, answer);
       expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
       expect(answer.headers.get('ratelimit-policy')).toContain(`"${name}";q=1;w=60`);
       const [used] = await limited.database.query<{ n: number }>(
