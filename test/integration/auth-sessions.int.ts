@@ -1,5 +1,6 @@
 import { createHmac, generateKeyPairSync, sign } from 'node:crypto';
 import { SignJWT } from 'jose';
+import { Client } from 'pg';
 import { SigningKeys } from '../../src/platform/security/signing-keys';
 import type { Answer } from '../support/http-client';
 import { tablesWith } from '../support/canary';
@@ -398,6 +399,36 @@ describe('signing in', () => {
     }
     expect(answers.unknown).toEqual(answers.known);
     expect(answers.disabled).toEqual(answers.known);
+  });
+
+  it.each([
+    ['gets another password', `password_hash = 'other'`],
+    ['is disabled', 'enabled = false'],
+  ])('begins no session while the account %s', async (_what, change) => {
+    const { id, email, password } = await makeUser(installation.database);
+    const admin = new Client({ connectionString: installation.database.ownerUrl });
+    await admin.connect();
+    try {
+      await admin.query('BEGIN');
+      await admin.query(`UPDATE users SET ${change} WHERE id = $1`, [id]);
+      // What it read and verified is what was true before; it has to wait for what comes of the change.
+      const signingIn = login(email, password);
+      const waits = eventually(async () =>
+        expect(
+          await installation.database.query(
+            `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+          ),
+        ).toHaveLength(1),
+      );
+      await Promise.race([signingIn, waits]);
+      await admin.query('UPDATE sessions SET revoked_at = now() WHERE user_id = $1', [id]);
+      await admin.query('COMMIT');
+      const answer = await signingIn;
+      expect([answer.status, answer.body.error_code]).toEqual([401, 'INVALID_CREDENTIALS']);
+      expect(await installation.database.query('SELECT FROM sessions WHERE user_id = $1', [id])).toEqual([]);
+    } finally {
+      await admin.end();
+    }
   });
 
   it.each([

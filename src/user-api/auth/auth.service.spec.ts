@@ -115,6 +115,6 @@ describe('signing in', () => {
       code: undefined,
       work: ['argon2id v=19 m=19456,t=2,p=1'],
     });
-    expect(steps).toEqual(['begin', 'find', 'succeeded', 'open', 'issue']);
+    expect(steps).toEqual(['begin', 'find', 'open', 'succeeded', 'issue']);
   });
 });

@@ -78,7 +78,8 @@ export class AuthService {
   /**
    * Signs in with a password and begins a session.
    *
-   * @throws AppError INVALID_CREDENTIALS, the same for a wrong password, an unknown and a disabled account
+   * @throws AppError INVALID_CREDENTIALS, the same for a wrong password, an unknown and a disabled account, and for a
+   *   password that was changed while it was being verified
    * @throws AppError ACCOUNT_LOCKED after too many wrong passwords from this address
    */
   async login(email: string, password: string, client: Client): Promise<TokenAnswer> {
@@ -87,8 +88,10 @@ export class AuthService {
     const user = await this.findUser(account);
     const matches = await verifyPassword(user?.password_hash ?? (await this.decoy), password);
     if (!user?.enabled || !matches) return this.refuse(attempt, user, client);
+    const grant = await this.refreshTokens.open(user, client);
+    if (!grant) return this.refuse(attempt, user, client);
     await this.lockout.succeeded(attempt);
-    return this.answer(await this.refreshTokens.open(user.id, client), user);
+    return this.answer(grant, user);
   }
 
   /**

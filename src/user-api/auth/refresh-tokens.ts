@@ -13,6 +13,12 @@ export interface SessionGrant {
   refreshToken: string;
 }
 
+/** An account as it was when its password was verified. */
+export interface VerifiedAccount {
+  readonly id: string;
+  readonly password_hash: string;
+}
+
 /** What came of a refresh token that was handed in. */
 export type Rotation =
   | { kind: 'granted'; grant: SessionGrant }
@@ -43,20 +49,31 @@ export class RefreshTokens {
     @Inject(RuntimeSettings) private readonly settings: RuntimeSettings,
   ) {}
 
-  /** Begins a session. */
-  async open(userId: string, client: { ip: string; userAgent: string | null }): Promise<SessionGrant> {
+  /**
+   * Begins a session; undefined if the account was disabled or given another password since it was read. Either ends
+   * all sessions there are, so none may begin after it by what was true before. The lock makes the two take turns.
+   */
+  async open(
+    { id: userId, password_hash }: VerifiedAccount,
+    client: { ip: string; userAgent: string | null },
+  ): Promise<SessionGrant | undefined> {
     const { session_max_s } = this.settings.current().auth;
     const sessionId = uuidv7();
     const refreshToken = randomBytes(32).toString('base64url');
-    await this.db.transaction(async (tx) => {
+    return this.db.transaction(async (tx) => {
+      const unchanged = await tx.query(
+        'SELECT FROM users WHERE id = $1 AND enabled AND password_hash = $2 FOR SHARE',
+        [userId, password_hash],
+      );
+      if (unchanged.length === 0) return undefined;
       await tx.execute(
         `INSERT INTO sessions (id, user_id, expires_at, ip, user_agent)
          VALUES ($1, $2, now() + make_interval(secs => $3), $4, $5)`,
         [sessionId, userId, session_max_s, client.ip, storableText(client.userAgent)],
       );
       await this.insert(tx, sessionId, refreshToken, null);
+      return { sessionId, userId, refreshToken };
     });
-    return { sessionId, userId, refreshToken };
   }
 
   /** Spends a token for its successor. */
