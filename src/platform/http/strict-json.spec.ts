@@ -2,16 +2,27 @@ import { AppError } from '../errors/app-error';
 import { parseStrictJson } from './strict-json';
 
 describe('parseStrictJson', () => {
-  it.each(['{}', '[]', 'null', '"x"', '{"a":{"b":[1,2.5,-3,true,null,"é"]}}', '{"a":0.1}', '{"a:b":":"}'])(
-    'reads %s as JSON.parse does',
-    (text) => expect(parseStrictJson(text)).toEqual(JSON.parse(text)),
-  );
+  it.each([
+    '{}',
+    '[]',
+    'null',
+    '"x"',
+    '{"a":{"b":[1,2.5,-3,true,null,"é"]}}',
+    '{"a":0.1}',
+    '{"a":9007199254740991.0}',
+    '{"a":1.5e3}',
+    '{"a":0.12345678901234567890}',
+    '{"a:b":":"}',
+  ])('reads %s as JSON.parse does', (text) => expect(parseStrictJson(text)).toEqual(JSON.parse(text)));
 
   it.each([
     ['a doubled key', '{"a":1,"a":2}'],
     ['a doubled key with equal values', '{"a":1,"a":1}'],
     ['a doubled key hidden by an escape', '{"a":1,"\\u0061":1}'],
     ['an integer beyond 2^53', '{"n":9007199254740993}'],
+    ['an integer beyond 2^53 with a point', '{"n":9007199254740993.0}'],
+    ['an integer beyond 2^53 with an exponent', '{"n":-9007199254740993e0}'],
+    ['an integer beyond 2^53 by its exponent', '{"n":1e16}'],
     ['a number that overflows', '{"n":1e400}'],
     ['a number that vanishes', '{"n":1e-999}'],
     ['minus zero', '{"n":-0}'],

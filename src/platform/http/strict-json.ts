@@ -8,7 +8,7 @@ const FORBIDDEN_KEYS = new Set([...Object.getOwnPropertyNames(Object.prototype),
 
 /**
  * Reads JSON so that every parser along the way would understand the same: doubled keys, integers beyond
- * 2^53, numbers that overflow or vanish, nesting over 32, keys that every object
+ * 2^53 in whatever notation (`1e16`, `9007199254740993.0`), numbers that overflow or vanish, nesting over 32, keys that every object
  * has (`__proto__`, `constructor`, `toString`, ...), NUL and lone surrogates are refused.
  *
  * @throws AppError VALIDATION_ERROR with a sentence that says what is wrong
@@ -31,9 +31,15 @@ export function parseStrictJson(text: string): unknown {
 function strictNumber(text: string): number {
   const reason = getUnsafeNumberReason(text);
   const value = Number(text);
-  if ((reason !== undefined && reason !== UnsafeNumberReason.truncate_float) || Object.is(value, -0))
+  // Digits of a fraction may be lost, those of a whole number not: it may be an id, or a size.
+  const roundedFraction = reason === UnsafeNumberReason.truncate_float && !isUnsafeInteger(value);
+  if ((reason !== undefined && !roundedFraction) || Object.is(value, -0))
     throw malformed(`The number ${text.slice(0, 40)} cannot be represented exactly.`);
   return value;
+}
+
+function isUnsafeInteger(value: number): boolean {
+  return Number.isInteger(value) && !Number.isSafeInteger(value);
 }
 
 /** Refuses what must not be stored or merged; the number of members of all objects in the value. */
