@@ -1,16 +1,28 @@
 import type { ActionContext } from '../../../pipeline/catalogue/action-command';
 import type { Tx } from '../../../platform/postgres/db';
-import type { RuntimeSettings } from '../../../platform/settings/runtime-settings';
+import type { RuntimeSettings, SettingsChange } from '../../../platform/settings/runtime-settings';
+import { Settings } from '../../../platform/settings/settings';
 import { ToggleMaintenance, ToggleMaintenanceHandler } from './toggle-maintenance.action';
 
-function setUp(enabled: boolean) {
+/** @param known what this process has heard of, if that is not the newest */
+function setUp(enabled: boolean, known = enabled) {
+  const newest = Object.assign(new Settings(), { maintenance: { enabled, message: null, until: null } });
+  let current = Object.assign(new Settings(), {
+    maintenance: { enabled: known, message: null, until: null },
+  });
   const saved: unknown[] = [];
   const order: string[] = [];
   const settings = {
-    current: () => ({ maintenance: { enabled, message: null, until: null } }),
-    update: (patch: object, by: object) => {
+    current: () => current,
+    catchUp: () => {
+      current = newest;
+      return Promise.resolve(6);
+    },
+    update: async (change: SettingsChange, by: object) => {
+      await Promise.resolve();
+      const patch = typeof change === 'function' ? change(newest) : change;
       saved.push([patch, by]);
-      return Promise.resolve({ version: 7 });
+      return { version: 7, settings: { ...newest, ...patch } };
     },
     announce: (version: number) => {
       order.push(`announce ${version}`);
@@ -54,6 +66,17 @@ describe('system.maintenance_mode_toggle', () => {
   it.each([true, false])('becomes the opposite of %s when it is not told what', async (before) => {
     const { handler, command } = setUp(before);
     expect(await handler.execute(command({}))).toMatchObject({ enabled: !before, changed: true });
+  });
+
+  it('goes by the newest state, of which this process may not have heard yet', async () => {
+    const { handler, command } = setUp(true, false);
+    expect(await handler.execute(command({}))).toMatchObject({ enabled: false, changed: true });
+    const selection = [{ id: 'user-api', state: 'open' }];
+    await expect(handler.execute(command({}, { selection }))).rejects.toMatchObject({ code: 'CONFLICT' });
+    const late = setUp(true, false);
+    expect((await late.handler.preview(late.command({}))).selection).toEqual([
+      { id: 'user-api', state: 'closed' },
+    ]);
   });
 
   it('says when nothing changed', async () => {

@@ -8,7 +8,9 @@ import { MayBeAbsent, Recorded } from '../../../pipeline/catalogue/fields';
 import type { Preview } from '../../../pipeline/preview/preview';
 import { AppError } from '../../../platform/errors/app-error';
 import { IsTimestamp } from '../../../platform/validation/timestamp';
+import type { Patch } from '../../../platform/settings/patch';
 import { RuntimeSettings } from '../../../platform/settings/runtime-settings';
+import type { Settings } from '../../../platform/settings/settings';
 
 /** Maintenance mode as it is now. */
 export interface MaintenanceState {
@@ -59,28 +61,34 @@ export class ToggleMaintenance extends ActionCommand<MaintenanceState> {
 export class ToggleMaintenanceHandler implements PreviewingHandler<ToggleMaintenance> {
   constructor(@Inject(RuntimeSettings) private readonly settings: RuntimeSettings) {}
 
-  preview(command: ToggleMaintenance): Promise<Preview> {
+  async preview(command: ToggleMaintenance): Promise<Preview> {
+    await this.settings.catchUp();
     const now = this.settings.current().maintenance.enabled;
     const enabled = command.enabled ?? !now;
     const effect = enabled ? 'answers 503 MAINTENANCE to users' : 'serves users';
-    return Promise.resolve({
+    return {
       selection: [{ id: 'user-api', state: now ? 'closed' : 'open' }],
       effects: [{ target: 'user-api', effect }],
       warnings: enabled === now ? ['It is so already; only message and time would change.'] : [],
-    });
+    };
   }
 
   async execute({ context, ...command }: ToggleMaintenance): Promise<MaintenanceState> {
-    const before = this.settings.current().maintenance.enabled;
     const [frozen] = context.selection ?? [];
-    if (frozen && frozen.state !== (before ? 'closed' : 'open'))
-      throw new AppError('CONFLICT', 'Maintenance mode was switched since the preview.');
-    const enabled = command.enabled ?? !before;
-    const maintenance = { enabled, message: command.message ?? null, until: command.until ?? null };
+    let before = false;
+    // By the newest version, which nobody follows with another meanwhile: two who toggle at once undo each other.
+    const decide = ({ maintenance: now }: Settings): Patch<Settings> => {
+      before = now.enabled;
+      if (frozen && frozen.state !== (before ? 'closed' : 'open'))
+        throw new AppError('CONFLICT', 'Maintenance mode was switched since the preview.');
+      const enabled = command.enabled ?? !before;
+      return { maintenance: { enabled, message: command.message ?? null, until: command.until ?? null } };
+    };
     const state = await context.transaction(async (tx) => {
       const by = { authorId: context.actor.userId, comment: context.reason };
-      const { version } = await this.settings.update({ maintenance }, by, tx);
-      return { ...maintenance, changed: enabled !== before, settings_version: version };
+      const { version, settings } = await this.settings.update(decide, by, tx);
+      const { enabled, message, until } = settings.maintenance;
+      return { enabled, message, until, changed: enabled !== before, settings_version: version };
     });
     await this.settings.announce(state.settings_version);
     return state;
