@@ -240,6 +240,18 @@ describe('a dependency that fails', () => {
     await third.app.close();
   });
 
+  it('is left alone until its time also when Redis comes back empty', async () => {
+    await restLonger();
+    await trip();
+    const { epoch, trips } = await shared();
+    behave(fine);
+    await processes.redis.client.del(`${processes.redis.prefix}:circuit:storage`);
+    await stateIs('open');
+    expect(await shared()).toMatchObject({ epoch, trips });
+    expect(codes(await Promise.all([run(one), run(other)]))).toEqual(['CIRCUIT_OPEN', 'CIRCUIT_OPEN']);
+    expect(stubOf(one).calls + stubOf(other).calls).toBe(0);
+  });
+
   it('is not brought back by a call that began before', async () => {
     let finish: () => void = () => undefined;
     behave(() => new Promise((resolve) => (finish = resolve)), one);

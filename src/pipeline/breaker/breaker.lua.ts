@@ -164,18 +164,26 @@ return answer
 
 /**
  * Makes the circuits what the settings force them to be; any change of that begins anew. What Redis has lost is put
- * back, which is no change. KEYS: circuit and results of each dependency. ARGV: the version of the settings, then
- * `open`, `closed` or nothing for each. A version older than what is there changes nothing. Answers the description
- * of each circuit.
+ * back, which is no change: what a process has seen is of a later epoch than what is there. KEYS: circuit and results
+ * of each dependency. ARGV: the version of the settings, then for each as JSON `forced` (`open`, `closed` or nothing)
+ * and what the process has seen last, `state`, `epoch`, `trips` and `rest_ms`. A version older than what is there
+ * changes nothing. Answers the description of each circuit.
  */
 export const SYNC_LUA = `${COMMON}
 local version, answer = tonumber(ARGV[1]), {}
 for i = 1, #KEYS / 2 do
-  local c, forced = read(KEYS[i * 2 - 1], KEYS[i * 2]), ARGV[i + 1]
-  if version >= c.forced_version and forced ~= c.forced then
-    c.forced, c.forced_version = forced, version
-    close(c, not c.known and '' or forced == '' and 'released' or 'forced_' .. forced)
-  elseif c.forced ~= '' or not c.known then
+  local c, told = read(KEYS[i * 2 - 1], KEYS[i * 2]), cjson.decode(ARGV[i + 1])
+  local lost = not c.known
+  if told.epoch > c.epoch then
+    lost = true
+    c.state, c.epoch, c.trips, c.probe, c.probe_until = told.state, told.epoch, told.trips, '', 0
+    c.opened_at, c.open_ms = now, told.rest_ms
+    redis.call('DEL', c.results)
+  end
+  if version >= c.forced_version and told.forced ~= c.forced then
+    c.forced, c.forced_version = told.forced, version
+    close(c, lost and '' or c.forced == '' and 'released' or 'forced_' .. c.forced)
+  elseif c.forced ~= '' or lost then
     c.forced_version = math.max(version, c.forced_version)
     write(c)
   end

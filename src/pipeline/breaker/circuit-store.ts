@@ -17,6 +17,15 @@ export interface Ruled {
   readonly rules: CircuitRules;
 }
 
+/** What a process makes Redis take note of when it looks how a circuit stands. */
+export interface Told {
+  readonly dependency: Dependency;
+  /** What the settings hold it at. */
+  readonly forced: 'open' | 'closed' | null;
+  /** How the process has seen it last, with the rest that is left of it; undefined if never. */
+  readonly seen?: Pick<CircuitView, 'state' | 'epoch' | 'trips' | 'restMs'>;
+}
+
 /** What Redis says to a call that needs these dependencies. */
 export interface SharedVerdict {
   /** The first that refuses; undefined: go ahead. */
@@ -65,14 +74,14 @@ export class CircuitStore {
     return described(dependency, await this.run(RECORD_LUA, [dependency], [...args, JSON.stringify(rules)]));
   }
 
-  /** Makes circuits what a version of the settings forces them to be. @returns how they stand */
-  async sync(
-    version: number,
-    forced: readonly { dependency: Dependency; forced: 'open' | 'closed' | null }[],
-  ): Promise<SharedCircuit[]> {
-    const dependencies = forced.map(({ dependency }) => dependency);
-    const args = [String(version), ...forced.map((one) => one.forced ?? '')];
-    return this.all(dependencies, await this.run(SYNC_LUA, dependencies, args));
+  /** Makes circuits what a version of the settings forces them to be, and puts back what was lost. @returns how they stand */
+  async sync(version: number, told: readonly Told[]): Promise<SharedCircuit[]> {
+    const dependencies = told.map(({ dependency }) => dependency);
+    const args = told.map(({ forced, seen }) => {
+      const { state = 'closed', epoch = 0, trips = 0, restMs = 0 } = seen ?? {};
+      return JSON.stringify({ forced: forced ?? '', state, epoch, trips, rest_ms: restMs });
+    });
+    return this.all(dependencies, await this.run(SYNC_LUA, dependencies, [String(version), ...args]));
   }
 
   /** How circuits stand. */

@@ -143,6 +143,9 @@ export class Circuits implements OnModuleInit, OnApplicationShutdown {
     const askedAt = performance.now();
     try {
       const { refusedBy, circuits } = await this.store.admit(id, watched);
+      // Until the next look, Redis does not know what it said, and would let all calls through.
+      if (circuits.some((circuit) => this.circuit(circuit.dependency).isAheadOf(circuit)))
+        throw new Error('Redis has lost how they stood');
       circuits.forEach((circuit) => this.saw(circuit, askedAt));
       if (refusedBy) return { refusedBy: refusedBy.dependency, retryInMs: refusedBy.restMs, forced: false };
       const now = performance.now();
@@ -186,10 +189,12 @@ export class Circuits implements OnModuleInit, OnApplicationShutdown {
     const { forced } = this.settings.current().circuit_breaker;
     const askedAt = performance.now();
     try {
-      const wanted = DEPENDENCIES.map((dependency) => ({ dependency, forced: forced[dependency] ?? null }));
-      (await this.store.sync(this.settings.version(), wanted)).forEach((circuit) =>
-        this.saw(circuit, askedAt),
-      );
+      const told = DEPENDENCIES.map((dependency) => ({
+        dependency,
+        forced: forced[dependency] ?? null,
+        seen: this.circuit(dependency).lastSeen(askedAt),
+      }));
+      (await this.store.sync(this.settings.version(), told)).forEach((circuit) => this.saw(circuit, askedAt));
       this.away = false;
     } catch (error) {
       if (!this.away)

@@ -47,6 +47,18 @@ describe('a circuit as one process has it', () => {
     expect(circuit.restMs(3_100)).toBe(4_000);
   });
 
+  it('knows better than a Redis that has lost it, and tells it how much of the rest is left', () => {
+    const circuit = circuitThatSaw(OPEN, 100);
+    const emptied = { ...CLOSED, dependency: 'storage' as const, epoch: 0 };
+    expect(circuit.isAheadOf(emptied)).toBe(true);
+    circuit.saw(emptied, 200);
+    expect(circuit.restMs(200)).toBe(2_900);
+    circuit.lose(1_000);
+    expect(circuit.lastSeen(1_100)).toEqual({ state: 'open', epoch: 5, trips: 2, restMs: 2_000 });
+    expect(circuit.lastSeen(9_000)).toMatchObject({ state: 'open', restMs: 0 });
+    expect(new LocalCircuit().lastSeen(0)).toBeUndefined();
+  });
+
   it('opens for this process when its calls fail, and says so once', () => {
     const circuit = circuitThatSaw(CLOSED, 0);
     expect([fail(circuit, 10), fail(circuit, 20)]).toEqual([false, true]);

@@ -1,13 +1,20 @@
 import type { CallResult, CircuitPhase, Counts } from './circuit';
 import { CircuitMachine } from './circuit-machine';
 import type { CircuitRules } from './circuit-rules';
-import type { SharedCircuit } from './circuit-store';
+import type { SharedCircuit, Told } from './circuit-store';
 
 /** For how long what Redis said is gone by, in milliseconds; it is asked four times as often. */
 export const FRESH_MS = 1_000;
 
 /** The one process that a machine of its own counts. */
 const SELF = 'self';
+
+/** What Redis said, and when, with the end of the rest that it named. */
+interface Seen {
+  readonly circuit: SharedCircuit;
+  readonly at: number;
+  readonly restUntil: number;
+}
 
 /** The part of a call in a circuit: its epoch there, and whether it is the probe. */
 export interface Part {
@@ -22,8 +29,10 @@ export interface Part {
  */
 export class LocalCircuit {
   private readonly machine = new CircuitMachine();
-  private seen?: { circuit: SharedCircuit; at: number; restUntil: number };
-  private epoch?: number;
+  /** What Redis said, while that is to be gone by. */
+  private seen?: Seen;
+  /** What Redis said last, however long ago. */
+  private last?: Seen;
 
   /** How it stands for this process: open, if it is so here or for all. */
   get state(): CircuitPhase {
@@ -32,15 +41,29 @@ export class LocalCircuit {
   }
 
   /**
-   * Takes note of what Redis said. Where that changed, what this process thought by itself is over.
+   * Takes note of what Redis said. Where that changed, what this process thought by itself is over. What is of an
+   * earlier epoch than what is known says nothing: Redis has lost the later one, and is given it by the next look.
    *
    * @param now when it was asked: better to ask once too often than to wait longer than one must
    */
   saw(circuit: SharedCircuit, now: number): void {
-    const changed = this.epoch !== undefined && this.epoch !== circuit.epoch;
+    if (this.isAheadOf(circuit)) return;
+    const changed = this.last !== undefined && this.last.circuit.epoch !== circuit.epoch;
     if (changed || circuit.state !== 'closed') this.machine.reset();
     this.seen = { circuit, at: now, restUntil: now + circuit.restMs };
-    this.epoch = circuit.epoch;
+    this.last = this.seen;
+  }
+
+  /** Whether this process has seen a later epoch than Redis has. */
+  isAheadOf({ epoch }: SharedCircuit): boolean {
+    return this.last !== undefined && this.last.circuit.epoch > epoch;
+  }
+
+  /** How Redis said that it stands, with the rest that is left of it; undefined if it never said. */
+  lastSeen(now: number): Told['seen'] {
+    if (!this.last) return undefined;
+    const { state, epoch, trips } = this.last.circuit;
+    return { state, epoch, trips, restMs: Math.max(0, Math.ceil(this.last.restUntil - now)) };
   }
 
   /** Redis does not answer: goes on alone from what it said last, so that what is open stays so until its time. */
