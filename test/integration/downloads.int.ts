@@ -1,10 +1,14 @@
-import { writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { readdirSync, readlinkSync } from 'node:fs';
+import { truncate, writeFile } from 'node:fs/promises';
+import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { v7 as uuidv7 } from 'uuid';
 import { DownloadLinks } from '../../src/platform/storage/download-links';
 import { signToken } from '../../src/platform/security/signed-token';
 import { SigningKeys } from '../../src/platform/security/signing-keys';
 import { BlobStore } from '../../src/platform/storage/blob-store';
+import { eventually } from '../support/eventually';
 import { outcome, randomFile } from '../support/uploading';
 import { bootUserApi, type UserApi } from '../support/user-api';
 
@@ -42,6 +46,11 @@ describe('downloads', () => {
       [id, name, type, key, size, sha256, expiresAt],
     );
     return { id, bytes, etag: `"${sha256}"`, path: new URL(api.get(DownloadLinks).to(id).url).pathname };
+  }
+  async function pathOf({ id }: Stored): Promise<string> {
+    const { path, release } = await api.get(BlobStore).local(`exports/${id}/file`);
+    release();
+    return path;
   }
   const get = (path: string, headers: Record<string, string> = {}) => api.anonymous.get(path, headers);
 
@@ -133,6 +142,31 @@ describe('downloads', () => {
     expect((await get(file.path)).headers.get('content-disposition')).toBe(
       `attachment; filename="_ber _uns_ __.mp4"; filename*=UTF-8''%C3%9Cber%20%22uns%22%20%E8%A6%96%E9%A0%BB.mp4`,
     );
+  });
+
+  it('lets go of the file when the client goes in the middle', async () => {
+    const file = await store(randomFile(20 << 20));
+    const path = await pathOf(file);
+    const opened = () =>
+      readdirSync('/proc/self/fd').filter((fd) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${fd}`) === path;
+        } catch {
+          return false; // closed meanwhile
+        }
+      });
+    const [response] = (await once(request(`${api.url}${file.path}`).end(), 'response')) as [IncomingMessage];
+    await once(response, 'readable');
+    expect(opened()).toHaveLength(1);
+    response.destroy();
+    await eventually(() => expect(opened()).toEqual([]));
+  });
+
+  it('cuts the connection when a file is shorter than it was, and goes on', async () => {
+    const file = await store(randomFile(2 << 20));
+    await truncate(await pathOf(file), 1 << 20);
+    await expect(get(file.path)).rejects.toThrow();
+    expect((await get(clip.path)).status).toBe(200);
   });
 
   it('sends an empty file', async () => {

@@ -176,7 +176,7 @@ export class UploadFinalizer implements OnApplicationShutdown {
     const stored = await this.blobs.stat(key);
     if (stored?.size !== upload.sizeBytes) return undefined;
     const hash = createHash('sha256');
-    for await (const block of (await this.blobs.open(key)) as AsyncIterable<Buffer>) hash.update(block);
+    for await (const piece of this.blobs.pieces(key)) hash.update(piece);
     return hash.digest('hex');
   }
 

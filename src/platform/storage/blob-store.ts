@@ -1,6 +1,4 @@
-import type { Readable } from 'node:stream';
-
-/** Bytes `start` to `end` of a file, both inclusive, from 0. */
+/** Bytes `start` to `end` of a file, both inclusive, from 0; none if `end` is before `start`. */
 export interface ByteRange {
   start: number;
   end: number;
@@ -47,8 +45,12 @@ export abstract class BlobStore {
    * @throws Error if there is nothing under the key; AppError STORAGE_FULL
    */
   abstract local(key: string): Promise<LocalFile>;
-  /** The contents, or a part of them. @throws Error if there is nothing under the key */
-  abstract open(key: string, range?: ByteRange): Promise<Readable>;
+  /**
+   * The contents, or a part of them, in pieces, each of which is there until the next one is asked for.
+   *
+   * @throws Error at the first piece if there is nothing under the key
+   */
+  abstract pieces(key: string, range?: ByteRange): AsyncIterable<Buffer>;
   /** The size in bytes; undefined if there is nothing under the key. */
   abstract stat(key: string): Promise<{ size: number } | undefined>;
   /** Removes what is under the key, if anything. */

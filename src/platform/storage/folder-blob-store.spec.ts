@@ -1,8 +1,7 @@
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
-import { blobStoreContract } from '../../../test/support/blob-store.contract';
+import { blobStoreContract, contentsOf } from '../../../test/support/blob-store.contract';
 import { FolderBlobStore } from './folder-blob-store';
 import { storageError } from './local-disk';
 
@@ -25,7 +24,7 @@ describe('FolderBlobStore', () => {
       const source = join(elsewhere, 'new');
       await writeFile(source, 'hello');
       expect(await store.put('elsewhere/1/a.txt', source)).toMatchObject({ size: 5 });
-      expect(await text(await store.open('elsewhere/1/a.txt'))).toBe('hello');
+      expect((await contentsOf(store.pieces('elsewhere/1/a.txt'))).toString()).toBe('hello');
       expect([await readdir(elsewhere), await readdir(await store.tempDir())]).toEqual([[], []]);
     } finally {
       await rm(elsewhere, { recursive: true });

@@ -1,5 +1,4 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Readable } from 'node:stream';
 import { Db } from '../../platform/postgres/db';
 import { BlobStore } from '../../platform/storage/blob-store';
 import type { ServedFile } from './send-file';
@@ -53,7 +52,7 @@ export class DownloadFiles {
       sizeBytes: row.size_bytes,
       sha256: row.sha256,
       createdAt: row.created_at,
-      open: (range): Promise<Readable> => this.blobs.open(row.storage_key, range),
+      pieces: (range) => this.blobs.pieces(row.storage_key, range),
     };
   }
 }

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { blobStoreContract } from '../../../../test/support/blob-store.contract';
+import { blobStoreContract, contentsOf } from '../../../../test/support/blob-store.contract';
 import { startS3, type TestS3 } from '../../../../test/support/s3-server';
 import { loadEnv } from '../../settings/env';
 import { S3BlobStore } from './s3-blob-store';
@@ -79,7 +79,7 @@ describe('S3BlobStore', () => {
 
   it.each<[string, (refused: S3BlobStore) => Promise<unknown>]>([
     ['put', async (refused) => refused.put('secret/new', await source())],
-    ['open', (refused) => refused.open('secret/file')],
+    ['pieces', (refused) => contentsOf(refused.pieces('secret/file'))],
     ['local', (refused) => refused.local('secret/file')],
     ['stat', (refused) => refused.stat('secret/file')],
     ['delete', (refused) => refused.delete('secret/file')],
