@@ -98,6 +98,28 @@ describe('the way of a log line into the system events', () => {
     expect(await numbers()).toEqual(upTo(1_200));
   });
 
+  it('is gone once, although Redis took it and could not say so', async () => {
+    const { client } = other.get(RedisService);
+    const pipeline = client.pipeline.bind(client);
+    const unheard = jest.spyOn(client, 'pipeline').mockImplementationOnce(() => {
+      const commands = pipeline();
+      const exec = commands.exec.bind(commands);
+      commands.exec = async () => {
+        await exec();
+        throw new Error('Command timed out');
+      };
+      return commands;
+    });
+    upTo(1_200).forEach((i) => log(WARN, String(i), {}, other));
+    await eventually(() => expect(unheard.mock.calls.length).toBeGreaterThan(1));
+    await eventually(async () => {
+      await ingest();
+      expect(new Set(await numbers()).size).toBe(1_200);
+    });
+    await ingest();
+    expect(await numbers()).toEqual(upTo(1_200));
+  });
+
   it('waits for Postgres', async () => {
     upTo(10).forEach((i) => log(WARN, String(i)));
     await sent();

@@ -20,7 +20,7 @@ const RUN_MS = 5_000;
 /**
  * Takes log lines from the stream into the system events, by COPY. An entry is removed from the stream only after it
  * was stored, and its id is stored with it in one transaction: what is read a second time, because a manager died in
- * between, is known. So each line arrives once, whatever is killed.
+ * between, or sent a second time, because Redis did not answer, is known. So each line arrives once, whatever is killed.
  */
 @ControlLoop()
 export class LogIngest implements Manager {
@@ -67,7 +67,8 @@ export class LogIngest implements Manager {
       );
       const ids = new Set(fresh.map(({ id }) => id));
       const rows = entries
-        .filter((entry) => ids.has(entry.id))
+        // The first of those with the same id.
+        .filter((entry) => ids.delete(entry.id))
         .flatMap((entry) => entry.lines)
         .map((line) => reader.of(line))
         .filter((row) => row !== undefined);

@@ -9,7 +9,7 @@ const ERROR = 50;
 /** All that is in it, in the order in which it goes. */
 function drain(buffer: LogBuffer): string[] {
   const lines: string[] = [];
-  while (buffer.length > 0) lines.push(...buffer.take(100, 1_000));
+  while (buffer.length > 0) lines.push(...buffer.take(100, 1_000).lines);
   return lines;
 }
 
@@ -66,7 +66,7 @@ describe('a buffer of log lines', () => {
         for (const { level, text } of lines) buffer.push(level, text);
         let taken = 0;
         while (buffer.length > 0) {
-          const some = buffer.take(most, characters);
+          const some = buffer.take(most, characters).lines;
           expect(some.length).toBeGreaterThan(0);
           expect(some.length).toBeLessThanOrEqual(most);
           expect(some.slice(0, -1).join('').length).toBeLessThanOrEqual(characters);
@@ -80,7 +80,40 @@ describe('a buffer of log lines', () => {
   it('gives what could not be sent again first', () => {
     const buffer = new LogBuffer();
     for (const line of ['a', 'b', 'c']) buffer.push(INFO, line);
-    buffer.putBack(buffer.take(2, 100));
+    buffer.putBack([buffer.take(2, 100)]);
+    expect(buffer.length).toBe(3);
     expect(drain(buffer)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('gives it as it was, under the same id, and each other batch under one of its own', () => {
+    const buffer = new LogBuffer();
+    for (const line of ['a', 'b', 'c']) buffer.push(WARN, line);
+    const batches = [buffer.take(1, 100), buffer.take(1, 100)];
+    buffer.putBack(batches);
+    buffer.push(ERROR, 'd');
+    expect([buffer.take(9, 100), buffer.take(9, 100)]).toEqual(batches);
+    expect(buffer.hasReturned).toBe(false);
+    const last = buffer.take(9, 100);
+    expect(last.lines).toEqual(['c', 'd']);
+    expect(new Set([...batches, last].map(({ id }) => id)).size).toBe(3);
+  });
+
+  it('gives up lines that only inform for warnings, the youngest first, and counts them', () => {
+    const buffer = new LogBuffer(100);
+    for (let i = 0; i < 10; i++) buffer.push(DEBUG, `debug ${i}`);
+    for (let i = 0; i < 40; i++) buffer.push(INFO, `info ${i}`);
+    for (let i = 0; i < 99; i++) buffer.push(WARN, `warn ${i}`);
+    expect(buffer.length).toBe(100);
+    expect(Object.fromEntries(buffer.takeOmitted())).toEqual({ info: 40, debug: 9 });
+    const lines = drain(buffer);
+    expect(lines.filter((line) => line.startsWith('warn'))).toHaveLength(99);
+    expect(lines.at(-1)).toBe('debug 0');
+  });
+
+  it('takes a word about itself even when it is full, and gives it first', () => {
+    const buffer = new LogBuffer(10);
+    for (let i = 0; i < 20; i++) buffer.push(WARN, `warn ${i}`);
+    buffer.pushFirst('10 were left out');
+    expect(drain(buffer).slice(0, 2)).toEqual(['10 were left out', 'warn 0']);
   });
 });

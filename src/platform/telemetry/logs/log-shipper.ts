@@ -5,13 +5,12 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import type { ChainableCommander } from 'ioredis';
-import { v7 as uuidv7 } from 'uuid';
 import { RedisService } from '../../redis/redis.service';
 import { ENV, type Env } from '../../settings/env';
 import { withoutTrace } from '../trace-scope';
 import { LogBuffer } from './log-buffer';
 import { WARN } from './log-levels';
-import { entryFields, logStream, MAX_ENTRIES } from './log-stream';
+import { entryFields, type LogBatch, logStream, MAX_ENTRIES } from './log-stream';
 
 /** From one look at what waits to the next, in milliseconds. */
 const EVERY_MS = 500;
@@ -26,7 +25,8 @@ const AT_ONCE = 20;
 /**
  * Sends this process's log lines on to where operators read them, through a bounded stream in Redis. Logging never
  * waits for it. While Redis is away, or nobody reads the stream, lines wait here; when there are too many, debug lines
- * are sampled, and a line says how many were left out. All of them are on stdout in any case.
+ * are sampled, and a line says how many were left out. All of them are on stdout in any case. Redis may have taken what
+ * it did not answer for: that goes again as the same entry, by whose id log-ingest knows it.
  */
 @Injectable()
 export class LogShipper implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -76,7 +76,7 @@ export class LogShipper implements OnApplicationBootstrap, BeforeApplicationShut
   private async sendWhatWaits(): Promise<void> {
     this.tellOmitted();
     while (this.buffer.length > 0) {
-      const batches: string[][] = [];
+      const batches: LogBatch[] = [];
       // Into a stream that nobody reads goes nothing more, but a look at whether somebody does.
       if (this.buffer.pressure < 1)
         while (batches.length < AT_ONCE && this.buffer.length > 0)
@@ -86,22 +86,24 @@ export class LogShipper implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   /** @returns whether all of them have arrived */
-  private async sendBatches(batches: readonly string[][]): Promise<boolean> {
+  private async sendBatches(batches: readonly LogBatch[]): Promise<boolean> {
     const stream = logStream(this.redis);
     const commands: ChainableCommander = this.redis.client.pipeline();
-    for (const lines of batches) commands.xadd(stream, '*', ...entryFields(uuidv7(), lines));
+    for (const { id, lines } of batches) commands.xadd(stream, '*', ...entryFields(id, lines));
     const results = await commands
       .xlen(stream)
       .exec()
       .catch(() => null);
-    const failed = batches.filter((_lines, index) => !results || results[index]?.[0]);
-    this.buffer.putBack(failed.flat());
+    const failed = batches.filter((_batch, index) => !results || results[index]?.[0]);
+    this.buffer.putBack(failed);
     const [, length] = results?.at(-1) ?? [];
     if (typeof length === 'number') this.buffer.pressure = length / MAX_ENTRIES;
     return results !== null && failed.length === 0;
   }
 
+  /** Counts go on until they can be told: the last word about them must have gone, and somebody must read the stream. */
   private tellOmitted(): void {
+    if (this.buffer.hasReturned || this.buffer.pressure >= 1) return;
     const omitted = this.buffer.takeOmitted();
     if (omitted.size === 0) return;
     const counts = [...omitted].map(([level, count]) => `${count} ${level}`).join(', ');
@@ -114,6 +116,6 @@ export class LogShipper implements OnApplicationBootstrap, BeforeApplicationShut
       msg: `More was logged than could be kept; left out here, but not on stdout: ${counts}`,
       omitted: Object.fromEntries(omitted),
     };
-    this.buffer.push(WARN, JSON.stringify(line));
+    this.buffer.pushFirst(JSON.stringify(line));
   }
 }

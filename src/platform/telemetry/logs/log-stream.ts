@@ -3,13 +3,17 @@ import type { RedisService } from '../../redis/redis.service';
 /** Entries of the stream at most. Beyond, processes keep their lines to themselves until it has been read. */
 export const MAX_ENTRIES = 2_000;
 
-/** Lines of one process that were sent together. */
-export interface LogEntry {
-  /** Redis' id of it in the stream. */
-  readonly streamId: string;
-  /** A UUID of its own: the same lines may come twice when nobody knows whether they were taken. */
+/** Lines of one process that are sent together. */
+export interface LogBatch {
+  /** A UUID of its own: the same lines may come twice, with the same id, when nobody knows whether they were taken. */
   readonly id: string;
   readonly lines: readonly string[];
+}
+
+/** A batch in the stream. */
+export interface LogEntry extends LogBatch {
+  /** Redis' id of it in the stream. */
+  readonly streamId: string;
 }
 
 /** The stream in Redis that log lines travel through: written by every process, read by the manager log-ingest. */
