@@ -91,7 +91,9 @@ export class Gateway implements OnGatewayConnection, OnApplicationBootstrap, Bef
     gatewayConnections.inc();
     const admitted = this.countWaiting(connection.ip);
     connection.setDeadline(Date.now() + AUTH_WAIT_MS, () => {
-      connection.close(CLOSE.unauthenticated, 'sign in within 5 s');
+      // What waits then is its sign-in, as anything else would have closed it.
+      if (connection.backlog > 0) connection.close(CLOSE.tryLater, 'the sign-in takes too long');
+      else connection.close(CLOSE.unauthenticated, 'sign in within 5 s');
     });
     ws.on('message', (data: Buffer, isBinary: boolean) => this.receive(connection, data, isBinary, admitted));
     ws.on('pong', () => (connection.alive = true));
@@ -158,6 +160,8 @@ export class Gateway implements OnGatewayConnection, OnApplicationBootstrap, Bef
       this.refuse(connection, error);
       if (error instanceof AppError && error.code === 'UNAUTHORIZED')
         connection.close(CLOSE.unauthenticated, 'token or ticket are not good');
+      // Who only renews a token may try again until the old one expires.
+      else if (!connection.signedIn) connection.close(CLOSE.tryLater, 'the sign-in cannot be checked');
     }
   }
 

@@ -1,5 +1,7 @@
-/** Messages that a client may send at once. */
-const BURST = 200;
+import { MAX_TOPICS } from './topics';
+
+/** Messages that a client may send at once: it comes back with a sign-in and all its topics, and some room is left. */
+export const BURST = MAX_TOPICS + 50;
 /** Messages that it may send per second in the long run. */
 const PER_SECOND = 50;
 

@@ -111,7 +111,7 @@ export const CLOSE = {
   goingAway: 3001,
   /** The client does not read what it subscribed to: come back and resume. */
   slow: 3008,
-  /** No sign-in within 5 s, or the session has ended: come back with another token. */
+  /** No `auth` within 5 s, the token or the ticket are not good or have expired, or the session has ended: come back with another token. */
   unauthenticated: 4401,
   /** The role does not allow any more what is subscribed. */
   forbidden: 4403,

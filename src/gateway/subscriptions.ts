@@ -8,10 +8,7 @@ import { matcherOf } from './logs/log-filter';
 import { LogTail } from './logs/log-tail';
 import { CLOSE, type LogFilter, type Position } from './protocol';
 import { TopicAccess } from './topic-access';
-import { ADMIN_TOPICS } from './topics';
-
-/** Topics that one connection may follow. */
-const MAX_TOPICS = 200;
+import { ADMIN_TOPICS, MAX_TOPICS } from './topics';
 
 /** What connections follow. */
 @Injectable()

@@ -10,6 +10,9 @@ export interface AdminTopic {
   readonly hasFilter?: true;
 }
 
+/** Topics that one connection may follow. */
+export const MAX_TOPICS = 200;
+
 const READERS: readonly Role[] = ['admin', 'operator', 'supervisor', 'readonly'];
 
 /** The topics of the admin side by name. Besides them each job has one, `job:<id>`. */

@@ -127,7 +127,7 @@ describe('GatewayClient', () => {
     expect(end?.code).toBe(code);
   });
 
-  it.each([1006, 1001, 3001, 3008])('comes back after %d', async (code) => {
+  it.each([1006, 1001, 1013, 3001, 3008])('comes back after %d', async (code) => {
     client.open();
     await socket().accept();
     socket().drop(code);
@@ -141,12 +141,50 @@ describe('GatewayClient', () => {
       socket().readyState = 1;
       socket().onopen?.({} as never);
       await jest.advanceTimersByTimeAsync(0);
+      socket().say({ type: 'error', code: 'UNAUTHORIZED', message: 'no' });
       socket().drop(4401);
       await comeBack();
     }
     expect(tokens).toBe(2);
     expect(sockets).toHaveLength(2);
     expect(end?.code).toBe(4401);
+  });
+
+  it('comes back for as long as nobody can tell whether its token is good', async () => {
+    client.open();
+    for (let i = 0; i < 4; i++) {
+      socket().readyState = 1;
+      socket().onopen?.({} as never);
+      await jest.advanceTimersByTimeAsync(0);
+      socket().say({ type: 'error', code: 'SERVICE_UNAVAILABLE', message: 'not now' });
+      socket().drop(i % 2 ? 1013 : 4401);
+      await comeBack();
+    }
+    await socket().accept();
+    expect([sockets.length, tokens, end]).toEqual([5, 5, undefined]);
+    expect(states.at(-1)).toBe('ready');
+  });
+
+  it('asks again when a renewal is only not available', async () => {
+    client.open();
+    await socket().accept(120_000);
+    await jest.advanceTimersByTimeAsync(60_100);
+    socket().say({ type: 'error', code: 'SERVICE_UNAVAILABLE', message: 'not now' });
+    await jest.advanceTimersByTimeAsync(2_500);
+    expect(socket().sent.filter(({ type }) => type === 'auth')).toHaveLength(3);
+    expect(sockets).toHaveLength(1);
+  });
+
+  it('asks again for a topic although its token is renewed in between', async () => {
+    client.open();
+    follow('queues');
+    await socket().accept(120_000);
+    await jest.advanceTimersByTimeAsync(59_500);
+    socket().say({ type: 'error', code: 'SERVICE_UNAVAILABLE', message: 'not now', topic: 'queues' });
+    await jest.advanceTimersByTimeAsync(600);
+    await socket().accept();
+    await jest.advanceTimersByTimeAsync(2_500);
+    expect(socket().sent.filter(({ type }) => type === 'subscribe')).toHaveLength(2);
   });
 
   it('replaces a connection that stays silent in spite of pings', async () => {

@@ -1,6 +1,7 @@
 import {
   CLOSE,
   type ClientFrame,
+  type ErrorFrame,
   type EventFrame,
   type LogFilter,
   type Position,
@@ -39,7 +40,7 @@ export type ClientState = 'connecting' | 'ready' | 'offline' | 'ended';
 
 /** Closes after which coming back the same way is of no use. */
 const TERMINAL: readonly number[] = [CLOSE.policy, CLOSE.tooBig, CLOSE.forbidden];
-/** How long to wait with a subscription that could not be made for the moment, in milliseconds. */
+/** How long to wait with a subscription or a renewal that could not be made for the moment, in milliseconds. */
 const RETRY_MS = 2_000;
 /** How long before its end a token is renewed, in milliseconds. */
 const RENEW_BEFORE_MS = 60_000;
@@ -56,9 +57,12 @@ export class GatewayClient {
   private socket: SocketLike | undefined;
   private ready = false;
   private over = false;
+  /** Connections in a row whose token was refused. */
   private refusals = 0;
+  /** Whether the token was refused on this connection. */
+  private refused = false;
   private heardAt = 0;
-  private timers: ReturnType<typeof setTimeout>[] = [];
+  private readonly timers = new Set<ReturnType<typeof setTimeout>>();
 
   constructor(private readonly options: GatewayClientOptions) {}
 
@@ -140,6 +144,7 @@ export class GatewayClient {
     this.options.onState?.('connecting');
     const socket = this.options.connect(this.options.url);
     this.socket = socket;
+    this.refused = false;
     this.heardAt = Date.now();
     socket.onopen = () => void this.signIn(socket);
     socket.onmessage = (event: { data: unknown }) => {
@@ -166,6 +171,7 @@ export class GatewayClient {
     this.heardAt = Date.now();
     const frame = JSON.parse(text) as ServerFrame;
     if (frame.type === 'ready') return this.signedIn(socket, Date.parse(frame.expires_at));
+    if (frame.type === 'error' && frame.topic === undefined) return this.failed(socket, frame);
     const follow = 'topic' in frame ? this.follows.get(frame.topic ?? '') : undefined;
     if (!follow) return;
     if (frame.type !== 'error' || frame.code !== 'SERVICE_UNAVAILABLE') return follow.receive(frame);
@@ -174,13 +180,20 @@ export class GatewayClient {
     });
   }
 
+  /** An error that is about no topic is one of the sign-in, or of a frame that this client does not send. */
+  private failed(socket: SocketLike, { code }: ErrorFrame): void {
+    if (code === 'UNAUTHORIZED') this.refused = true;
+    // Of a renewal: the connection is good until the token expires. At the first sign-in the gateway closes it.
+    else if (code === 'SERVICE_UNAVAILABLE' && this.ready)
+      this.later(RETRY_MS, () => void this.signIn(socket));
+  }
+
   private signedIn(socket: SocketLike, expiresAt: number): void {
-    this.clearTimers();
     const left = expiresAt - Date.now();
     const renewIn = Math.max(1_000, left - Math.min(RENEW_BEFORE_MS, left / 2));
     this.later(renewIn, () => void this.signIn(socket));
-    this.watch(socket);
     if (this.ready) return;
+    this.watch(socket);
     this.ready = true;
     this.refusals = 0;
     this.backoff.reset();
@@ -206,9 +219,10 @@ export class GatewayClient {
     this.ready = false;
     this.clearTimers();
     if (this.over) return;
-    // A token can have expired on the way: the next one gets a chance, but not a third.
-    const refused = reason.code === CLOSE.unauthenticated && ++this.refusals > 1;
-    if (refused || TERMINAL.includes(reason.code)) return this.end(reason);
+    // A token can have expired on the way: the next one gets a chance, but not a third. A connection whose token was
+    // not refused may have been closed because nobody could tell whether it is good.
+    const refused = reason.code === CLOSE.unauthenticated && this.refused;
+    if ((refused && ++this.refusals > 1) || TERMINAL.includes(reason.code)) return this.end(reason);
     this.options.onState?.('offline');
     this.later(reason.code === CLOSE.goingAway ? this.backoff.soon() : this.backoff.next(), () =>
       this.connect(),
@@ -232,11 +246,15 @@ export class GatewayClient {
   }
 
   private later(ms: number, then: () => void): void {
-    this.timers.push(setTimeout(then, ms));
+    const timer = setTimeout(() => {
+      this.timers.delete(timer);
+      then();
+    }, ms);
+    this.timers.add(timer);
   }
 
   private clearTimers(): void {
     for (const timer of this.timers) clearTimeout(timer);
-    this.timers = [];
+    this.timers.clear();
   }
 }
