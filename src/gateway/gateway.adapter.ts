@@ -1,5 +1,7 @@
 import { WsAdapter } from '@nestjs/platform-ws';
 import type { INestApplicationContext } from '@nestjs/common';
+import { IpAllowList } from '../platform/security/ip-allow-list';
+import { ENV, type Env } from '../platform/settings/env';
 import { GatewayServer } from './gateway-server';
 
 /**
@@ -7,12 +9,15 @@ import { GatewayServer } from './gateway-server';
  * not from a decorator when a file is imported), and frames of our own protocol instead of Nest's events.
  */
 export class GatewayAdapter extends WsAdapter {
+  private readonly trusted: IpAllowList;
+
   constructor(app: INestApplicationContext) {
     super(app);
+    this.trusted = new IpAllowList(app.get<Env>(ENV).trustedProxies);
   }
 
   override create(): GatewayServer {
-    return new GatewayServer();
+    return new GatewayServer({ isProxy: (address) => this.trusted.contains(address) });
   }
 
   /** The gateway reads its messages itself. */

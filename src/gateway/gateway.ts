@@ -6,6 +6,7 @@ import { AppError } from '../platform/errors/app-error';
 import type { ErrorCode } from '../platform/errors/error-codes';
 import { clientIp, IpAllowList } from '../platform/security/ip-allow-list';
 import { ENV, type Env } from '../platform/settings/env';
+import { AddressCounts } from './address-counts';
 import { parseClientFrame } from './client-frame';
 import { Connection } from './connection';
 import { FeedHub } from './feed/feed-hub';
@@ -38,7 +39,8 @@ export class Gateway implements OnGatewayConnection, OnApplicationBootstrap, Bef
   @WebSocketServer() private readonly server!: GatewayServer;
   private readonly log = new Logger(Gateway.name);
   private readonly connections = new Set<Connection>();
-  private readonly waitingByIp = new Map<string, number>();
+  /** Those that have not signed in. */
+  private readonly waiting = new AddressCounts();
   private readonly origins: OriginList;
   private readonly trusted: IpAllowList;
   private pinging: NodeJS.Timeout | undefined;
@@ -59,7 +61,7 @@ export class Gateway implements OnGatewayConnection, OnApplicationBootstrap, Bef
     this.signing.start(this.connections);
     this.server.setHandshakeCheck((request) => {
       if (!this.origins.allows(request.headers.origin)) return 403;
-      return (this.waitingByIp.get(this.ipOf(request)) ?? 0) >= MAX_WAITING_PER_IP ? 429 : undefined;
+      return this.waiting.of(this.ipOf(request)) >= MAX_WAITING_PER_IP ? 429 : undefined;
     });
     await this.server.listen(this.env.wsPort, this.env.host);
     this.pinging = setInterval(() => this.pingAll(), PING_MS);
@@ -89,7 +91,7 @@ export class Gateway implements OnGatewayConnection, OnApplicationBootstrap, Bef
     const connection = new Connection(ws, request.socket, this.ipOf(request));
     this.connections.add(connection);
     gatewayConnections.inc();
-    const admitted = this.countWaiting(connection.ip);
+    const admitted = this.waiting.add(connection.ip);
     connection.setDeadline(Date.now() + AUTH_WAIT_MS, () => {
       // What waits then is its sign-in, as anything else would have closed it.
       if (connection.backlog > 0) connection.close(CLOSE.tryLater, 'the sign-in takes too long');
@@ -186,18 +188,5 @@ export class Gateway implements OnGatewayConnection, OnApplicationBootstrap, Bef
     const forwarded = request.headers['x-forwarded-for'];
     const text = Array.isArray(forwarded) ? forwarded.join(',') : forwarded;
     return clientIp(request.socket.remoteAddress ?? '', text, this.trusted);
-  }
-
-  /** Counts a connection that has not signed in; the answer takes it off again, once. */
-  private countWaiting(ip: string): () => void {
-    this.waitingByIp.set(ip, (this.waitingByIp.get(ip) ?? 0) + 1);
-    let counted = true;
-    return () => {
-      if (!counted) return;
-      counted = false;
-      const left = (this.waitingByIp.get(ip) ?? 1) - 1;
-      if (left > 0) this.waitingByIp.set(ip, left);
-      else this.waitingByIp.delete(ip);
-    };
   }
 }
