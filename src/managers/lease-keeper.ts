@@ -1,7 +1,7 @@
 import type { Db } from '../platform/postgres/db';
 
-/** How long a lead lasts without being renewed, in milliseconds; the most that a take-over waits. */
-export const LEASE_MS = 10_000;
+/** How long a lead lasts without being renewed, in milliseconds. Others look every second: a take-over waits 10 s at most. */
+export const LEASE_MS = 8_000;
 /** How often a lead is renewed, in milliseconds. */
 export const RENEW_MS = 3_000;
 

@@ -23,7 +23,7 @@ const STOP_WAIT_MS = 10_000;
 
 /**
  * Runs the control loops of this process: finds the classes marked with `@ControlLoop()`, leads those that
- * no other manager process leads, and takes over from one that has died within the lease (10 s), or within
+ * no other manager process leads, and takes over from one that has died within 10 s, or within
  * a second from one that was stopped.
  *
  * While Postgres is away nobody can renew, so every lead ends by its own clock; the loops go on when it is
