@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { v7 as uuidv7 } from 'uuid';
 import { Gateway } from '../../src/gateway/gateway';
+import { gatewayCloses } from '../../src/gateway/gateway-metrics';
 import type { LiveFeed } from '../../src/platform/feed/live-feed';
 import { MessageBus } from '../../src/platform/messages/message-bus';
 import { AccessTokens } from '../../src/user-api/auth/access-tokens';
@@ -110,7 +111,7 @@ describe('the gateway', () => {
       await follower.subscribe('queues');
       await test.database.query(`UPDATE users SET role = 'user' WHERE id = $1`, [person.id]);
       await a.get(MessageBus).publish('user.changed', { user_id: person.id });
-      expect(await closeOf(follower)).toBe(4403);
+      expect(await closeOf(follower, 2_500)).toBe(4403);
       expect(idle.closed).toBeUndefined();
       idle.send({ type: 'subscribe', topic: 'queues' });
       expect(await idle.waitFor((frame) => frame.type === 'error')).toMatchObject({ code: 'FORBIDDEN' });
@@ -283,16 +284,28 @@ describe('the gateway', () => {
       const [lazy, busy] = [await gateway.signedIn(), await gateway.signedIn()];
       await lazy.subscribe(topic);
       await busy.subscribe(topic);
+      const ends = [...a.get(Gateway)['connections']].filter((one) => one.subscriptions.has(topic));
+      const waiting = () => Math.max(...ends.map((one) => one['socket'].writableLength));
+      const tooSlow = async () =>
+        (await gatewayCloses.get()).values.find(({ labels }) => labels.code === '3008')?.value ?? 0;
+      const before = await tooSlow();
       lazy['socket'].pause();
       const text = 'x'.repeat(200_000);
       const count = 100;
-      for (let n = 1; n <= count; n++) await feed.publish(topic, { kind: 'progress', n, text });
+      let most = 0;
+      for (let n = 1; n <= count; n++) {
+        await feed.publish(topic, { kind: 'progress', n, text });
+        most = Math.max(most, waiting());
+      }
       await eventually(() => expect(busy.events(topic)).toHaveLength(count), { timeoutMs: 15_000 });
       const started = Date.now();
       lazy['socket'].resume();
       await eventually(() => expect(lazy.closed).toBeDefined());
       expect(Date.now() - started).toBeLessThan(2_000);
       expect(lazy.events(topic).length).toBeLessThan(count);
+      expect(await tooSlow()).toBe(before + 1);
+      expect(most).toBeGreaterThan(text.length);
+      expect(most).toBeLessThan(1024 * 1024 + text.length);
       expect(busy.closed).toBeUndefined();
     });
 

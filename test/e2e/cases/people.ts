@@ -96,15 +96,15 @@ export function people(running: () => Cluster): void {
           expect(
             outcome(await client.at(cluster.url(1)).action('queue.resume', { queue: 'packager' })),
           ).toEqual({ status: 403, code: 'FORBIDDEN' }),
-        { timeoutMs: 5_000 },
+        { timeoutMs: 2_500 },
       );
       await cluster.query('UPDATE users SET enabled = false, auth_version = auth_version + 1 WHERE id = $1', [
         user.id,
       ]);
       await eventually(async () => expect((await client.get('/api/jobs/history')).status).toBe(401), {
-        timeoutMs: 5_000,
+        timeoutMs: 2_500,
       });
-      await eventually(() => expect(socket.closed).toBeDefined(), { timeoutMs: 3_000 });
+      await eventually(() => expect(socket.closed).toBeDefined(), { timeoutMs: 2_500 });
     });
   });
 
