@@ -129,6 +129,23 @@ describe('the entries of steps', () => {
   });
 
   const SEED = Number(process.env['SEED'] ?? 20_261_125);
+  it(`wait in the same order however many are on either side of them (SEED=${SEED})`, async () => {
+    const random = numbers(SEED);
+    const SIZES = [1, 40, 200];
+    for (const ahead of SIZES)
+      for (const behind of SIZES)
+        for (const added of [1, 60]) {
+          const parts = [
+            Array.from({ length: behind }, () => step(6 + random(5))),
+            Array.from({ length: ahead }, () => step(1 + random(5))),
+            Array.from({ length: added }, () => step(5)),
+          ];
+          for (const part of parts) await entries.add(part);
+          expect(await waiting()).toEqual(inOrder(parts.flat()));
+          await test.redis.client.del(key('wait'), key('priority'));
+        }
+  });
+
   it(`are never lost nor doubled, whatever is done to them in whatever order (SEED=${SEED})`, async () => {
     const random = numbers(SEED);
     const queue = queues.get(AGENT);

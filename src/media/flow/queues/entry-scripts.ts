@@ -9,8 +9,9 @@ import { RedisScript } from '../../../platform/redis/script';
 
 /**
  * `with_all` calls a command with many things, in few calls. `place` puts ids of one priority, the first to go out
- * first, into the waiting list as Bull would one by one: behind all that is at least as urgent. Where much less urgent
- * waits, inserting is a walk over all of that for each id, and moving it out of the way is one for all.
+ * first, into the waiting list as Bull would one by one: behind all that is at least as urgent. To insert an id is a
+ * walk over all that is less urgent; to move what is on one side of their place out of the way, whichever side is
+ * smaller, is one for all ids. An entry that is moved costs about as much as twenty that are passed.
  */
 const PLACE = `
 local prefix = KEYS[1]
@@ -18,12 +19,13 @@ local list = prefix .. (redis.call('EXISTS', prefix .. 'meta-paused') == 1 and '
 local function with_all(command, items, backwards)
   local first, last, step = 1, #items, 1
   if backwards then first, last, step = #items, 1, -1 end
-  local call = { unpack(command) }
+  local call, length = { unpack(command) }, #command
   for i = first, last, step do
-    call[#call + 1] = items[i]
-    if #call > 5000 or i == last then
+    length = length + 1
+    call[length] = items[i]
+    if length > 5000 or i == last then
       redis.call(unpack(call))
-      call = { unpack(command) }
+      call, length = { unpack(command) }, #command
     end
   end
 end
@@ -40,17 +42,22 @@ local function place(priority, ids)
     with_all({ 'LPUSH', list }, ids)
   elseif ahead == 0 then
     with_all({ 'RPUSH', list }, ids, true)
-  elseif behind <= 20000 and behind <= #ids * 40 then
-    local moved = redis.call('LRANGE', list, 0, behind - 1)
-    redis.call('LTRIM', list, behind, -1)
-    with_all({ 'LPUSH', list }, ids)
-    with_all({ 'LPUSH', list }, moved, true)
-  else
+  elseif 20 * math.min(ahead, behind) > behind * #ids then
     local before = redis.call('LINDEX', list, behind)
     for _, id in ipairs(ids) do
       redis.call('LINSERT', list, 'BEFORE', before, id)
       before = id
     end
+  elseif ahead < behind then
+    local moved = redis.call('LRANGE', list, -ahead, -1)
+    redis.call('LTRIM', list, 0, -ahead - 1)
+    with_all({ 'RPUSH', list }, ids, true)
+    with_all({ 'RPUSH', list }, moved)
+  else
+    local moved = redis.call('LRANGE', list, 0, behind - 1)
+    redis.call('LTRIM', list, behind, -1)
+    with_all({ 'LPUSH', list }, ids)
+    with_all({ 'LPUSH', list }, moved, true)
   end
 end
 `;
