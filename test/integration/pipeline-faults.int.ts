@@ -3,7 +3,7 @@ import { CommandHandler } from '@nestjs/cqrs';
 import { IsIn, IsInt, IsString } from 'class-validator';
 import { v7 as uuidv7 } from 'uuid';
 import { Action, type ActionDeclaration } from '../../src/pipeline/catalogue/action.decorator';
-import { ActionCommand } from '../../src/pipeline/catalogue/action-command';
+import { ActionCommand, type ActionContext } from '../../src/pipeline/catalogue/action-command';
 import type { ActionHandler } from '../../src/pipeline/catalogue/action-handler';
 import { Category } from '../../src/pipeline/catalogue/category.decorator';
 import { MayBeAbsent, Recorded } from '../../src/pipeline/catalogue/fields';
@@ -11,13 +11,14 @@ import { ExecutionTiming } from '../../src/pipeline/executions/timing';
 import { ActionRunner } from '../../src/pipeline/pipeline';
 import { PipelineModule } from '../../src/pipeline/pipeline.module';
 import type { Actor } from '../../src/platform/security/roles';
+import { AppError } from '../../src/platform/errors/app-error';
 import { Db } from '../../src/platform/postgres/db';
 import { bootModules, type TestApp } from '../support/app';
 import { eventually } from '../support/eventually';
 import { auditOf } from '../support/pipeline';
 import { makeUser, saveSettings } from '../support/users';
 
-type Behaviour = () => Promise<void>;
+type Behaviour = (context: ActionContext) => Promise<void>;
 
 /** What the next run of the action does after its effect; the test sets it. */
 let behaviour: Behaviour = () => Promise.resolve();
@@ -52,12 +53,12 @@ class MarkHandler implements ActionHandler<Mark> {
     const sql = 'INSERT INTO marks (mark) VALUES ($1)';
     if (way === 'plain') {
       await this.db.execute(sql, [mark]);
-      await behaviour();
+      await behaviour(context);
       return { mark, filler: 'x'.repeat(filler) };
     }
     return context.transaction(async (tx) => {
       await tx.execute(sql, [mark]);
-      await behaviour();
+      await behaviour(context);
       return { mark };
     });
   }
@@ -228,6 +229,27 @@ describe('an effect that is not in one transaction with its record', () => {
     expect(
       await app.database.query('SELECT status FROM executions WHERE trace_id = $1', [first.traceId]),
     ).toEqual([{ status: 'succeeded' }]);
+  });
+
+  it('is unknown, too, if what runs processes gives no answer; what it has kept is there for the retry', async () => {
+    const found: unknown[] = [];
+    behaviour = async ({ checkpoint }) => {
+      found.push(checkpoint.resume());
+      await checkpoint.save({ begun: 'worker-2' });
+      throw new AppError('RUNTIME_UNAVAILABLE');
+    };
+    const key = uuidv7();
+    const first = await run({ mark: 'unheard', way: 'plain' }, key, 'test.mark_alone');
+    expect(first).toMatchObject({ status: 503, code: 'RUNTIME_UNAVAILABLE' });
+    expect(await outcomes(first.traceId)).toEqual(['pending', 'unknown']);
+    behaviour = ({ checkpoint }) => {
+      found.push(checkpoint.resume());
+      return Promise.resolve();
+    };
+    expect(await run({ mark: 'unheard', way: 'plain' }, key, 'test.mark_alone')).toMatchObject({
+      status: 200,
+    });
+    expect(found).toEqual([undefined, { begun: 'worker-2' }]);
   });
 
   it('is on record as failed, with the key free, if the transaction was undone with it', async () => {

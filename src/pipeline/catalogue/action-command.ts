@@ -38,7 +38,7 @@ export interface ActionContext {
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /** Tells subscribers how far an operation is; throttled. Does nothing in sync actions. */
   progress(progress: Progress): void;
-  /** How far an operation is, for whoever goes on with it. Keeps nothing in sync actions. */
+  /** How far it is, for whoever goes on with it. Keeps nothing in previews. */
   readonly checkpoint: Checkpoint;
 }
 

@@ -43,14 +43,16 @@ WITH earlier AS (
      SET fence = e.fence + 1, status = 'running', lease_until = now() + make_interval(secs => $3),
          finished_at = NULL, error_code = NULL, response_status = NULL, response_body = NULL, result = NULL
     FROM earlier WHERE e.id = earlier.id
-  RETURNING e.id, e.fence, earlier.status AS was
+  RETURNING e.id, e.fence, e.checkpoint, earlier.status AS was
 ), recorded AS (
   INSERT INTO audit_entries (${COLUMNS})
   SELECT ${ENTRY_COLUMNS} FROM taken, jsonb_to_recordset($4::jsonb) AS entry (${AUDIT_RECORD})
    WHERE entry.phase = 'intent' OR taken.was = 'running'
   RETURNING phase, ${RETURN_STAMP}
 )
-SELECT id, fence, seq, at FROM taken, recorded WHERE phase = 'intent'`;
+SELECT id, fence, checkpoint, seq, at FROM taken, recorded WHERE phase = 'intent'`;
+
+type TakenRow = EntryStamp & { id: string; fence: number; checkpoint: object | null };
 
 const NOBODY: OutcomeOrigin = { role: null, ip: null, userAgent: null };
 
@@ -78,13 +80,15 @@ export class ExecutionStore {
   /** Takes over an execution whose runner died. @returns undefined if another was faster */
   async takeOver(earlier: EarlierExecution, intent: Intent): Promise<Claim | undefined> {
     const entry = await this.personal.seal(intentEntry(intent, earlier.id));
-    const [row] = await this.db.query<EntryStamp & { id: string; fence: number }>(TAKE_OVER, [
+    const [row] = await this.db.query<TakenRow>(TAKE_OVER, [
       earlier.id,
       earlier.fence,
       intent.leaseS,
       JSON.stringify([abandonedEntry(intent, earlier.id), entry]),
     ]);
-    return row && { executionId: row.id, fence: row.fence, audit: auditProof(entry, row) };
+    if (!row) return undefined;
+    const { id, fence, checkpoint } = row;
+    return { executionId: id, fence, checkpoint, audit: auditProof(entry, row) };
   }
 
   /** Forgets a key that is older than keys are kept, so that it can be used anew. */

@@ -35,6 +35,8 @@ export interface AuditProof {
 export interface Claim {
   readonly executionId: string;
   readonly fence: number;
+  /** What the last who ran it kept (see `Checkpoint`), if it was taken over. */
+  readonly checkpoint?: object | null;
   /** Of the intent with which it was claimed; not known to who runs what was handed over. */
   readonly audit?: AuditProof;
 }

@@ -145,8 +145,8 @@ function unknown(errorCode: AppError['code']): Verdict {
 function verdictOf(run: Run, error: AppError): Verdict {
   // It was told to stop in the middle, and how far it came is not known.
   if (error.code === 'TIMEOUT') return unknown(error.code);
-  // What the handler needs went away in the middle, and it may have been done nevertheless.
-  if (run.mayHaveActed && error.code === 'SERVICE_UNAVAILABLE') return unknown(error.code);
+  // What the handler needs went away in the middle, and it may have been done nevertheless. An open circuit lets nothing by.
+  if (run.mayHaveActed && error.status === 503 && error.code !== 'CIRCUIT_OPEN') return unknown(error.code);
   return { status: 'failed', errorCode: error.code, freesKey: FREES_KEY.has(error.status) };
 }
 

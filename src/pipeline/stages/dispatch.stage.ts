@@ -6,9 +6,11 @@ import { successAnswer } from '../answers';
 import { PayloadScrubber } from '../audit/payload-scrubber';
 import type { ActionContext } from '../catalogue/action-command';
 import { canPreview } from '../catalogue/action-handler';
-import { NO_CHECKPOINT } from '../catalogue/checkpoint';
+import { type Checkpoint, NO_CHECKPOINT } from '../catalogue/checkpoint';
 import { Outcomes } from '../executions/outcomes';
+import type { Claim } from '../executions/execution';
 import { OperationQueue } from '../operations/operation-queue';
+import { OperationStore } from '../operations/operation-store';
 import { PreviewTokens } from '../preview/preview-tokens';
 import type { ActionAnswer, Run, Stage } from '../run';
 
@@ -23,6 +25,7 @@ export class DispatchStage implements Stage {
     @Inject(PreviewTokens) private readonly previews: PreviewTokens,
     @Inject(Outcomes) private readonly outcomes: Outcomes,
     @Inject(OperationQueue) private readonly operations: OperationQueue,
+    @Inject(OperationStore) private readonly store: OperationStore,
     @Inject(PayloadScrubber) private readonly scrubber: PayloadScrubber,
   ) {}
 
@@ -85,7 +88,14 @@ export class DispatchStage implements Stage {
       selection: run.selection,
       transaction: (work) => this.transaction(run, work),
       progress: () => undefined,
-      checkpoint: NO_CHECKPOINT,
+      checkpoint: run.kind === 'act' && run.claim ? this.checkpointOf(run.claim) : NO_CHECKPOINT,
+    };
+  }
+
+  private checkpointOf(claim: Claim): Checkpoint {
+    return {
+      resume: <T extends object>() => (claim.checkpoint ?? undefined) as T | undefined,
+      save: (state, tx) => this.store.saveCheckpoint(claim, state, tx),
     };
   }
 
