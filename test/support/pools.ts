@@ -12,6 +12,7 @@ import type { FleetControl } from '../../src/fleet/workers/fleet-control';
 import type { WorkerRegistry } from '../../src/fleet/workers/worker-registry';
 import type { AgentRegistry } from '../../src/media/flow/agent-registry';
 import type { ActionContext } from '../../src/pipeline/catalogue/action-command';
+import type { Db } from '../../src/platform/postgres/db';
 import { applyPatch } from '../../src/platform/settings/patch';
 import type { RuntimeSettings, SettingsChange } from '../../src/platform/settings/runtime-settings';
 import { Settings } from '../../src/platform/settings/settings';
@@ -24,6 +25,10 @@ export class PoolsStandIn {
   /** Called when settings were saved: what the loop would do about it. */
   onSaved: () => void = () => undefined;
   kept: object | undefined;
+  /** Set: somebody else has taken the action over, or Postgres is away. */
+  cannotKeep: Error | undefined;
+  /** Set: the driver does what it is asked, and then its answer gets lost. */
+  answersLost = false;
   readonly editor: PoolEditor;
   readonly scaling: PoolScaling;
   readonly context: ActionContext;
@@ -41,6 +46,17 @@ export class PoolsStandIn {
       },
       announce: () => Promise.resolve(),
     } as unknown as RuntimeSettings;
+    const db = {
+      transaction: async (work: (tx: object) => Promise<unknown>) => {
+        const { settings, kept } = this;
+        try {
+          return await work({});
+        } catch (error) {
+          Object.assign(this, { settings, kept });
+          throw error;
+        }
+      },
+    } as unknown as Db;
     const registry = {
       list: () =>
         Promise.resolve(
@@ -64,10 +80,11 @@ export class PoolsStandIn {
       addWorker: (pool: string, name: string) => {
         if (this.services.some((service) => service.name === name))
           return Promise.reject(new RuntimeDriverError('EXISTS', 'There is one.'));
-        return Promise.resolve(this.run(name, pool));
+        return this.answer(this.run(name, pool));
       },
+      start: (name: string) => this.answer(this.services.find((service) => service.name === name)),
     } as unknown as RuntimeDriver;
-    this.editor = new PoolEditor(settings, agents, registry, fleet);
+    this.editor = new PoolEditor(db, settings, agents, registry, fleet);
     this.scaling = new PoolScaling(driver, settings, registry, holds, this.editor);
     this.context = {
       actor: { userId: 'u' },
@@ -77,6 +94,7 @@ export class PoolsStandIn {
       checkpoint: {
         resume: () => this.kept,
         save: (state: object) => {
+          if (this.cannotKeep) return Promise.reject(this.cannotKeep);
           this.kept = state;
           return Promise.resolve();
         },
@@ -87,6 +105,11 @@ export class PoolsStandIn {
   /** A pool as the settings have it. */
   pool(name: string) {
     return this.settings.fleet.pools[name];
+  }
+
+  private answer(service: RuntimeService | undefined) {
+    if (!this.answersLost) return Promise.resolve(service);
+    return Promise.reject(new RuntimeDriverError('UNAVAILABLE', 'There was no answer.'));
   }
 
   /** One more service. */

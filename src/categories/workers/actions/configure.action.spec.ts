@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { PoolsStandIn } from '../../../../test/support/pools';
+import { ClaimLost } from '../../../pipeline/executions/lease-keeper';
 import { ConfigurePool, ConfigurePoolHandler } from './configure.action';
 
 function configure(pools: PoolsStandIn, more: Partial<ConfigurePool>) {
@@ -31,8 +32,19 @@ describe('worker.configure', () => {
     const pools = new PoolsStandIn({ gpu: { replicas: 5 } });
     await configure(pools, { pool: 'gpu', max: 3 });
     expect(pools.pool('gpu')).toMatchObject({ replicas: 3, max: 3 });
+    pools.kept = undefined;
     await configure(pools, { pool: 'default', min: 2 });
     expect(pools.pool('default')).toMatchObject({ replicas: null, min: 2 });
+  });
+
+  it('saves nothing once somebody else has taken it over, and nothing twice', async () => {
+    const pools = new PoolsStandIn({ gpu: { concurrency: 1 } });
+    pools.cannotKeep = new ClaimLost();
+    await expect(configure(pools, { pool: 'gpu', concurrency: 2 })).rejects.toThrow(ClaimLost);
+    expect(pools.pool('gpu')).toMatchObject({ concurrency: 1 });
+    pools.cannotKeep = undefined;
+    const first = await configure(pools, { pool: 'gpu', concurrency: 2 });
+    expect(await configure(pools, { pool: 'gpu', concurrency: 2 })).toEqual(first);
   });
 
   it('refuses a pool that does not exist', async () => {

@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { PoolsStandIn } from '../../../../test/support/pools';
+import { ClaimLost } from '../../../pipeline/executions/lease-keeper';
 import { ScaleUpPool, ScaleUpPoolHandler } from './scale-up.action';
 
 function scaleUp(pools: PoolsStandIn, more: Partial<ScaleUpPool> = {}) {
@@ -27,6 +28,14 @@ describe('worker.scale_up', () => {
     for (const name of ['worker-1', 'worker-2']) pools.run(name);
     expect(await scaleUp(pools)).toMatchObject({ from: 1, to: 2 });
     expect(pools.pool('default')).toMatchObject({ replicas: 2 });
+  });
+
+  it('overwrites no newer size when it was frozen, and another process has taken it over', async () => {
+    const pools = new PoolsStandIn({ default: { replicas: 7 } });
+    pools.kept = { from: 1, to: 2, saved: false };
+    pools.cannotKeep = new ClaimLost();
+    await expect(scaleUp(pools)).rejects.toThrow(ClaimLost);
+    expect(pools.pool('default')).toMatchObject({ replicas: 7 });
   });
 
   it('says when one does not come up, or somebody else scaled the pool again', async () => {

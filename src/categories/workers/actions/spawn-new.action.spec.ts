@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { PoolsStandIn } from '../../../../test/support/pools';
+import { ClaimLost } from '../../../pipeline/executions/lease-keeper';
 import { SpawnWorker, SpawnWorkerHandler } from './spawn-new.action';
 
 function spawn(pools: PoolsStandIn, more: Partial<SpawnWorker> = {}) {
@@ -25,6 +26,35 @@ describe('worker.spawn_new', () => {
     pools.run('worker-1');
     expect(await spawn(pools)).toMatchObject({ service: 'worker-2', replicas: null });
     expect(pools.pool('default')).toBeUndefined();
+  });
+
+  it.each([
+    ['a name', { name: 'painter' }, 'painter'],
+    ['none', {}, 'worker-2'],
+  ])(
+    'with %s, done again after the answer of the driver was lost, is the same worker',
+    async (_, more, name) => {
+      const pools = new PoolsStandIn({ default: { replicas: 1 } });
+      pools.run('worker-1');
+      pools.answersLost = true;
+      await expect(spawn(pools, more)).rejects.toMatchObject({ code: 'RUNTIME_UNAVAILABLE' });
+      pools.answersLost = false;
+      const spawned = { pool: 'default', service: name, pid: 7, replicas: 2 };
+      expect(await spawn(pools, more)).toEqual(spawned);
+      expect(await spawn(pools, more)).toEqual(spawned);
+      expect(pools.services.map((service) => service.name)).toEqual(['worker-1', name]);
+      expect(pools.pool('default')).toMatchObject({ replicas: 2 });
+    },
+  );
+
+  it('that somebody else has taken over starts nothing, and counts nothing', async () => {
+    const pools = new PoolsStandIn({ default: { replicas: 1 } });
+    pools.cannotKeep = new ClaimLost();
+    await expect(spawn(pools)).rejects.toThrow(ClaimLost);
+    expect(pools.services).toEqual([]);
+    pools.kept = { service: 'worker-1' };
+    await expect(spawn(pools)).rejects.toThrow(ClaimLost);
+    expect(pools.pool('default')).toMatchObject({ replicas: 1 });
   });
 
   it.each([

@@ -64,6 +64,14 @@ export function sizing(name: string, replicas: number): SettingsChange {
   };
 }
 
+/** Gives the pool one worker more than it has by the settings, which say how many. The change throws POOL_NOT_FOUND. */
+export function growing(name: string): SettingsChange {
+  return (settings) => {
+    const { replicas, max } = poolIn(settings, name);
+    return replicas === null ? {} : patchOf(name, { replicas: Math.min(max, replicas + 1) });
+  };
+}
+
 function patchOf(name: string, pool: Partial<WorkerPool>): Patch<Settings> {
   return { fleet: { pools: { [name]: pool } } };
 }

@@ -4,9 +4,11 @@ import { WorkerRegistry } from '../../../fleet/workers/worker-registry';
 import { AgentRegistry } from '../../../media/flow/agent-registry';
 import type { ActionContext } from '../../../pipeline/catalogue/action-command';
 import { AppError } from '../../../platform/errors/app-error';
+import { Db } from '../../../platform/postgres/db';
 import type { SettingChange } from '../../../platform/settings/patch';
 import {
   RuntimeSettings,
+  type SavedSettings,
   type SettingsAuthor,
   type SettingsChange,
 } from '../../../platform/settings/runtime-settings';
@@ -38,6 +40,7 @@ export interface PoolConfigured extends PoolSaved {
 @Injectable()
 export class PoolEditor {
   constructor(
+    @Inject(Db) private readonly db: Db,
     @Inject(RuntimeSettings) private readonly settings: RuntimeSettings,
     @Inject(AgentRegistry) private readonly agents: AgentRegistry,
     @Inject(WorkerRegistry) private readonly registry: WorkerRegistry,
@@ -66,7 +69,13 @@ export class PoolEditor {
    * @throws AppError POOL_NOT_FOUND, VALIDATION_ERROR
    */
   async configure(pool: string, change: PoolChange, context: ActionContext): Promise<PoolConfigured> {
-    const saved = await this.save(pool, configuration(pool, change), context);
+    const saved =
+      context.checkpoint.resume<PoolSaved>() ??
+      (await this.save(pool, configuration(pool, change), context, ({ version, changes }) => ({
+        pool,
+        settings_version: version,
+        changes,
+      })));
     const { settings_version } = saved;
     const workers = (await this.registry.list()).filter((worker) => worker.pool === pool);
     const answers = await this.fleet.ask(
@@ -84,12 +93,29 @@ export class PoolEditor {
     };
   }
 
-  /** Saves a change of a pool as a new version of the settings, in force at once. @throws what it throws, VALIDATION_ERROR */
-  save(pool: string, change: SettingsChange, context: ActionContext): Promise<PoolSaved> {
-    return ofPayload(pool, async () => {
-      const { version, changes } = await this.settings.update(change, authorOf(context));
-      return { pool, settings_version: version, changes };
-    });
+  /**
+   * Saves a change of a pool as a new version of the settings, in force at once: together with what `keep` makes of it
+   * as the action's checkpoint, so that it is saved once, and by nobody who has lost the claim.
+   *
+   * @returns what was kept
+   * @throws what the change throws, VALIDATION_ERROR, ClaimLost
+   */
+  async save<K extends object>(
+    pool: string,
+    change: SettingsChange,
+    context: ActionContext,
+    keep: (saved: SavedSettings) => K,
+  ): Promise<K> {
+    const { version, kept } = await ofPayload(pool, () =>
+      this.db.transaction(async (tx) => {
+        const saved = await this.settings.update(change, authorOf(context), tx);
+        const kept = keep(saved);
+        await context.checkpoint.save(kept, tx);
+        return { version: saved.version, kept };
+      }),
+    );
+    await this.settings.announce(version);
+    return kept;
   }
 }
 

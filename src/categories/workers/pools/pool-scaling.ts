@@ -11,8 +11,9 @@ import { mayStop } from '../../../pipeline/catalogue/stopped-early';
 import { AppError } from '../../../platform/errors/app-error';
 import type { WorkerPool } from '../../../platform/settings/fleet.settings';
 import { RuntimeSettings } from '../../../platform/settings/runtime-settings';
+import type { Settings } from '../../../platform/settings/settings';
 import { driven } from '../driven';
-import { poolIn, sizing } from './pool-changes';
+import { growing, poolIn, sizing } from './pool-changes';
 import { PoolEditor } from './pool-editor';
 
 /** How long it waits until all are as they are to be, in milliseconds, and how often it looks. */
@@ -48,6 +49,14 @@ interface Kept {
   saved: boolean;
 }
 
+/** What starting one more keeps. */
+interface KeptSpawn {
+  /** Chosen before it is started: whoever does that again finds it, and starts no other. */
+  service: string;
+  /** Once it has been started, and counted in the settings. */
+  spawned?: WorkerSpawned;
+}
+
 /** Gives pools more workers or fewer. The settings say how many; the loop `pool-keeper` sees to it. */
 @Injectable()
 export class PoolScaling {
@@ -68,34 +77,72 @@ export class PoolScaling {
   async scale(pool: string, by: number, context: ActionContext): Promise<PoolScaled> {
     const kept = context.checkpoint.resume<Kept>() ?? (await this.begin(pool, by, context));
     const { from, to } = kept;
-    if (!kept.saved) {
-      await this.editor.save(pool, sizing(pool, to), context);
-      await context.checkpoint.save({ from, to, saved: true });
-    }
+    if (!kept.saved)
+      await this.editor.save(pool, sizing(pool, to), context, (): Kept => ({ from, to, saved: true }));
     return { pool, from, to, workers: await this.settled(pool, to, context) };
   }
 
   /**
-   * Starts one more worker, and answers when it is ready.
+   * Starts one more worker, and answers when it is ready. Done again by the same execution, it is the same worker.
    *
    * @param name what it is to be called; the next number of the pool if not given
    * @throws AppError POOL_NOT_FOUND, POOL_LIMIT_REACHED, WORKER_EXISTS, SERVICE_NOT_MANAGED, RUNTIME_UNAVAILABLE
    */
   async spawn(pool: string, name: string | undefined, context: ActionContext): Promise<WorkerSpawned> {
     const held = await this.holds.during(pool, HOLD_WITHIN_MS, async () => {
-      const given = poolIn(this.settings.current(), pool);
+      const kept = context.checkpoint.resume<KeptSpawn>();
+      if (kept?.spawned) return kept.spawned;
       const services = await this.driven((driver) => driver.list());
-      const present = services.filter((service) => service.pool === pool).length;
-      refuseBeyond(given, present + 1);
-      const taken = new Set(services.map((service) => service.name));
-      const [free = ''] = freeNames(workerPrefix(pool), 1, taken);
-      const made = await this.driven((driver) => driver.addWorker(pool, name ?? free));
-      const replicas = given.replicas === null ? null : Math.min(given.max, given.replicas + 1);
-      if (replicas !== null) await this.editor.save(pool, sizing(pool, replicas), context);
-      return { pool, service: made.name, pid: made.pid, replicas };
+      const there = services.some((one) => one.name === kept?.service && one.pool === pool);
+      if (!there) this.refuseOneMore(pool, services);
+      const service = kept?.service ?? (await this.choose(pool, name, services, context));
+      const made = await this.driven((driver) =>
+        there ? driver.start(service) : driver.addWorker(pool, service),
+      );
+      return this.count(pool, made, context);
     });
     if (!held) throw new AppError('CONFLICT', 'Somebody else is at the workers of the pool.');
     return held.result;
+  }
+
+  private refuseOneMore(pool: string, services: readonly RuntimeService[]): void {
+    const present = services.filter((service) => service.pool === pool).length;
+    refuseBeyond(poolIn(this.settings.current(), pool), present + 1);
+  }
+
+  /** What the new worker is called, kept before there is one. */
+  private async choose(
+    pool: string,
+    name: string | undefined,
+    services: readonly RuntimeService[],
+    context: ActionContext,
+  ): Promise<string> {
+    const taken = new Set(services.map((service) => service.name));
+    if (name !== undefined && taken.has(name))
+      throw new AppError('WORKER_EXISTS', `There is a service "${name}" already.`);
+    const [free = ''] = freeNames(workerPrefix(pool), 1, taken);
+    const kept: KeptSpawn = { service: name ?? free };
+    await context.checkpoint.save(kept);
+    return kept.service;
+  }
+
+  /** Has the settings say one more, where they say how many. */
+  private async count(
+    pool: string,
+    { name: service, pid }: RuntimeService,
+    context: ActionContext,
+  ): Promise<WorkerSpawned> {
+    const spawned = { pool, service, pid };
+    const keep = (settings: Settings) => {
+      const { replicas } = poolIn(settings, pool);
+      return { service, spawned: { ...spawned, replicas } } satisfies KeptSpawn;
+    };
+    const current = this.settings.current();
+    if (poolIn(current, pool).replicas !== null)
+      return (await this.editor.save(pool, growing(pool), context, ({ settings }) => keep(settings))).spawned;
+    const kept = keep(current);
+    await context.checkpoint.save(kept);
+    return kept.spawned;
   }
 
   private async begin(pool: string, by: number, context: ActionContext): Promise<Kept> {
