@@ -188,10 +188,14 @@ describe('a step that another system does', () => {
   });
 
   it('is skipped when the service says so', async () => {
-    answer = json({ skipped: 'no_faces' });
+    // Cut at 200, which is in the middle of a pair.
+    answer = json({ skipped: `no_faces${'.'.repeat(191)}\u{1f600}` });
     const jobId = await flow.createJob(api);
     await flow.reaches(jobId, 'completed');
-    expect(await modelOf(jobId)).toMatchObject({ status: 'skipped', skip_reason: 'no_faces' });
+    expect(await modelOf(jobId)).toMatchObject({
+      status: 'skipped',
+      skip_reason: `no_faces${'.'.repeat(191)}\ufffd`,
+    });
   });
 
   it.each<[string, Answerer, string]>([

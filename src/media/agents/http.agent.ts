@@ -85,7 +85,7 @@ export function httpAgent({ outbound, links, tokens }: HttpAgentDeps): Agent<'ht
         signal: run.signal,
       });
       if (typeof answer['skipped'] === 'string')
-        return { status: 'skipped', reason: answer['skipped'].slice(0, 200) };
+        return { status: 'skipped', reason: answer['skipped'].slice(0, 200).toWellFormed() };
       const moments = momentsIn(answer);
       await writeFile(join(run.workDir, partName(ANSWER, run.attempt)), JSON.stringify(answer));
       const file = await finishAndPublish(run, ANSWER, 'data', 'application/json');
