@@ -11,6 +11,7 @@ import { OperationsModule } from '../pipeline/operations/operations.module';
 import { PlatformModule } from '../platform/platform.module';
 import type { Env } from '../platform/settings/env';
 import { SsotModule } from '../ssot/ssot.module';
+import { SessionKeepingModule } from '../user-api/auth/session-keeping.module';
 import { CATEGORIES } from './api.module';
 
 /** What a manager process is made of: the control loops with what they serve, and the admin operations. */
@@ -28,6 +29,7 @@ export class ManagerAppModule {
         UploadsModule,
         OperationsModule,
         AuditSealingModule,
+        SessionKeepingModule,
         ...CATEGORIES,
         SsotModule,
         ...(env.runtime.kind === 'none' ? [] : [PoolKeepingModule]),

@@ -20,7 +20,10 @@ import { Db } from '../../src/platform/postgres/db';
 import { firstIdOf } from '../../src/platform/postgres/uuid-time';
 import { AuditKeys } from '../../src/platform/security/audit-keys';
 import { RuntimeSettings } from '../../src/platform/settings/runtime-settings';
+import { SessionKeepingModule } from '../../src/user-api/auth/session-keeping.module';
+import { SessionRetention } from '../../src/user-api/auth/session-retention.manager';
 import { bootModules, type TestApp } from '../support/app';
+import { makeUser } from '../support/users';
 
 const DAY_MS = 86_400_000;
 const signal = new AbortController().signal;
@@ -279,6 +282,51 @@ describe('the retention of executions', () => {
         { status: 'succeeded', n: 3 },
       ]);
       await app.get(RuntimeSettings).update({ executions: { keep_days: 1 } }, { authorId: null });
+      expect(await retention.run({ signal })).toEqual({ items: 3 });
+    } finally {
+      await app.close();
+    }
+  });
+});
+
+describe('the retention of sessions', () => {
+  it('removes what ended so long ago, whichever way, with its tokens, and nothing that can be used', async () => {
+    const app = await bootModules([SessionKeepingModule]);
+    try {
+      const { id: user } = await makeUser(app.database);
+      /** Days from now, negative if they are past: of its beginning, its end, its newest token's end, its revocation. */
+      const session = async (begun: number, end: number, idle: number, revoked?: number): Promise<string> => {
+        const id = firstIdOf(daysAgo(-begun)).replace(/0{12}$/, uuidv7().slice(-12));
+        await app.database.query(
+          'INSERT INTO sessions (id, user_id, expires_at, ip, revoked_at) VALUES ($1, $2, $3, $4, $5)',
+          [id, user, daysAgo(-end), '203.0.113.9', revoked === undefined ? null : daysAgo(-revoked)],
+        );
+        const tokens = [uuidv7(), uuidv7()];
+        for (const [index, token] of tokens.entries())
+          await app.database.query(
+            'INSERT INTO refresh_tokens (id, session_id, token_hash, parent_id, expires_at) VALUES ($1, $2, $3, $4, $5)',
+            [token, id, Buffer.from(token), tokens[index - 1] ?? null, daysAgo(index === 0 ? 80 : -idle)],
+          );
+        return id;
+      };
+      await session(-90, -60, 1);
+      await session(-90, 5, -31);
+      await session(-90, 5, 1, -31);
+      const kept = [
+        await session(-90, 5, 1),
+        await session(-90, -29, -29),
+        await session(-90, 5, -29),
+        await session(-90, 5, 1, -29),
+        await session(-1, 5, 1, -1),
+      ];
+      const retention = app.get(SessionRetention);
+      expect(await retention.run({ signal })).toEqual({ items: 3 });
+      const left = await app.database.query<{ id: string; tokens: number }>(
+        `SELECT id, (SELECT count(*) FROM refresh_tokens WHERE session_id = s.id) AS tokens FROM sessions s`,
+      );
+      expect(new Map(left.map(({ id, tokens }) => [id, tokens]))).toEqual(new Map(kept.map((id) => [id, 2])));
+      expect(await app.database.query('SELECT count(*) AS n FROM refresh_tokens')).toEqual([{ n: 10 }]);
+      await app.get(RuntimeSettings).update({ auth: { keep_sessions_days: 28 } }, { authorId: null });
       expect(await retention.run({ signal })).toEqual({ items: 3 });
     } finally {
       await app.close();

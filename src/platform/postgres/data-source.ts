@@ -21,6 +21,7 @@ import { BulkRollups1764112000000 } from './migrations/1764112000000-bulk-rollup
 import { AlikeChanges1764113000000 } from './migrations/1764113000000-alike-changes';
 import { EventKeys1764113100000 } from './migrations/1764113100000-event-keys';
 import { AuditAge1764114000000 } from './migrations/1764114000000-audit-age';
+import { TokenParents1764114100000 } from './migrations/1764114100000-token-parents';
 import { SurvivingClient } from './surviving-client';
 
 // Every bigint of the schema (sizes, sequence numbers) stays far below 2^53, and a number is what callers want.
@@ -48,6 +49,7 @@ export const MIGRATIONS = [
   AlikeChanges1764113000000,
   EventKeys1764113100000,
   AuditAge1764114000000,
+  TokenParents1764114100000,
 ];
 
 /** How to connect to Postgres at `url`, with at most `poolSize` connections. */

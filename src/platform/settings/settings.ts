@@ -117,6 +117,8 @@ export class AuthSettings {
   @IsInt() @Min(60) @Max(7_776_000) session_idle_s = 604_800;
   /** A session ends so long after sign-in, in seconds, however much it is used. */
   @IsInt() @Min(60) @Max(31_536_000) session_max_s = 2_592_000;
+  /** Days after its end when a session is removed, with the address and the browser that it was begun from. */
+  @IsInt() @Min(1) @Max(36_500) keep_sessions_days = 30;
   /** How long the previous refresh token is still good for, in seconds, for an answer that got lost. */
   @IsInt() @Min(0) @Max(120) refresh_grace_s = 10;
   /** Wrong passwords from one address until an account is locked for it. */
