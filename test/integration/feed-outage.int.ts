@@ -5,6 +5,7 @@ import { LiveFeed } from '../../src/platform/feed/live-feed';
 import { LiveState } from '../../src/platform/feed/live-state';
 import { RedisService } from '../../src/platform/redis/redis.service';
 import { bootModules, type TestApp } from '../support/app';
+import { CutableWay } from '../support/cutable-way';
 import { eventually } from '../support/eventually';
 import { RedisServer } from '../support/servers';
 
@@ -16,22 +17,34 @@ interface Follower {
 
 describe('the live feed over an outage of Redis', () => {
   let redis: RedisServer;
+  let way: CutableWay;
+  /** A process whose way to Redis can be cut, and the connections of one that has another way. */
   let app: TestApp;
+  let elsewhere: RedisService;
   let feed: LiveFeed;
-  /** Of two gateways: what is followed at one, the other has not heard of. */
+  /** The gateways of both: what is followed at one, the other has not heard of. */
   let hubs: [FeedHub, FeedHub];
 
   beforeAll(async () => {
     redis = await RedisServer.create();
-    app = await bootModules([], { REDIS_URL: redis.url });
+    way = await CutableWay.to(Number(new URL(redis.url).port));
+    const through = new URL(redis.url);
+    through.port = String(way.port);
+    app = await bootModules([], { REDIS_URL: through.href });
     feed = app.get(LiveFeed);
-    hubs = [new FeedHub(feed, app.get(LiveState)), new FeedHub(feed, app.get(LiveState))];
+    elsewhere = new RedisService({ ...app.env, redisUrl: redis.url });
+    hubs = [
+      new FeedHub(feed, app.get(LiveState)),
+      new FeedHub(new LiveFeed(elsewhere), new LiveState(elsewhere)),
+    ];
     for (const hub of hubs) hub.start();
   });
 
   afterAll(async () => {
-    for (const hub of hubs) hub.stop();
+    for (const hub of hubs ?? []) hub.stop();
+    elsewhere?.onApplicationShutdown();
     await app?.close();
+    way?.close();
     await redis?.destroy();
   });
 
@@ -87,4 +100,25 @@ describe('the live feed over an outage of Redis', () => {
     await publish(resumed, 15, 15);
     await eventually(() => expect(late.events).toEqual([15]));
   }, 30_000);
+
+  it('begins anew where an event could not be published, for those as well who lost nothing on their side', async () => {
+    const [followed, resumed] = [`job:${randomUUID()}`, `job:${randomUUID()}`];
+    const follower = await follow(hubs[1], followed);
+    await feed.position(resumed);
+    for (const topic of [followed, resumed]) await publish(topic, 1, 3);
+    const at = await feed.position(resumed);
+    way.open = false;
+    // Until then what is sent waits for a moment, and may arrive after all.
+    await eventually(() => expect(app.get(RedisService).client.options.enableOfflineQueue).toBe(false));
+    for (const topic of [followed, resumed]) await publish(topic, 4, 4);
+    way.open = true;
+    await back();
+    // Told by itself, and not only with the next event.
+    await eventually(() => expect(follower.begins.map((begin) => begin.recovered)).toEqual([false, false]));
+    expect(follower.events).toEqual([1, 2, 3]);
+    await publish(followed, 5, 5);
+    await eventually(() => expect(follower.events).toEqual([1, 2, 3, 5]));
+    const late = await follow(hubs[1], resumed, at);
+    expect(late).toMatchObject({ begins: [{ recovered: false }], events: [] });
+  });
 });

@@ -1,8 +1,9 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { RedisService } from '../redis/redis.service';
 import { RedisScript, ScriptBatch } from '../redis/script';
 import { APPEND, BEGIN, feedChannel, POSITION, topicKeys } from './feed-scripts';
+import { LostTopics } from './lost-topics';
 
 /** Appends an event. A topic whose state was lost begins a new epoch. */
 const PUBLISH = new RedisScript(`
@@ -35,15 +36,24 @@ export interface FeedEvent extends FeedPosition {
 
 /** Live events for the gateway, numbered per topic in Redis, so that a client can resume without a gap. */
 @Injectable()
-export class LiveFeed {
+export class LiveFeed implements OnModuleDestroy {
   private readonly log = new Logger(LiveFeed.name);
   private readonly publishing: ScriptBatch;
+  private readonly lost: LostTopics;
 
   constructor(private readonly redis: RedisService) {
+    this.lost = new LostTopics(redis);
     this.publishing = new ScriptBatch(redis.client, PUBLISH, { eager: true });
   }
 
-  /** Appends an event. Best effort, never throws: the state it tells of is in Postgres, and can be read there. */
+  onModuleDestroy(): void {
+    this.lost.stop();
+  }
+
+  /**
+   * Appends an event. Best effort, never throws: the state it tells of is in Postgres, and can be read there. Of what
+   * could not be appended the topic's followers are told that something is missing, once Redis can be reached.
+   */
   async publish(topic: string, data: object): Promise<void> {
     try {
       await this.publishing.run(
@@ -52,6 +62,7 @@ export class LiveFeed {
       );
     } catch (error) {
       this.log.warn(`Event of ${topic} was lost: ${(error as Error).message}`);
+      this.lost.add(topic);
     }
   }
 

@@ -23,10 +23,12 @@ const SETTLED: readonly JobStatus[] = ['completed', 'failed', 'cancelled'];
 
 /** Between two looks at the job while the gateway cannot be reached, in milliseconds. */
 const LOOK_MS = 2_000;
+/** The same while it is reached: what was to be told by a process that was killed comes never. */
+const LOOK_ANYWAY_MS = 30_000;
 
 /**
  * Follows a job live over the gateway until it is settled. While the gateway cannot be reached, the job is looked
- * at every 2 s instead.
+ * at every 2 s instead, and every 30 s in any case.
  *
  * @param onNews told everything new, in order; the first news is the job as it is
  * @returns the settled job
@@ -70,13 +72,16 @@ class Follower {
       event: ({ data }) => void (SETTLED.includes(this.take(data as JobEvent).status) && settled()),
       refused: ({ message }) => failed(new Error(`The gateway refused: ${message}`)),
     });
-    const timer = setInterval(() => void (this.connected || look()), LOOK_MS);
+    const timers = [
+      setInterval(() => void (this.connected || look()), LOOK_MS),
+      setInterval(() => void look(), LOOK_ANYWAY_MS),
+    ];
     try {
       client.open();
       await end;
       return await this.look();
     } finally {
-      clearInterval(timer);
+      for (const timer of timers) clearInterval(timer);
       client.close();
     }
   }
