@@ -47,7 +47,7 @@ export class SnapshotBuilds {
     const version = await this.store.clock();
     snapshotBuilds.inc({ source: 'cache' });
     const document = await this.builder.build(version, previous);
-    // Refused when a newer one is there, or when it was invalidated while it was being built.
+    // Refused when a newer one is there.
     if (!(await this.store.store(document))) return;
     await this.bus.publish('ssot.updated', { version: String(version) });
     // What is there twice, under an older name, would be in each patch twice, too.

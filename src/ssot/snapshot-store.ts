@@ -13,13 +13,12 @@ export const LOCK_MS = 4_000;
 const NOW = `local t = redis.call('TIME') local now = t[1] * 1000000 + t[2]`;
 
 /**
- * Writes a snapshot unless the cache has a newer one, or an invalidation came after this one was begun. What
- * claims to be from the future is not ours and is overwritten.
+ * Writes a snapshot unless the cache has a newer one. That it was invalidated while it was built is for its readers to
+ * see, who know what they must be shown: under actions that come all the time there would be none at all. What claims to
+ * be from the future is not ours and is overwritten.
  */
 const STORE = `${NOW}
-local floor = tonumber(redis.call('GET', KEYS[2]) or '0')
 local version = tonumber(ARGV[1])
-if floor and version < floor and floor <= now then return 0 end
 local head = redis.pcall('GETRANGE', KEYS[1], 0, 40)
 if type(head) ~= 'string' then head = '' end
 local current = tonumber(string.match(head, '^{"version":(%d+)') or '0')
@@ -87,18 +86,10 @@ export class SnapshotStore {
     return Number(await this.redis.client.eval(CLOCK, 0));
   }
 
-  /** Caches a snapshot, unless it is older than the cached one or than the last invalidation. */
+  /** Caches a snapshot, unless it is older than the cached one. */
   async store(document: SnapshotDto): Promise<boolean> {
     const text = serialise(document);
-    const stored = await this.redis.client.eval(
-      STORE,
-      2,
-      this.key,
-      this.floorKey,
-      document.version,
-      text,
-      TTL_MS,
-    );
+    const stored = await this.redis.client.eval(STORE, 1, this.key, document.version, text, TTL_MS);
     return stored === 1;
   }
 

@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { AppError } from '../platform/errors/app-error';
+import { unavailableServer } from '../platform/errors/unavailable';
 import { MessageBus } from '../platform/messages/message-bus';
 import { HeldSnapshot, ttlOf, type SnapshotSource } from './held-snapshot';
 import { SnapshotBuilds } from './snapshot-builds';
@@ -18,6 +19,14 @@ export interface Reading {
   cache: 'hit' | 'miss' | 'stale';
 }
 
+/** A reader's question: what it is answered with shows at least every action until then. */
+interface Question {
+  /** When it was asked, by this process' monotonic clock, in milliseconds. */
+  readonly at: number;
+  /** The version that shows them; undefined if this process may have missed an invalidation, and Redis must tell. */
+  readonly floor: number | undefined;
+}
+
 /**
  * The read model for readers: from this process' memory while that is known to be good, else from the cache
  * in Redis, else built, once for all processes.
@@ -30,9 +39,14 @@ export class SsotService {
   private readonly log = new Logger(SsotService.name);
   private readonly adopted = new Set<(snapshot: HeldSnapshot) => void>();
   private held: HeldSnapshot | undefined;
-  private flight: Promise<void> | undefined;
+  /** Resolves with whether nothing unexpected happened. */
+  private flight: Promise<boolean> | undefined;
   /** The version that a snapshot must have at least to show the effect of every action so far. */
   private minVersion = 0;
+  /** The connection for invalidations since whose beginning none was missed. */
+  private heardOn: number | undefined;
+  /** When the last flight first looked into the cache, and the version that showed every action until then. */
+  private look = { at: -Infinity, floor: 0 };
   /** How far Redis' clock is ahead of this process', in microseconds, when it was last seen. */
   private clockAhead = 0;
   private wake: () => void = () => undefined;
@@ -73,13 +87,14 @@ export class SsotService {
   async read(): Promise<Reading> {
     const memory = this.peek();
     if (memory) return { snapshot: memory, cache: memory.document.stale ? 'stale' : 'hit' };
-    const asked = performance.now();
-    while (performance.now() - asked < WAIT_MS) {
+    const question = this.question();
+    while (performance.now() - question.at < WAIT_MS) {
       // One flight for all readers of this process; who came after its start may need the next one.
       this.flight ??= this.fly().finally(() => (this.flight = undefined));
-      await this.flight;
-      const snapshot = this.peek() ?? this.verifiedSince(asked);
+      const went = await this.flight;
+      const snapshot = this.peek() ?? this.answerTo(question);
       if (snapshot) return { snapshot, cache: snapshot.document.stale ? 'stale' : 'miss' };
+      if (!went) break;
     }
     if (!this.held || Date.now() - this.held.document.as_of.getTime() > this.maxStaleMs)
       throw new AppError('SERVICE_UNAVAILABLE', 'The read model is not available at the moment.');
@@ -95,28 +110,54 @@ export class SsotService {
     return this.bus.session !== undefined;
   }
 
-  /** Without the connection for invalidations, what the cache had after the question is good enough for it. */
-  private verifiedSince(asked: number): HeldSnapshot | undefined {
+  private question(): Question {
+    const { session } = this.bus;
+    const heard = session !== undefined && session === this.heardOn;
+    return { at: performance.now(), floor: heard ? this.minVersion : undefined };
+  }
+
+  /**
+   * What is in memory, if it shows what was asked for. Not what came later: where actions come faster than snapshots can
+   * be built there is none that shows them all.
+   */
+  private answerTo(question: Question): HeldSnapshot | undefined {
     const held = this.held;
-    if (!held || held.expired || this.outdated(held)) return undefined;
-    return held.verification.at >= asked ? held : undefined;
+    const floor = question.floor ?? (this.look.at >= question.at ? this.look.floor : undefined);
+    if (!held || held.expired || floor === undefined) return undefined;
+    // The floor of all has sunk if it came from a clock that was set back.
+    return held.version >= Math.min(floor, this.minVersion) ? held : undefined;
   }
 
   private outdated(held: HeldSnapshot): boolean {
     return held.version < this.minVersion;
   }
 
-  private async fly(): Promise<void> {
+  private async fly(): Promise<boolean> {
     try {
-      if (this.adoptFrom(await this.load())) return;
+      await this.flyTo();
+      return true;
+    } catch (error) {
+      const { message, stack } = error as Error;
+      this.log.error(`The read model could not be built: ${message}`, stack);
+      return false;
+    }
+  }
+
+  private async flyTo(): Promise<void> {
+    try {
+      const first = await this.load();
+      const floor = this.minVersion;
+      this.look = { at: first.verification.at, floor };
+      if (this.adoptFrom(first, floor)) return;
       const done = await this.builds.buildForAll(async () => {
         // Another process may have built between the look and the lock.
         const cached = await this.load();
-        return { needed: !this.adoptFrom(cached), previous: cached.document ?? this.held?.document };
+        return { needed: !this.adoptFrom(cached, floor), previous: cached.document ?? this.held?.document };
       });
-      if (done) this.adoptFrom(await this.load());
+      if (done) this.adoptFrom(await this.load(), floor);
       else await this.nextUpdate();
     } catch (error) {
+      if (unavailableServer(error) !== 'redis') throw error;
       this.log.debug(`Redis is away, the read model is built directly: ${(error as Error).message}`);
       await this.buildAlone();
     }
@@ -129,18 +170,28 @@ export class SsotService {
     this.clockAhead = cached.now - Date.now() * 1000;
     // What has been invalidated was so before now: a floor in the future comes from a clock that was set back.
     this.minVersion = Math.min(Math.max(this.minVersion, cached.floor), cached.now);
+    this.heardOn = verification.busSession;
     return { ...cached, verification };
   }
 
-  /** Takes over what the cache had, if that is good. */
-  private adoptFrom({ document, now, verification }: Awaited<ReturnType<SsotService['load']>>): boolean {
-    if (!document || document.version < this.minVersion) return false;
+  /**
+   * Takes over what the cache had, unless there is better in memory: an outdated one still serves who asked before.
+   *
+   * @returns whether it has at least the version that is wanted
+   */
+  private adoptFrom(
+    { document, now, verification }: Awaited<ReturnType<SsotService['load']>>,
+    floor: number,
+  ): boolean {
+    if (!document) return false;
     const ageMs = (now - document.version) / 1000;
     if (ageMs >= ttlOf(document, 'cache')) return false;
+    const good = document.version >= floor;
     const held = this.held;
     if (held?.source === 'cache' && held.version === document.version) held.verification = verification;
-    else this.adopt(document, 'cache', performance.now() - ageMs, verification);
-    return true;
+    else if (good || !held || held.version < document.version)
+      this.adopt(document, 'cache', performance.now() - ageMs, verification);
+    return good;
   }
 
   private async buildAlone(): Promise<void> {
@@ -173,7 +224,7 @@ export class SsotService {
     this.wake();
     if (this.flight || (this.held && this.held.version >= version)) return;
     try {
-      this.adoptFrom(await this.load());
+      this.adoptFrom(await this.load(), this.minVersion);
     } catch (error) {
       this.log.debug(`The new snapshot could not be fetched: ${(error as Error).message}`);
     }

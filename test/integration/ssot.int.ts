@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { MessageBus } from '../../src/platform/messages/message-bus';
 import { SnapshotBuilds } from '../../src/ssot/snapshot-builds';
@@ -97,6 +98,47 @@ describe('the read model', () => {
       expect((await read(other)).data.dashboard?.jobs.queued).toBe(before + 1);
       expect((await read(acting)).data.dashboard?.jobs.queued).toBe(before + 1);
     }
+  });
+
+  it('shows an action at the next read however fast others come', async () => {
+    let over = false;
+    const others = (async () => {
+      while (!over) await invalidate(b);
+    })();
+    try {
+      for (let round = 0; round < 8; round++) {
+        const acting = round % 2 ? a : b;
+        const [before] = await test.database.query<{ count: number }>(
+          `SELECT count(*)::int FROM jobs WHERE status = 'queued'`,
+        );
+        await addJob('queued');
+        await invalidate(acting);
+        const answers = await Promise.all([read(a), read(b)]);
+        for (const { data, headers } of answers) {
+          expect(data.dashboard?.jobs.queued).toBe((before?.count ?? 0) + 1);
+          // Who has waited in vain gets the last one, as stale.
+          expect(headers.get('x-cache')).not.toBe('stale');
+        }
+      }
+    } finally {
+      over = true;
+      await others;
+    }
+  }, 60_000);
+
+  it('serves the last snapshot where building fails, tells why, and builds for the next reader', async () => {
+    const before = (await read(a)).data;
+    const built = jest.spyOn(a.get(SnapshotBuilder), 'build').mockRejectedValueOnce(new Error('a fault'));
+    const told = jest.spyOn(Logger.prototype, 'error').mockReturnValue();
+    await invalidate(a);
+    const answers = await Promise.all([read(a), read(a)]);
+    for (const { status, headers, data } of answers)
+      expect([status, headers.get('x-cache'), data.version]).toEqual([200, 'stale', before.version]);
+    expect(built).toHaveBeenCalledTimes(1);
+    expect(told.mock.calls).toEqual([[expect.stringContaining('a fault'), expect.anything()]]);
+    expect((await read(a)).headers.get('x-cache')).toBe('miss');
+    built.mockRestore();
+    told.mockRestore();
   });
 
   it('is built once for 200 readers at once on two processes', async () => {
