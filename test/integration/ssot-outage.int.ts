@@ -1,6 +1,8 @@
 import { MessageBus } from '../../src/platform/messages/message-bus';
+import { RuntimeSettings } from '../../src/platform/settings/runtime-settings';
 import { SnapshotBuilder } from '../../src/ssot/snapshot-builder';
 import type { SnapshotDto } from '../../src/ssot/snapshot.dto';
+import { SessionTruth } from '../../src/user-api/auth/session-truth';
 import { CutableWay } from '../support/cutable-way';
 import { eventually } from '../support/eventually';
 import { serverAddresses } from '../support/database';
@@ -91,7 +93,6 @@ describe('the read model without Postgres', () => {
     const before = (await read()).data;
     way.open = false;
     await api.get(MessageBus).publish('ssot.invalidate', { reason: 'test' });
-    // Who asks is known for a second without Postgres; after that nobody can be let in.
     const answer = await read();
     expect(answer.status).toBe(200);
     expect(answer.headers.get('x-cache')).toBe('stale');
@@ -103,4 +104,41 @@ describe('the read model without Postgres', () => {
     way.open = true;
     await eventually(async () => expect((await read()).data.stale).toBe(false), { timeoutMs: 10_000 });
   });
+
+  it('is answered to who was known when Postgres went, up to the limit, and not to who has been put out since', async () => {
+    const others = [await test.person(api), await test.person(api, 'readonly')] as const;
+    const path = `${PATH}/dashboard`;
+    const status = async (person: Person) => (await person.client(api).get(path)).status;
+    const all = [admin, ...others];
+    for (const person of all) expect(await status(person)).toBe(200);
+    const truth = api.get(SessionTruth);
+    const bus = api.get(MessageBus);
+    way.open = false;
+    // Longer ago than what counts otherwise.
+    await eventually(() => {
+      for (const { sessionId, id } of all) expect(truth.known(sessionId, id)).toBeUndefined();
+    });
+    for (const person of all) for (let n = 0; n < 2; n++) expect(await status(person)).toBe(200);
+    // Nothing but the read model.
+    expect((await admin.client(api).get(`${PATH}/health`)).status).toBe(503);
+    await bus.publish('session.revoked', { session_id: others[0].sessionId });
+    await bus.publish('user.changed', { user_id: others[1].id });
+    expect(await Promise.all(all.map(status))).toEqual([200, 503, 503]);
+    const settings = api.get(RuntimeSettings);
+    const current = settings.current();
+    const limited = jest
+      .spyOn(settings, 'current')
+      .mockReturnValue({ ...current, read_model: { ...current.read_model, max_stale_s: 1 } });
+    await eventually(async () => expect(await status(admin)).toBe(503));
+    limited.mockRestore();
+    expect(await status(admin)).toBe(200);
+    // What was said while nobody listened cannot be known.
+    const session = jest.spyOn(bus, 'session', 'get').mockReturnValue((bus.session ?? 0) + 1);
+    expect(await status(admin)).toBe(503);
+    session.mockRestore();
+    way.open = true;
+    await eventually(async () => expect(await Promise.all(all.map(status))).toEqual([200, 200, 200]), {
+      timeoutMs: 10_000,
+    });
+  }, 40_000);
 });

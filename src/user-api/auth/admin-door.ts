@@ -41,12 +41,19 @@ export class AdminDoor {
     return this.auth.authenticate(bearerToken(request) ?? '');
   }
 
-  /** Who sends the request, from an allowed network and with a token that is good; else undefined. */
-  async enter(request: Pick<FastifyRequest, 'headers' | 'clientIp'>): Promise<Actor | undefined> {
+  /**
+   * Who sends the request, from an allowed network and with a token that is good; else undefined.
+   *
+   * @param lastKnownMs while Postgres is away, how long ago it may have said who it is, in milliseconds
+   */
+  async enter(
+    request: Pick<FastifyRequest, 'headers' | 'clientIp'>,
+    lastKnownMs = 0,
+  ): Promise<Actor | undefined> {
     const token = bearerToken(request);
     if (!token || !this.allowed.contains(request.clientIp)) return undefined;
     try {
-      return await this.auth.authenticate(token);
+      return await this.auth.authenticateOrLast(token, lastKnownMs);
     } catch {
       return undefined; // the guards try again, and tell, and record it
     }

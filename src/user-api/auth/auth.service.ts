@@ -63,9 +63,18 @@ export class AuthService {
    * @throws AppError UNAUTHORIZED if it ended or its account is disabled
    */
   async ofSession(sessionId: string, userId: string): Promise<Actor> {
-    const session = await this.sessions.find(sessionId, userId);
-    if (!session) throw new KnownUserRefused(userId, 'The session has ended. Sign in again.');
-    return actorOf(session, { sessionId });
+    return actorOfFound(await this.sessions.find(sessionId, userId), sessionId, userId);
+  }
+
+  /**
+   * As authenticate(); while Postgres is away, who it was when that last said so, at most `maxAgeMs` ago. For what may
+   * be shown in such a time, and for nothing that changes anything.
+   *
+   * @throws AppError as authenticate()
+   */
+  async authenticateOrLast(accessToken: string, maxAgeMs: number): Promise<Actor> {
+    const { sessionId, userId } = await this.accessTokens.verify(accessToken);
+    return actorOfFound(await this.sessions.findOrLast(sessionId, userId, maxAgeMs), sessionId, userId);
   }
 
   /** As authenticate(), of a token that was good within the last second: without a question, and so at once. */
@@ -164,6 +173,11 @@ export class AuthService {
       user: { id: user.id, email: user.email, role: user.role },
     };
   }
+}
+
+function actorOfFound(session: LiveSession | undefined, sessionId: string, userId: string): Actor {
+  if (!session) throw new KnownUserRefused(userId, 'The session has ended. Sign in again.');
+  return actorOf(session, { sessionId });
 }
 
 function actorOf(

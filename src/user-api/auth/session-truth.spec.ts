@@ -7,21 +7,23 @@ const ROW = { user_id: 'u', email: 'u@example.test', role: 'admin' };
 describe('what is known of sessions', () => {
   let now: number;
   /** What Postgres was asked and has not answered. */
-  let asked: ((rows: object[]) => void)[];
+  let asked: ((rows: object[] | Promise<never>) => void)[];
+  let bus: { session: number | undefined };
   let truth: SessionTruth;
 
   beforeEach(async () => {
     [now, asked] = [1_000, []];
+    bus = { session: 1 };
     jest.spyOn(performance, 'now').mockImplementation(() => now);
     const db = { query: () => new Promise((resolve) => asked.push(resolve)) };
-    truth = new SessionTruth(db as unknown as Db, {} as MessageBus);
+    truth = new SessionTruth(db as unknown as Db, bus as MessageBus);
     const found = truth.find('s', 'u');
     await answer([ROW]);
     await found;
   });
   afterEach(() => jest.restoreAllMocks());
 
-  async function answer(rows: object[]): Promise<void> {
+  async function answer(rows: object[] | Promise<never>): Promise<void> {
     asked.shift()?.(rows);
     await new Promise((resolve) => setImmediate(resolve));
   }
@@ -66,5 +68,50 @@ describe('what is known of sessions', () => {
     truth.forget('t');
     await answer([ROW]);
     expect(truth.known('t', 'u')).toBeUndefined();
+  });
+
+  describe('while Postgres is away', () => {
+    const away = () => Promise.reject(Object.assign(new Error('away'), { code: 'ECONNREFUSED' }));
+
+    async function last(error = away, meanwhile = () => {}): Promise<string | undefined> {
+      now += 2_000;
+      const found = truth.findOrLast('s', 'u', 10_000).then(
+        (live) => live?.role,
+        (thrown: Error) => thrown.message,
+      );
+      meanwhile();
+      await answer(error());
+      return found;
+    }
+
+    it('is what it last said, for as long as whoever asks allows, and for nobody else', async () => {
+      expect([await last(), await last(), await last(), await last()]).toEqual(Array(4).fill('admin'));
+      const found = truth.find('s', 'u').catch((error: Error) => error.message);
+      await answer(away());
+      expect(await found).toBe('away');
+      expect(await last()).toBe('away');
+    });
+
+    it('is nothing for another error, or once a message may have been missed', async () => {
+      expect(await last(() => Promise.reject(new Error('a fault')))).toBe('a fault');
+      expect(await last()).toBe('admin');
+      bus.session = undefined;
+      expect(await last()).toBe('away');
+      bus.session = 2;
+      expect(await last()).toBe('away');
+    });
+
+    it('is nothing once the session was forgotten, if only while it was asked for', async () => {
+      expect(await last(away, () => truth.forget('s'))).toBe('away');
+      expect(await last()).toBe('away');
+    });
+
+    it('is nothing once Postgres has said that the session ended', async () => {
+      now += 2_000;
+      const found = truth.find('s', 'u');
+      await answer([]);
+      expect(await found).toBeUndefined();
+      expect(await last()).toBe('away');
+    });
   });
 });

@@ -1,4 +1,5 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { unavailableServer } from '../../platform/errors/unavailable';
 import { MessageBus } from '../../platform/messages/message-bus';
 import { Db } from '../../platform/postgres/db';
 import { prepared } from '../../platform/postgres/statement';
@@ -26,14 +27,18 @@ export interface LiveSession {
 interface Cached {
   userId: string;
   readAt: number;
+  /** The connection on which it would have been heard since that the session ended or its user changed. */
+  busSession: number | undefined;
   session: Promise<LiveSession | undefined>;
   /** What that came to. */
   live?: LiveSession;
+  /** What was known before, until that has come to something. */
+  last?: Cached;
   /** Whether Postgres is being asked anew. */
   renewing?: true;
 }
 
-/** Whether sessions live and what their users may do, as Postgres says, at most a second old. */
+/** Whether sessions live and what their users may do, as Postgres says, at most a second old but for findOrLast(). */
 @Injectable()
 export class SessionTruth implements OnModuleInit {
   private readonly cache = new LruMap<string, Cached>(CACHED_SESSIONS);
@@ -59,13 +64,39 @@ export class SessionTruth implements OnModuleInit {
     // The time counts from before the read, so that a change during it cannot go unseen for longer.
     if (cached && cached.userId === userId && performance.now() - cached.readAt < FRESH_MS)
       return cached.session;
-    const entry: Cached = { userId, readAt: performance.now(), session: this.read(sessionId, userId) };
+    const entry = this.ask(sessionId, userId);
+    if (cached?.userId === userId) entry.last = cached.live ? cached : cached.last;
     this.cache.set(sessionId, entry);
     entry.session.then(
-      (live) => (entry.live = live),
-      () => this.cache.delete(sessionId),
+      (live) => {
+        entry.live = live;
+        entry.last = undefined;
+      },
+      () => {
+        // Nothing that was forgotten meanwhile comes back.
+        if (this.cache.get(sessionId) !== entry) return;
+        if (entry.last) this.cache.set(sessionId, entry.last);
+        else this.cache.delete(sessionId);
+      },
     );
     return entry.session;
+  }
+
+  /**
+   * As {@link find}; while Postgres is away, what it last said, if that is not older than `maxAgeMs`. What has changed
+   * since then would have been heard: where the connection for that was lost meanwhile, nothing counts.
+   */
+  async findOrLast(sessionId: string, userId: string, maxAgeMs: number): Promise<LiveSession | undefined> {
+    try {
+      return await this.find(sessionId, userId);
+    } catch (error) {
+      const cached = this.cache.get(sessionId);
+      const last = cached?.live ? cached : cached?.last;
+      const heard = last?.busSession !== undefined && last.busSession === this.bus.session;
+      const counts = heard && last.userId === userId && performance.now() - last.readAt < maxAgeMs;
+      if (!counts || unavailableServer(error) !== 'postgres') throw error;
+      return last.live;
+    }
   }
 
   /**
@@ -83,17 +114,19 @@ export class SessionTruth implements OnModuleInit {
 
   private renew(sessionId: string, cached: Cached): void {
     cached.renewing = true;
-    const { userId } = cached;
-    const readAt = performance.now();
-    const session = this.read(sessionId, userId);
-    session.then(
+    const entry = this.ask(sessionId, cached.userId);
+    entry.session.then(
       (live) => {
         // What was forgotten meanwhile may have changed after this was read.
-        if (this.cache.get(sessionId) === cached)
-          this.cache.set(sessionId, { userId, readAt, session, live });
+        if (this.cache.get(sessionId) === cached) this.cache.set(sessionId, { ...entry, live });
       },
       () => undefined, // what is known counts for as long as it would have; then find() asks, and tells
     );
+  }
+
+  private ask(sessionId: string, userId: string): Cached {
+    const before = { userId, readAt: performance.now(), busSession: this.bus.session };
+    return { ...before, session: this.read(sessionId, userId) };
   }
 
   private async read(sessionId: string, userId: string): Promise<LiveSession | undefined> {
