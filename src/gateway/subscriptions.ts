@@ -51,6 +51,12 @@ export class Subscriptions {
       since,
       filter && matcherOf(filter),
     );
+    try {
+      if (topic === LOG_TOPIC) await this.logs.begin();
+    } catch (error) {
+      subscription.end();
+      throw error;
+    }
     if (!connection.open) return subscription.end();
     connection.subscriptions.set(topic, subscription);
     // The role may have changed while the history was read; what watches over it did not see this topic yet.

@@ -1,6 +1,8 @@
 import { v7 as uuidv7 } from 'uuid';
 import { followState } from '../../src/gateway/client/follow-state';
 import { nodeGatewayClient } from '../../src/gateway/client/node-client';
+import { FeedHub } from '../../src/gateway/feed/feed-hub';
+import { LogTail } from '../../src/gateway/logs/log-tail';
 import { AuditNews } from '../../src/pipeline/audit/audit-news';
 import { LiveFeed } from '../../src/platform/feed/live-feed';
 import { NumberedFeed } from '../../src/platform/feed/numbered-feed';
@@ -191,6 +193,21 @@ describe('topics of the gateway', () => {
       await write('info', 'flow', 'not seen');
       const back = await gateway.signedIn(a);
       expect(await back.subscribe('logs', at)).toMatchObject({ recovered: false });
+    });
+
+    it('is followed by who comes while the last one goes', async () => {
+      const hub = a.get(FeedHub);
+      const subscribe = hub.subscribe.bind(hub);
+      // It began to look for the one who comes, and found nobody who follows before that one did.
+      const slow = jest.spyOn(hub, 'subscribe').mockImplementationOnce(async (...what) => {
+        await eventually(() => expect(a.get(LogTail)['timer']).toBeUndefined());
+        return subscribe(...what);
+      });
+      const client = await gateway.signedIn(a);
+      await client.subscribe('logs');
+      slow.mockRestore();
+      await write('info', 'flow', 'after');
+      await eventually(() => expect(messages(client)).toHaveLength(1));
     });
 
     it('filters nothing else', async () => {

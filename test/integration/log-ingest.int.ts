@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { LogDays } from '../../src/managers/log-ingest/log-days.manager';
 import { LogIngest } from '../../src/managers/log-ingest/log-ingest.manager';
 import { LogIngestModule } from '../../src/managers/log-ingest/log-ingest.module';
+import { LiveFeed } from '../../src/platform/feed/live-feed';
 import { RedisService } from '../../src/platform/redis/redis.service';
 import { LogShipper } from '../../src/platform/telemetry/logs/log-shipper';
 import { eventually } from '../support/eventually';
@@ -118,6 +119,20 @@ describe('the way of a log line into the system events', () => {
     });
     await ingest();
     expect(await numbers()).toEqual(upTo(1_200));
+  });
+
+  it('begins the live log anew where lines are stored later than looks go back', async () => {
+    const epoch = async () => (await other.get(LiveFeed).position('logs')).epoch;
+    const before = await epoch();
+    log(WARN, 'in time');
+    await sent();
+    await ingest();
+    expect(await epoch()).toBe(before);
+    log(WARN, 'late', { time: Date.now() - 11_000 });
+    await sent();
+    await ingest();
+    expect(await messages()).toEqual(['late', 'in time']);
+    expect(await epoch()).not.toBe(before);
   });
 
   it('waits for Postgres', async () => {

@@ -1,15 +1,10 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
-import { LogFeed, type LogLine, LOG_TOPIC } from '../../platform/feed/log-feed';
+import { LogFeed, type LogLine, LOG_TOPIC, LOOK_BACK_MS } from '../../platform/feed/log-feed';
 import { Db } from '../../platform/postgres/db';
 import { FeedHub } from '../feed/feed-hub';
 
 /** Between two looks into the log, in milliseconds. */
 const LOOK_MS = 500;
-/**
- * How far back each look goes, in milliseconds: lines are seen when their transaction commits, not when it writes. More
- * than the topic counts as kept up with after a look, so that who begins where another has ended misses nothing.
- */
-const BACK_MS = 10_000;
 /** Lines of one look. */
 const MAX_LINES = 5_000;
 /** Lines that are known not to be new. */
@@ -38,7 +33,10 @@ export class LogTail implements OnModuleDestroy {
     private readonly hub: FeedHub,
   ) {}
 
-  /** Resolves when what is logged from now on will be told. Rejects while Postgres or Redis are away. */
+  /**
+   * Resolves when what is logged from now on will be told; to be called again once somebody follows the topic, as what
+   * was under way until then may have ended for want of a follower. Rejects while Postgres or Redis are away.
+   */
   async begin(): Promise<void> {
     const since = await this.feed.begin(await this.now());
     await this.hub.refresh(LOG_TOPIC);
@@ -67,13 +65,13 @@ export class LogTail implements OnModuleDestroy {
 
   private async look(): Promise<void> {
     const now = await this.now();
-    const lines = await this.db.query<LogLine>(LINES, [Math.max(this.since, this.from - BACK_MS)]);
+    const lines = await this.db.query<LogLine>(LINES, [Math.max(this.since, this.from - LOOK_BACK_MS)]);
     const fresh = lines.filter(({ id }) => !this.known.has(id));
     await this.feed.tell(fresh, this.since, now);
     for (const { id } of fresh) this.known.add(id);
     // Where there is more than one look takes, the next one goes on from its end.
     const last = lines.at(-1);
-    this.from = last && lines.length === MAX_LINES ? last.at.getTime() + BACK_MS - 1 : now;
+    this.from = last && lines.length === MAX_LINES ? last.at.getTime() + LOOK_BACK_MS - 1 : now;
     for (const id of this.known) {
       if (this.known.size <= MAX_KNOWN) break;
       this.known.delete(id);

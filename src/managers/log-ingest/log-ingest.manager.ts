@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Logger } from '@nestjs/common';
+import { LogFeed, LOOK_BACK_MS } from '../../platform/feed/log-feed';
 import { Db, type Transaction } from '../../platform/postgres/db';
 import { sqlState } from '../../platform/postgres/pg-errors';
 import { RedisService } from '../../platform/redis/redis.service';
@@ -16,6 +17,10 @@ const BATCH = 1_000;
 const IDLE_MS = 250;
 /** A run reports at least so often, in milliseconds. */
 const RUN_MS = 5_000;
+/** Lines that are so old when they are stored may be missed by who follows the log live, in milliseconds. */
+const LATE_MS = LOOK_BACK_MS / 2;
+/** The shortest time between two words about that, in milliseconds: a clock that is slow makes all of its lines late. */
+const LATE_PACE_MS = LOOK_BACK_MS;
 
 /**
  * Takes log lines from the stream into the system events, by COPY. An entry is removed from the stream only after it
@@ -28,11 +33,15 @@ export class LogIngest implements Manager {
   readonly intervalMs = 1_000;
   private readonly log = new Logger(LogIngest.name);
   private rows: LogRows | undefined;
+  /** Whether lines were stored late that nobody was told of yet, and when that was last told. */
+  private late = false;
+  private lateToldAt = -Infinity;
 
   constructor(
     @Inject(Db) private readonly db: Db,
     @Inject(RedisService) private readonly redis: RedisService,
     @Inject(SigningKeys) private readonly keys: SigningKeys,
+    @Inject(LogFeed) private readonly feed: LogFeed,
   ) {}
 
   async run({ signal }: Pick<ManagerRun, 'signal'>): Promise<ManagerReport> {
@@ -41,6 +50,7 @@ export class LogIngest implements Manager {
     while (!signal.aborted && performance.now() < until) {
       const taken = await this.takeSome();
       items += taken ?? 0;
+      await this.tellLate();
       if (taken === undefined) await delay(IDLE_MS, undefined, { signal }).catch(() => undefined);
     }
     return { items };
@@ -52,17 +62,26 @@ export class LogIngest implements Manager {
     const found = await this.redis.client.xrange(stream, '-', '+', 'COUNT', ENTRIES);
     if (found.length === 0) return undefined;
     const entries = found.map(readEntry).filter((entry) => entry !== undefined);
-    const stored = await this.store(entries);
+    const { stored, late } = await this.store(entries);
+    this.late ||= late;
     await this.redis.client.xdel(stream, ...found.map(([id]) => id));
     return stored;
   }
 
-  private async store(entries: readonly LogEntry[]): Promise<number> {
-    if (entries.length === 0) return 0;
+  private async tellLate(): Promise<void> {
+    if (!this.late || performance.now() - this.lateToldAt < LATE_PACE_MS) return;
+    await this.feed.missed();
+    this.late = false;
+    this.lateToldAt = performance.now();
+  }
+
+  /** @returns how many lines were stored, and whether some of them so late that they may be missed */
+  private async store(entries: readonly LogEntry[]): Promise<{ stored: number; late: boolean }> {
+    if (entries.length === 0) return { stored: 0, late: false };
     const reader = (this.rows ??= new LogRows(this.keys.secret('pseudonyms')));
     return this.db.transaction(async (tx) => {
-      const fresh = await tx.query<{ id: string }>(
-        'INSERT INTO log_entries (id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING RETURNING id',
+      const fresh = await tx.query<{ id: string; now: Date }>(
+        'INSERT INTO log_entries (id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING RETURNING id, clock_timestamp() AS now',
         [entries.map((entry) => entry.id)],
       );
       const ids = new Set(fresh.map(({ id }) => id));
@@ -74,7 +93,8 @@ export class LogIngest implements Manager {
         .filter((row) => row !== undefined);
       for (let from = 0; from < rows.length; from += BATCH)
         await this.copy(tx, rows.slice(from, from + BATCH));
-      return rows.length;
+      const lateBefore = (fresh[0]?.now.getTime() ?? 0) - LATE_MS;
+      return { stored: rows.length, late: rows.some(({ at }) => at.getTime() < lateBefore) };
     });
   }
 

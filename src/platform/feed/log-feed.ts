@@ -3,9 +3,16 @@ import { Injectable } from '@nestjs/common';
 import { RedisService } from '../redis/redis.service';
 import { RedisScript } from '../redis/script';
 import { APPEND, BEGIN as BEGIN_TOPIC, feedChannel, topicKeys } from './feed-scripts';
+import { renewTopic } from './lost-topics';
 
 /** The topic of system events. */
 export const LOG_TOPIC = 'logs';
+/**
+ * How far back each look into the log goes, in milliseconds: lines are seen when their transaction commits, not when it
+ * writes. More than the topic counts as kept up with after a look, so that who begins where another has ended misses
+ * nothing.
+ */
+export const LOOK_BACK_MS = 10_000;
 /** How long the topic counts as kept up with after the last look into the log, in seconds. */
 const ALIVE_S = 5;
 /** How long a line is known to have been told, in milliseconds; lines that are older are not told any more. */
@@ -86,6 +93,14 @@ export class LogFeed {
         ...lines.flatMap((line) => [line.id, line.at.getTime(), JSON.stringify(line)]),
       ],
     );
+  }
+
+  /**
+   * Lines were stored that are older than looks go back, so the topic begins anew: who follows it, or comes back, is told
+   * that something is missing. Rejects while Redis is away.
+   */
+  async missed(): Promise<void> {
+    await renewTopic(this.redis, LOG_TOPIC);
   }
 
   private keys(): Record<'numbering' | 'history' | 'seen' | 'alive', string> {
