@@ -156,7 +156,7 @@ export class UploadFinalizer implements OnApplicationShutdown {
     try {
       const { path, sha256 } = await assemble(this.files, upload, await this.store.chunks(upload.id), signal);
       check(sha256);
-      await this.blobs.put(key, path, { size: upload.sizeBytes, sha256 });
+      await this.blobs.put(key, path, { size: upload.sizeBytes, sha256 }, signal);
       return sha256;
     } catch (error) {
       // A slower finalizer whose lease had run out may have moved the file just before us.

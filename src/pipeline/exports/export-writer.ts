@@ -85,7 +85,7 @@ export class ExportWriter {
     const key = `${EXPORTS_PREFIX}/${context.executionId}/${id}/${name}`;
     try {
       const { rows, size, sha256 } = await this.writeFile(path, order, context);
-      await this.blobs.put(key, path, { size, sha256 });
+      await this.blobs.put(key, path, { size, sha256 }, context.signal);
       const published = { artifact_id: id, name, rows, bytes: size, sha256 };
       await this.record(key, order.format, published, context);
       return published;

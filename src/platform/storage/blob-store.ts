@@ -36,9 +36,10 @@ export abstract class BlobStore {
    * Moves a local file in, atomically and durably: the key either holds all of it or nothing.
    *
    * @param known its checksum, if the caller has it already
-   * @throws AppError STORAGE_FULL
+   * @param signal stops a store that sends the file somewhere; what was sent of it by then is given up
+   * @throws AppError STORAGE_FULL; the reason of `signal`
    */
-  abstract put(key: string, source: string, known?: StoredBlob): Promise<StoredBlob>;
+  abstract put(key: string, source: string, known?: StoredBlob, signal?: AbortSignal): Promise<StoredBlob>;
   /**
    * A file with the contents of `key` for tools that read files; it stays until it is released.
    *

@@ -1,5 +1,5 @@
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -92,6 +92,35 @@ describe('S3BlobStore', () => {
     await refused.onModuleDestroy();
     expect(await store.stat('secret/file')).toEqual({ size: 5 });
     expect(await store.stat('secret/new')).toBeUndefined();
+  });
+
+  it('gives up what it has sent of a file when it is stopped', async () => {
+    const stopping = new AbortController();
+    const reason = new Error('stopping');
+    const seen: string[] = [];
+    const server = createServer((request, response) => {
+      const { method, url = '' } = request;
+      const { searchParams: query } = new URL(url, 'http://s3');
+      seen.push(`${method} ${query.has('uploads') ? 'begin' : (query.get('uploadId') ?? '')}`);
+      if (method === 'PUT') stopping.abort(reason);
+      request.resume().once('end', () => {
+        response.writeHead(method === 'DELETE' ? 204 : 200, { etag: '"part"' });
+        response.end(method === 'POST' ? '<R><UploadId>u1</UploadId></R>' : undefined);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const stopped = storeWith({ S3_ENDPOINT: `http://127.0.0.1:${port}` });
+    const size = 80 << 20;
+    const path = await source('');
+    await truncate(path, size);
+    await expect(stopped.put('a/b', path, { size, sha256: '00' }, stopping.signal)).rejects.toBe(reason);
+    expect([seen[0], seen.at(-1)]).toEqual(['POST begin', 'DELETE u1']);
+    expect(seen).not.toContain('POST u1');
+    expect((await stat(path)).size).toBe(size);
+    await rm(path);
+    await stopped.onModuleDestroy();
+    server.close();
   });
 
   describe('where the server refuses', () => {

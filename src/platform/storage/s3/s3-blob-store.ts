@@ -75,16 +75,21 @@ export class S3BlobStore extends BlobStore implements OnModuleDestroy {
     await this.copies.removeAll();
   }
 
-  async put(key: string, source: string, known?: StoredBlob): Promise<StoredBlob> {
+  async put(key: string, source: string, known?: StoredBlob, signal?: AbortSignal): Promise<StoredBlob> {
     const object = this.object(key);
     const blob = known ?? (await checksumOf(source));
+    signal?.throwIfAborted();
     const upload = new Upload({
       client: this.client,
-      params: { ...object, Body: createReadStream(source), Metadata: { sha256: blob.sha256 } },
+      // Where reading ends early, the upload removes its parts before it fails; aborted itself, it fails at once.
+      params: { ...object, Body: createReadStream(source, { signal }), Metadata: { sha256: blob.sha256 } },
       partSize: Math.max(PART_BYTES, Math.ceil(blob.size / MAX_PARTS)),
       queueSize: PARTS_AT_A_TIME,
     });
-    await upload.done();
+    await upload.done().catch((error: unknown) => {
+      signal?.throwIfAborted();
+      throw error;
+    });
     await rm(source);
     return blob;
   }
