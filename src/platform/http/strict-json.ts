@@ -7,9 +7,9 @@ const MAX_DEPTH = 32;
 const FORBIDDEN_KEYS = new Set([...Object.getOwnPropertyNames(Object.prototype), 'prototype']);
 
 /**
- * Reads JSON so that every parser along the way would understand the same: doubled keys, integers beyond
- * 2^53 in whatever notation (`1e16`, `9007199254740993.0`), numbers that overflow or vanish, nesting over 32, keys that every object
- * has (`__proto__`, `constructor`, `toString`, ...), NUL and lone surrogates are refused.
+ * Reads JSON so that every parser along the way would understand the same: doubled keys, integers beyond 2^53 that lose
+ * digits in whatever notation (`9007199254740993.0`), numbers that overflow or vanish, nesting over 32, keys that every
+ * object has (`__proto__`, `constructor`, `toString`, ...), NUL and lone surrogates are refused.
  *
  * @throws AppError VALIDATION_ERROR with a sentence that says what is wrong
  */
@@ -32,14 +32,21 @@ function strictNumber(text: string): number {
   const reason = getUnsafeNumberReason(text);
   const value = Number(text);
   // Digits of a fraction may be lost, those of a whole number not: it may be an id, or a size.
-  const roundedFraction = reason === UnsafeNumberReason.truncate_float && !isUnsafeInteger(value);
-  if ((reason !== undefined && !roundedFraction) || Object.is(value, -0))
+  const rounded = reason === UnsafeNumberReason.truncate_float && !losesDigitsOfInteger(text, value);
+  if ((reason !== undefined && !rounded) || Object.is(value, -0))
     throw malformed(`The number ${text.slice(0, 40)} cannot be represented exactly.`);
   return value;
 }
 
-function isUnsafeInteger(value: number): boolean {
-  return Number.isInteger(value) && !Number.isSafeInteger(value);
+function losesDigitsOfInteger(text: string, value: number): boolean {
+  if (!Number.isInteger(value) || Number.isSafeInteger(value)) return false;
+  return digitsOf(text) !== digitsOf(String(value));
+}
+
+/** Those of a number that count, without its sign, its point and its exponent. */
+function digitsOf(text: string): string {
+  const [mantissa = ''] = text.toLowerCase().split('e');
+  return mantissa.replace(/[-.]/g, '').replace(/^0+|0+$/g, '');
 }
 
 /** Refuses what must not be stored or merged; the number of members of all objects in the value. */

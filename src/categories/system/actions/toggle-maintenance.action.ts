@@ -5,7 +5,7 @@ import { Action } from '../../../pipeline/catalogue/action.decorator';
 import { ActionCommand } from '../../../pipeline/catalogue/action-command';
 import type { PreviewingHandler } from '../../../pipeline/catalogue/action-handler';
 import { MayBeAbsent, Recorded } from '../../../pipeline/catalogue/fields';
-import type { Preview } from '../../../pipeline/preview/preview';
+import type { FrozenItem, Preview } from '../../../pipeline/preview/preview';
 import { AppError } from '../../../platform/errors/app-error';
 import { IsTimestamp } from '../../../platform/validation/timestamp';
 import type { Patch } from '../../../platform/settings/patch';
@@ -74,18 +74,14 @@ export class ToggleMaintenanceHandler implements PreviewingHandler<ToggleMainten
   }
 
   async execute({ context, ...command }: ToggleMaintenance): Promise<MaintenanceState> {
-    const [frozen] = context.selection ?? [];
     let before = false;
-    // By the newest version, which nobody follows with another meanwhile: two who toggle at once undo each other.
-    const decide = ({ maintenance: now }: Settings): Patch<Settings> => {
-      before = now.enabled;
-      if (frozen && frozen.state !== (before ? 'closed' : 'open'))
-        throw new AppError('CONFLICT', 'Maintenance mode was switched since the preview.');
-      const enabled = command.enabled ?? !before;
-      return { maintenance: { enabled, message: command.message ?? null, until: command.until ?? null } };
-    };
     const state = await context.transaction(async (tx) => {
       const by = { authorId: context.actor.userId, comment: context.reason };
+      // By the newest version, which nobody follows with another meanwhile: two who toggle at once undo each other.
+      const decide = ({ maintenance }: Settings): Patch<Settings> => {
+        before = maintenance.enabled;
+        return switched(command, before, context.selection);
+      };
       const { version, settings } = await this.settings.update(decide, by, tx);
       const { enabled, message, until } = settings.maintenance;
       return { enabled, message, until, changed: enabled !== before, settings_version: version };
@@ -93,4 +89,17 @@ export class ToggleMaintenanceHandler implements PreviewingHandler<ToggleMainten
     await this.settings.announce(state.settings_version);
     return state;
   }
+}
+
+/** @throws AppError CONFLICT if it is not any more what a preview has shown */
+function switched(
+  { enabled, message, until }: Pick<ToggleMaintenance, 'enabled' | 'message' | 'until'>,
+  before: boolean,
+  [frozen]: readonly FrozenItem[] = [],
+): Patch<Settings> {
+  if (frozen && frozen.state !== (before ? 'closed' : 'open'))
+    throw new AppError('CONFLICT', 'Maintenance mode was switched since the preview.');
+  return {
+    maintenance: { enabled: enabled ?? !before, message: message ?? null, until: until ?? null },
+  };
 }
