@@ -9,6 +9,7 @@ import { ActionRunner } from '../../src/pipeline/pipeline';
 import { AppError } from '../../src/platform/errors/app-error';
 import { LiveFeed } from '../../src/platform/feed/live-feed';
 import type { Actor } from '../../src/platform/security/roles';
+import type { RedisService } from '../../src/platform/redis/redis.service';
 import { RuntimeSettings } from '../../src/platform/settings/runtime-settings';
 import { registry } from '../../src/platform/telemetry/metrics';
 import { SystemCollector } from '../../src/ssot/sections/system.collector';
@@ -431,6 +432,27 @@ describe('an operator', () => {
     const alerts = (await one.get(LiveFeed).read('alerts', offset, 100)).events;
     const kinds = alerts.map(({ json }) => (JSON.parse(json) as { kind: string }).kind);
     expect(kinds.filter((kind) => kind === 'circuit_forced_open')).toHaveLength(1);
+  });
+
+  it('lets it go before those who saw more than Redis has could put it back, and that is told of', async () => {
+    const { client, prefix } = processes.redis;
+    const redis = { client, key: (...parts: string[]) => [prefix, 'another', ...parts].join(':') };
+    const store = new CircuitStore(redis as unknown as RedisService);
+    const sync = async (version: number, forced: 'open' | null, epoch: number) => {
+      const seen = { state: 'open', epoch, trips: 0, restMs: 0 } as const;
+      return (await store.sync(version, [{ dependency: 'storage', forced, seen }]))[0];
+    };
+    // A process that has just started, those that were there before, and one of them that starts it all over.
+    expect(await sync(5, 'open', 0)).toMatchObject({ forced: 'open', change: undefined });
+    expect(await sync(6, null, 9)).toMatchObject({
+      state: 'closed',
+      epoch: 10,
+      forced: null,
+      change: 'released',
+    });
+    await client.del(redis.key('circuit', 'storage'));
+    expect(await sync(6, null, 0)).toMatchObject({ forced: null, change: undefined });
+    expect(await sync(7, 'open', 10)).toMatchObject({ forced: 'open', change: undefined });
   });
 
   it('holds it closed, whatever calls come to', async () => {

@@ -182,7 +182,9 @@ for i = 1, #KEYS / 2 do
   end
   if version >= c.forced_version and told.forced ~= c.forced then
     c.forced, c.forced_version = told.forced, version
-    close(c, lost and '' or c.forced == '' and 'released' or 'forced_' .. c.forced)
+    -- What is put back was told of before; that it is held no longer was not, if Redis knew that it was held.
+    local again = not c.known or lost and c.forced ~= ''
+    close(c, again and '' or c.forced == '' and 'released' or 'forced_' .. c.forced)
   elseif c.forced ~= '' or lost then
     c.forced_version = math.max(version, c.forced_version)
     write(c)
