@@ -65,6 +65,26 @@ describe('denials', () => {
     expect(total()).toBe(50_000);
   });
 
+  it('are counted apart where they are of another kind, or of somebody who had another role', async () => {
+    const others = [{}, { kind: 'preview' }, { actor_role: 'operator' }] as const;
+    // The second half finds no place among the different keys of the window.
+    for (const fill of [0, 2_000]) {
+      for (let i = 0; i < fill; i++) log.denied(denial(`action.n${i}`, 'fill'));
+      const action = `job.cancel.${fill}`;
+      for (let i = 0; i < 50; i++)
+        for (const [n, other] of others.entries())
+          if (i < 20 + 10 * n) log.denied({ ...denial(action, `t${i}`), actor_id: `u${fill}`, ...other });
+    }
+    await jest.advanceTimersByTimeAsync(11_000);
+    const counts = (kind: string, role: string | null) =>
+      written
+        .filter((entry) => entry.kind === kind && entry.actor_role === role)
+        .reduce((sum, { count }) => sum + count, 0);
+    expect([counts('act', null), counts('preview', null), counts('act', 'operator')]).toEqual([
+      2_040, 60, 80,
+    ]);
+  });
+
   it('are alike from a whole /64 of IPv6, which one machine has', async () => {
     for (let i = 0; i < 1_000; i++)
       log.denied({ ...denial('job.cancel', `t${i}`), ip: `2001:db8:1:2::${i.toString(16)}` });

@@ -18,7 +18,7 @@ const FLUSH_MS = 100;
 const WINDOW_MS = 10_000;
 /** Denials of one key that get an entry each within the window; further ones share one entry with their number. */
 const SINGLE_ENTRIES = 5;
-/** Different keys within a window; further ones share a key for each error code. */
+/** Different keys within a window; further ones share a key with those of the same nature. */
 const MAX_KEYS = 1_000;
 
 /** SQLSTATE classes that mean that the values were wrong, and not that the server was: data, and constraints. */
@@ -156,8 +156,10 @@ export class AuditLog implements BeforeApplicationShutdown, OnApplicationShutdow
 
   private keyOf(entry: AuditEntry): string {
     const client = entry.ip === null ? '' : addressGroup(entry.ip);
-    const key = [entry.actor_id, client, entry.action, entry.error_code].join('\n');
-    return this.floods.has(key) || this.floods.size < MAX_KEYS ? key : `other\n${entry.error_code}`;
+    // One entry stands for many: what it says of them all must hold for each.
+    const nature = [entry.phase, entry.kind, entry.actor_role, entry.error_code].join('\n');
+    const key = [entry.actor_id, client, entry.action, nature].join('\n');
+    return this.floods.has(key) || this.floods.size < MAX_KEYS ? key : `other\n${nature}`;
   }
 }
 
