@@ -12,7 +12,6 @@ const KID = 'AAAAAAAAAAAAAAAA';
 
 let dir: string;
 let clock = 0;
-const running: SigningKeys[] = [];
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'agentos-keys-'));
@@ -20,18 +19,20 @@ beforeEach(() => {
   jest.spyOn(performance, 'now').mockImplementation(() => clock);
 });
 afterEach(() => {
-  for (const keys of running.splice(0)) keys.onApplicationShutdown();
   jest.restoreAllMocks();
   rmSync(dir, { recursive: true, force: true });
 });
 
-/** Keys of a process; what it says as errors is kept in `errors`. */
+/**
+ * Keys of a process; what it says as errors is kept in `errors`. Its seconds pass when a test says so, or it might look
+ * while a file is half written.
+ */
 async function start() {
   const keys = new SigningKeys({ keysDir: dir } as Env);
   const errors: string[] = [];
   Object.assign(keys, { log: { error: (message: string) => errors.push(message) } });
-  running.push(keys);
   await keys.onModuleInit();
+  keys.onApplicationShutdown();
   return { keys, errors };
 }
 
@@ -116,10 +117,15 @@ describe('signing keys', () => {
     await writeFile(join(dir, 'jwt-0003.pem'), rsa.export({ type: 'pkcs8', format: 'pem' }));
     const { kid } = await addKey(dir);
     await nextSecond(keys);
-    await nextSecond(keys);
     expect([keys.find(old)?.kid, keys.find(kid)?.kid]).toEqual([old, kid]);
+    const first = /jwt-0002\.pem: .*; jwt-0003\.pem: is not an Ed25519 key$/;
+    await nextSecond(keys);
+    expect(errors).toEqual([expect.stringMatching(first)]);
+    await writeFile(join(dir, 'jwt-0005.pem'), 'not a key either');
+    await nextSecond(keys);
     expect(errors).toEqual([
-      expect.stringMatching(/jwt-0002\.pem: .*; jwt-0003\.pem: is not an Ed25519 key/),
+      expect.stringMatching(first),
+      expect.stringMatching(/jwt-0002\.pem: .*; jwt-0003\.pem: .*; jwt-0005\.pem: /),
     ]);
     await expect(start()).rejects.toThrow(/A signing key cannot be read: jwt-0002\.pem/);
   });

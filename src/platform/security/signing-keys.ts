@@ -49,7 +49,8 @@ export class SigningKeys implements OnModuleInit, OnApplicationShutdown {
   private timer?: NodeJS.Timeout;
   private readAt = 0;
   private reading?: Promise<void>;
-  private failing = false;
+  /** What was told last of those that cannot be read. */
+  private told = '';
 
   constructor(@Inject(ENV) private readonly env: Env) {}
 
@@ -127,11 +128,11 @@ export class SigningKeys implements OnModuleInit, OnApplicationShutdown {
     return found.flatMap((one) => (one.status === 'rejected' ? [(one.reason as Error).message] : []));
   }
 
-  /** Each second until it is mended: once is enough to be told. */
+  /** Each second until it is mended: once is enough to be told, of the same ones. */
   private report(broken: readonly string[]): void {
-    if (broken.length > 0 && !this.failing)
-      this.log.error(`Signing keys cannot be read: ${broken.join('; ')}`);
-    this.failing = broken.length > 0;
+    const what = broken.join('; ');
+    if (what !== '' && what !== this.told) this.log.error(`Signing keys cannot be read: ${what}`);
+    this.told = what;
   }
 
   private async load(name: string): Promise<HeldKey> {
