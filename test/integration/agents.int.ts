@@ -242,6 +242,21 @@ describe('an odd but good video', () => {
     expect(later?.variants[0]?.frames).toBe(Math.round(((later?.end_s ?? 0) - (later?.start_s ?? 0)) * FPS));
   });
 
+  it('has its sound to the end of each clip, also where the filter for loudness holds some of it back', async () => {
+    const chain = await render(await specimens.beats(), {
+      'moment-selector': { min_s: 2, max_s: 3, target_s: 3 },
+    });
+
+    const clips = outputOf(chain, 'clip-renderer').clips;
+    expect(clips.length).toBeGreaterThan(1);
+    for (const clip of clips) {
+      const { path = '' } = chain.published.get(clip.variants[0]?.file.artifact_id ?? '') ?? {};
+      const { probe } = await tools.probe(path, { cwd: dir, signal: AbortSignal.timeout(20_000) });
+      const [, audio] = probe?.streams ?? [];
+      expect(audio?.durationS).toBeCloseTo(clip.end_s - clip.start_s, 2);
+    }
+  });
+
   it('is brought to the wished loudness in two passes', async () => {
     const chain = await render(await specimens.good());
     const again = await runChain(

@@ -69,6 +69,22 @@ export class Specimens {
     ]);
   }
 
+  /** 8 s of MPEG-TS whose sound is quiet but for a short beat each second: no constant gain brings that to a loudness. */
+  beats(): Promise<string> {
+    const beat = "volume='if(lt(mod(t,1),0.05),1,0.05)':eval=frame";
+    return this.make('beats.ts', [
+      '-f',
+      'lavfi',
+      '-i',
+      `${SMALL}:d=8`,
+      ...TONE,
+      '-af',
+      beat,
+      ...X264,
+      ...AAC,
+    ]);
+  }
+
   /** 8 s with sound, index first. The base of most others. */
   good(name = 'good.mp4', output: readonly string[] = ['-movflags', '+faststart']): Promise<string> {
     return this.make(name, ['-f', 'lavfi', '-i', `${SMALL}:d=8`, ...TONE, ...X264, ...AAC, ...output]);

@@ -116,7 +116,9 @@ export function renderGraph(source: InspectorOutput, plan: RenderPlan): string {
   // After the trim: padded afterwards, loudnorm's output ends early for MPEG-TS.
   const level = plan.loudnorm ? `${plan.loudnorm},aresample=48000,` : '';
   return [
-    `[0:${video.index}]fps=${plan.rate.text}:start_time=0,${tone}split=${plan.variants.length}${each('s')}`,
+    // Counted here and not by `-frames:v`, at which ffmpeg ends all streams of the file: sound that lies behind the
+    // picture, as in MPEG-TS, or that loudnorm still holds, up to 3 s, would be lost.
+    `[0:${video.index}]fps=${plan.rate.text}:start_time=0,trim=end_frame=${plan.frames},${tone}split=${plan.variants.length}${each('s')}`,
     ...branches,
     `${sound}atrim=end=${lengthS},${level}asplit=${plan.variants.length}${each('a')}`,
   ].join(';');
@@ -128,7 +130,7 @@ export function renderGraph(source: InspectorOutput, plan: RenderPlan): string {
  */
 export function renderOutputs(plan: RenderPlan, attempt: number): string[] {
   return plan.variants.flatMap(({ name }, index) => [
-    ...['-map', `[v${index}]`, '-map', `[a${index}]`, '-frames:v', String(plan.frames)],
+    ...['-map', `[v${index}]`, '-map', `[a${index}]`],
     ...[
       '-c:v',
       'libx264',
@@ -159,7 +161,8 @@ export function renderInput(path: string, plan: RenderPlan, slow: boolean): Ffmp
 }
 
 /**
- * Checks a rendered file: the length to a frame, the size, the codecs, and that it plays while being downloaded.
+ * Checks a rendered file: the length to a frame, that of the sound too, the size, the codecs, and that it plays while
+ * being downloaded.
  *
  * @throws AgentError OUTPUT_INVALID, saying what is wrong
  */
@@ -178,12 +181,15 @@ export async function checkVariant(
   const wrong: string[] = [];
   if (Math.abs(frames - plan.frames) > 1) wrong.push(`${frames} frames instead of ${plan.frames}`);
   // Sound comes in packets of 1024 samples, so the file may be that much longer than its last frame.
-  if (Math.abs(durationS - plan.frames / fps) > Math.max(1 / fps, 1024 / 48_000) + 1e-3)
-    wrong.push(`${durationS} s instead of ${(plan.frames / fps).toFixed(3)} s`);
+  const off = (lengthS: number) =>
+    Math.abs(lengthS - plan.frames / fps) > Math.max(1 / fps, 1024 / 48_000) + 1e-3;
+  const wanted = `${(plan.frames / fps).toFixed(3)} s`;
+  if (off(durationS)) wrong.push(`${durationS} s instead of ${wanted}`);
   if (video?.codec !== 'h264' || video.pixelFormat !== 'yuv420p') wrong.push('not H.264 in yuv420p');
   if (video?.width !== variant.size.width || video.height !== variant.size.height)
     wrong.push('the wrong size');
   if (audio?.codec !== 'aac') wrong.push('no AAC sound');
+  else if (off(audio.durationS ?? 0)) wrong.push(`${audio.durationS ?? 0} s of sound instead of ${wanted}`);
   if (wrong.length === 0 && !(await isFaststart(path))) wrong.push('its index at the end');
   if (wrong.length > 0)
     throw new AgentError(
