@@ -4,6 +4,7 @@ import { runInTrace } from '../platform/telemetry/trace-scope';
 import type { RunTally } from './lease-keeper';
 import { managerDuration, managerLeads, managerRuns } from './manager-metrics';
 import type { Manager } from './manager';
+import { beginning } from '../platform/text/cut';
 
 /** The longest error text that is kept. */
 const MAX_ERROR_LENGTH = 500;
@@ -91,7 +92,7 @@ export class ControlLoopRunner {
       failures: (this.tally?.failures ?? 0) + (failure ? 1 : 0),
       lastRunAt: new Date(),
       lastDurationMs: Math.round(durationMs),
-      lastError: failure ? failure.message.slice(0, MAX_ERROR_LENGTH) : null,
+      lastError: failure ? beginning(failure.message, MAX_ERROR_LENGTH) : null,
     };
   }
 }

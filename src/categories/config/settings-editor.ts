@@ -7,6 +7,7 @@ import type { Tx } from '../../platform/postgres/db';
 import type { Patch, SettingChange } from '../../platform/settings/patch';
 import { RuntimeSettings, type SavedSettings } from '../../platform/settings/runtime-settings';
 import type { Settings } from '../../platform/settings/settings';
+import { beginning } from '../../platform/text/cut';
 
 /** Settings by which somebody could be let in, or shut out. */
 const ABOUT_SECURITY = /^(?:access|audit|auth|outbound|rate_limits)\b/;
@@ -62,7 +63,7 @@ export class SettingsEditor {
     if (paths.length === 0) return;
     await this.security.record({
       kind: 'access_settings_changed',
-      message: `Version ${saved.version} of the settings changed ${paths.join(', ')}.`.slice(0, 500),
+      message: beginning(`Version ${saved.version} of the settings changed ${paths.join(', ')}.`, 500),
       userId: by.actor.userId,
       origin: { traceId: by.traceId, ip: by.ip, userAgent: null },
     });

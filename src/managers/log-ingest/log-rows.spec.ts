@@ -48,6 +48,16 @@ describe('the row of a log line', () => {
     expect(row?.data).toBe(JSON.stringify({ context: 'Big', truncated: true }));
   });
 
+  it('is cut between characters', () => {
+    const row = rows.of(
+      line({ msg: `${'m'.repeat(3_999)}\u{1f600}m`, source: `${'s'.repeat(99)}\u{1f600}s` }),
+    );
+    expect(row).toMatchObject({
+      message: `${'m'.repeat(3_999)}\u{1f600}`,
+      source: `${'s'.repeat(99)}\u{1f600}`,
+    });
+  });
+
   it('is not made of what Nest says of each route', () => {
     expect(rows.of(line({ msg: 'Mapped {/health, GET} route', context: 'RouterExplorer' }))).toBeUndefined();
   });

@@ -2,6 +2,7 @@ import { isUUID } from 'class-validator';
 import { v7 as uuidv7 } from 'uuid';
 import { Scrubber } from '../../platform/security/scrub';
 import { levelName } from '../../platform/telemetry/logs/log-levels';
+import { beginning } from '../../platform/text/cut';
 
 /** A log line as a row of system_events. */
 export interface LogRow {
@@ -18,6 +19,7 @@ export interface LogRow {
 /** What the rows are called: other events are of the domain, as `job.created`. */
 export const LOG_EVENT = 'log';
 
+const MAX_NAME = 100;
 const MAX_MESSAGE = 4_000;
 const MAX_DATA = 16_000;
 
@@ -46,12 +48,12 @@ export class LogRows {
       id: uuidv7({ msecs: at }),
       at: new Date(at),
       level: levelName(typeof level === 'number' ? level : 30),
-      source: typeof source === 'string' ? storable(source).slice(0, 100) : 'unknown',
-      message: storable(this.text(msg).slice(0, MAX_MESSAGE)),
+      source: typeof source === 'string' ? storable(beginning(source, MAX_NAME)) : 'unknown',
+      message: storable(beginning(this.text(msg), MAX_MESSAGE)),
       // A row is for reading; what is longer than that stands on stdout.
       data: data.length > MAX_DATA ? JSON.stringify({ context: rest['context'], truncated: true }) : data,
       jobId: isUUID(jobId) ? (jobId as string) : null,
-      traceId: typeof traceId === 'string' ? storable(traceId).slice(0, 100) : null,
+      traceId: typeof traceId === 'string' ? storable(beginning(traceId, MAX_NAME)) : null,
     };
   }
 

@@ -9,9 +9,12 @@ import { finishAndPublish, partName } from './support/files';
 import { SCHEMA_VERSION, type OutputHeader } from './support/outputs';
 import { momentsIn, type ProposedMoment } from './support/proposals';
 import { numberSetting, withDefaults } from './support/settings';
+import { beginning } from '../../platform/text/cut';
 
 const VERSION = '1.1.0';
 const ANSWER = 'answer.json';
+/** The longest reason to be skipped, in characters. */
+const MAX_REASON = 200;
 /** The deepest that an answer may be nested. */
 const MAX_DEPTH = 32;
 
@@ -85,7 +88,7 @@ export function httpAgent({ outbound, links, tokens }: HttpAgentDeps): Agent<'ht
         signal: run.signal,
       });
       if (typeof answer['skipped'] === 'string')
-        return { status: 'skipped', reason: answer['skipped'].slice(0, 200).toWellFormed() };
+        return { status: 'skipped', reason: beginning(answer['skipped'], MAX_REASON).toWellFormed() };
       const moments = momentsIn(answer);
       await writeFile(join(run.workDir, partName(ANSWER, run.attempt)), JSON.stringify(answer));
       const file = await finishAndPublish(run, ANSWER, 'data', 'application/json');

@@ -32,6 +32,12 @@ describe('a failure', () => {
     expect(failure.detail?.endsWith('\uFFFDend')).toBe(true);
   });
 
+  it('can be stored where its end begins within a character, or the tool printed half of one', () => {
+    const detail = `ab\u{1f600}${'x'.repeat(19_999)}`;
+    expect(flowFailure('STEP_TIMEOUT', true, detail).detail).toBe(detail.slice(2));
+    expect(flowFailure('STEP_TIMEOUT', true, '\ud83d!').detail).toBe('\ufffd!');
+  });
+
   it.each([undefined, null, 'text', 42])('is made of %p, too', (thrown) => {
     expect(failureOf(thrown).code).toBe('STEP_CRASHED');
   });

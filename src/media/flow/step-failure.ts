@@ -1,4 +1,5 @@
 import { AgentError } from '../agents/agent-error';
+import { ending } from '../../platform/text/cut';
 
 /** What can go wrong around an agent, with the sentence that a person reads. Agents' own codes: media/agents. */
 export const FLOW_ERRORS = {
@@ -43,7 +44,9 @@ export function failureOf(error: unknown): StepFailure {
   return flowFailure('STEP_CRASHED', true, text);
 }
 
-/** Postgres stores no NUL, and nobody reads megabytes. */
+/** Postgres stores no NUL and no half characters, and nobody reads megabytes. */
 function storable(detail: string | undefined): string | undefined {
-  return detail?.replaceAll('\0', '\uFFFD').slice(-DETAIL_LIMIT);
+  return detail === undefined
+    ? undefined
+    : ending(detail.replaceAll('\0', '\uFFFD'), DETAIL_LIMIT).toWellFormed();
 }

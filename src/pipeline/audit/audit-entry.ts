@@ -1,5 +1,6 @@
 import { MASK } from '../../platform/security/scrub';
 import { maskSecrets } from '../../platform/security/scrub-text';
+import { beginning } from '../../platform/text/cut';
 
 /** Who and where a request came from, as the audit records it. */
 export interface RequestOrigin {
@@ -100,9 +101,4 @@ export function storableText(text: string | null | undefined, most = MAX_TEXT): 
   const masked = maskSecrets(beginning(line, 2 * MAX_TEXT), MASK);
   // Last, since whatever cuts may leave half of a pair, and Postgres takes none.
   return beginning(masked, most).toWellFormed();
-}
-
-function beginning(text: string, most: number): string {
-  if (text.length <= most) return text;
-  return [...text.slice(0, 2 * most)].slice(0, most).join('');
 }

@@ -43,4 +43,11 @@ describe('what is wrong with fields', () => {
     const { path, pointer, message } = bodyField(['x'.repeat(10_000)], 'y'.repeat(10_000));
     expect([path.length, pointer?.length, message.length]).toEqual([100, 101, 300]);
   });
+
+  it('halves no character of theirs', () => {
+    const [name, text] = [99, 299].map((length) => `${'x'.repeat(length)}\u{1f600}`) as [string, string];
+    const field = { path: name, message: text };
+    expect(bodyField([`${name}y`], `${text}y`)).toEqual({ ...field, pointer: `/${name}` });
+    expect(namedField([`${name}y`], `${text}y`)).toEqual(field);
+  });
 });

@@ -1,5 +1,6 @@
 import type { ValidationError } from 'class-validator';
 import type { FieldError } from './app-error';
+import { beginning } from '../text/cut';
 
 /** Names that callers invent are repeated to them up to this length. */
 const MAX_NAME = 100;
@@ -8,18 +9,18 @@ const MAX_MESSAGE = 300;
 
 /** What is wrong with the field of a JSON body that these keys lead to; none: with the body as a whole. */
 export function bodyField(keys: readonly string[], message: string): FieldError {
-  const names = keys.map((key) => key.slice(0, MAX_NAME));
+  const names = keys.map((key) => beginning(key, MAX_NAME));
   return {
     path: names.join('.'),
     pointer: names.map((name) => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''),
-    message: message.slice(0, MAX_MESSAGE),
+    message: beginning(message, MAX_MESSAGE),
   };
 }
 
 /** What is wrong with anything else that has a name: a parameter of path or query, a header, a setting. */
 export function namedField(keys: readonly string[], message: string): FieldError {
-  const path = keys.map((key) => key.slice(0, MAX_NAME)).join('.');
-  return { path, message: message.slice(0, MAX_MESSAGE) };
+  const path = keys.map((key) => beginning(key, MAX_NAME)).join('.');
+  return { path, message: beginning(message, MAX_MESSAGE) };
 }
 
 /**

@@ -2,6 +2,7 @@ import { applyDecorators, type Type } from '@nestjs/common';
 import { plainToInstance, Transform } from 'class-transformer';
 import { ValidateBy, validateSync, type ValidationError } from 'class-validator';
 import { isPlain } from './patch';
+import { beginning } from '../text/cut';
 
 /** What the entries of a record are: objects of a class, or lists of texts with at least one in each. */
 export type RecordValues =
@@ -49,7 +50,7 @@ function faultsOf(record: unknown, { keys, maxEntries, values }: RecordRule): st
   const entries = Object.entries(record);
   if (entries.length > maxEntries) return [`must have at most ${maxEntries} entries`];
   return entries.flatMap(([key, value]) => {
-    if (!keys.test(key)) return [`"${key.slice(0, 100)}" is not a key that fits ${keys.source}`];
+    if (!keys.test(key)) return [`"${beginning(key, 100)}" is not a key that fits ${keys.source}`];
     const faults = 'of' in values ? objectFaults(value) : listFaults(value, values.listOf, maxEntries);
     return faults.map((fault) => `"${key}": ${fault}`);
   });

@@ -7,6 +7,7 @@ import { ApiData } from '../../platform/http/api-data';
 import { ApiErrors, ApiPublicErrors } from '../../platform/http/api-errors';
 import { LoginRequest, LogoutAnswer, RefreshRequest, TokenAnswer } from './auth.dto';
 import { AuthService, type Client } from './auth.service';
+import { beginning } from '../../platform/text/cut';
 
 /** Sign-in and sessions. */
 @ApiTags('auth')
@@ -49,5 +50,5 @@ export class AuthController {
 
 function clientOf(request: FastifyRequest): Client {
   const agent = request.headers['user-agent'];
-  return { ip: request.clientIp, userAgent: agent ? agent.slice(0, 500) : null, traceId: request.traceId };
+  return { ip: request.clientIp, userAgent: agent ? beginning(agent, 500) : null, traceId: request.traceId };
 }

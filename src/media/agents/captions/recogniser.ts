@@ -3,6 +3,7 @@ import { AgentError } from '../agent-error';
 import { describe } from '../../tools/media-tools';
 import { parseSubtitles, type Cue } from './subtitles';
 import { cuesOfWords, parsePocketsphinx, parseTranscript, type Word } from './words';
+import { beginning } from '../../../platform/text/cut';
 
 /** What was heard in one clip, in times of the clip. */
 export interface Heard {
@@ -105,7 +106,7 @@ function commandHeard(text: string, minConfidence: number): Heard {
   if (cues.length === 0 && text.trim() !== '' && !/^\uFEFF?WEBVTT/.test(text))
     throw new AgentError('TOOL_FAILED', 'The speech recognition answered with neither words nor subtitles.', {
       retryable: false,
-      detail: text.slice(0, 2000),
+      detail: beginning(text, 2_000),
     });
   return { cues, words: [], language: null, dropped: 0 };
 }

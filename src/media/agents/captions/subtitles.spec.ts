@@ -44,6 +44,9 @@ describe('parseSubtitles', () => {
 });
 
 describe('plainText', () => {
+  it('halves no character where it ends', () =>
+    expect(plainText(`${'a'.repeat(499)}\u{1f600}bc`)).toBe(`${'a'.repeat(499)}\u{1f600}`));
+
   it.each([
     ['{\\an8\\fs200}Big {\\b1}words', 'Big words'],
     ['{\\fnArial}a\\Nb\\hc', 'a b c'],

@@ -1,3 +1,5 @@
+import { beginning } from '../../../platform/text/cut';
+
 /** One subtitle. Times in seconds; `text` is plain, lines parted by a line feed. */
 export interface Cue {
   start_s: number;
@@ -39,22 +41,19 @@ export function decodeSubtitles(bytes: Uint8Array): string {
  * text. What is left is safe for every player and for libass.
  */
 export function plainText(text: string): string {
-  return (
-    text
-      .replace(/\{\\?[^{}]*\}/g, '')
-      .replace(/<\/?[A-Za-z0-9][^<>]*>/g, '')
-      .replace(/\\[Nnh]/g, ' ')
-      .replace(/&(amp|lt|gt|quot|nbsp|lrm|rlm);/g, (_, name: string) => ENTITIES[name] ?? '')
-      // Control characters, and those that turn the direction of the text around.
-      .replace(/[^\P{Cc}\n]|[\u200B\u200E\u200F\u202A-\u202E\u2066-\u2069\uFEFF\uFFFD]/gu, '')
-      .replaceAll('\\', '')
-      .split('\n')
-      .map((line) => line.replace(/[ \t]+/g, ' ').trim())
-      .filter((line) => line !== '')
-      .join('\n')
-      .slice(0, MAX_TEXT)
-      .toWellFormed()
-  );
+  const plain = text
+    .replace(/\{\\?[^{}]*\}/g, '')
+    .replace(/<\/?[A-Za-z0-9][^<>]*>/g, '')
+    .replace(/\\[Nnh]/g, ' ')
+    .replace(/&(amp|lt|gt|quot|nbsp|lrm|rlm);/g, (_, name: string) => ENTITIES[name] ?? '')
+    // Control characters, and those that turn the direction of the text around.
+    .replace(/[^\P{Cc}\n]|[\u200B\u200E\u200F\u202A-\u202E\u2066-\u2069\uFEFF\uFFFD]/gu, '')
+    .replaceAll('\\', '')
+    .split('\n')
+    .map((line) => line.replace(/[ \t]+/g, ' ').trim())
+    .filter((line) => line !== '')
+    .join('\n');
+  return beginning(plain, MAX_TEXT).toWellFormed();
 }
 
 function seconds([hours = '0', minutes = '0', whole = '0', fraction = '0']: readonly (

@@ -75,6 +75,13 @@ describe('parseTranscript', () => {
     });
   });
 
+  it('cuts the name of a language between two characters', () => {
+    const language = `${'a'.repeat(34)}\u{1f600}bc`;
+    expect(parseTranscript(JSON.stringify({ language, words: [] }))?.language).toBe(
+      `${'a'.repeat(34)}\u{1f600}`,
+    );
+  });
+
   it.each(['', '1\n00:00:00,000 --> 00:00:01,000\nHi', 'null', '{"words": 3}', '[]'])(
     'takes %j for none',
     (text) => expect(parseTranscript(text)).toBeUndefined(),

@@ -1,3 +1,4 @@
+import { beginning } from '../../../platform/text/cut';
 import { type Cue, plainText } from './subtitles';
 
 /** One word that a recogniser heard. Times in seconds; `confidence` 0..1, null when it does not say. */
@@ -8,6 +9,8 @@ export interface Word {
   confidence: number | null;
 }
 
+/** Longest name of a language, in characters. */
+const MAX_LANGUAGE = 35;
 /** Two lines of so many characters fit on every screen. */
 const LINE = 42;
 /** A subtitle shows for so long at most, in seconds. */
@@ -82,7 +85,7 @@ export function parseTranscript(json: string): { language: string | null; words:
   const { words, language } = (parsed ?? {}) as { words?: unknown; language?: unknown };
   if (!Array.isArray(words)) return undefined;
   return {
-    language: typeof language === 'string' ? plainText(language).slice(0, 35) : null,
+    language: typeof language === 'string' ? beginning(plainText(language), MAX_LANGUAGE) : null,
     words: words.map(toWord).filter((word) => word !== undefined),
   };
 }
