@@ -7,6 +7,7 @@ describe('the idempotency key of a request', () => {
     [['idempotency-key', 'abc'], 'abc'],
     [['Idempotency-Key', '"abc"'], 'abc'],
     [['X-Idempotency-Key', 'abc', 'Idempotency-Key', '"abc"'], 'abc'],
+    [['X-Idempotency-Key', 'author=17/2026-11.token~a'], 'author=17/2026-11.token~a'],
     [['Accept', '*/*', 'X-IDEMPOTENCY-KEY', 'a'.repeat(255)], 'a'.repeat(255)],
   ])('among %j is %j', (headers, key) => {
     expect(idempotencyKey(headers)).toBe(key);
@@ -24,6 +25,9 @@ describe('the idempotency key of a request', () => {
     [['X-Idempotency-Key', 'a\0']],
     [['X-Idempotency-Key', 'a', 'X-Idempotency-Key', 'a']],
     [['X-Idempotency-Key', 'a', 'Idempotency-Key', 'b']],
+    [['X-Idempotency-Key', 'AKIAIOSFODNN7EXAMPLE']],
+    [['X-Idempotency-Key', 'eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIxMjM0NSJ9.c2lnbmF0dXJl']],
+    [['X-Idempotency-Key', 'order-17/token=hunter2']],
   ])('is refused: %j', (headers) => {
     expect(() => idempotencyKey(headers)).toThrow(
       expect.objectContaining({ code: 'IDEMPOTENCY_KEY_INVALID' }),

@@ -1,4 +1,5 @@
 import { AppError } from '../platform/errors/app-error';
+import { holdsSecret } from '../platform/security/scrub-text';
 
 const NAMES = ['x-idempotency-key', 'idempotency-key'];
 /** Most headers are told apart by this alone, and every request brings some. */
@@ -10,7 +11,7 @@ const FORM = /^[A-Za-z0-9._~+/=-]{1,255}$/;
  * The idempotency key among raw headers (names and values in turn); null if there is none. The form with
  * quotes of the IETF draft is the same key as the one without.
  *
- * @throws AppError IDEMPOTENCY_KEY_INVALID for one that is doubled, malformed, or contradicts the other header
+ * @throws AppError IDEMPOTENCY_KEY_INVALID for one that is doubled, malformed, looks like a secret, or contradicts the other header
  */
 export function idempotencyKey(rawHeaders: readonly string[]): string | null {
   const given = new Map<string, string[]>();
@@ -30,6 +31,11 @@ export function idempotencyKey(rawHeaders: readonly string[]): string | null {
   if (key === undefined) return null;
   if (!FORM.test(key))
     throw invalid('The idempotency key is empty, too long, or has characters that are not allowed.');
+  // It is stored as it is, and shown.
+  if (holdsSecret(key))
+    throw invalid(
+      'The idempotency key looks like a token or a password. Use one that was made for this request.',
+    );
   return key;
 }
 

@@ -49,6 +49,13 @@ export function maskSecrets(text: string, mask: string): string {
   return masked === plain ? text : masked;
 }
 
+/** Whether a text, such as an id that is kept as it is, holds something that {@link maskSecrets} would mask. */
+export function holdsSecret(text: string): boolean {
+  if (PLAIN.test(text)) return false;
+  const plain = visible(text);
+  return maskIn(plain, '') !== plain;
+}
+
 function maskIn(text: string, mask: string): string {
   const masked = maskAssigned(maskPem(text, mask), mask);
   return SECRETS.reduce((rest, pattern) => rest.replace(pattern, `$1${mask}`), masked);

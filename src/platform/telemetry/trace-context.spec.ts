@@ -69,6 +69,14 @@ describe('tracestate', () => {
       `a=${'x'.repeat(250)},b=${'y'.repeat(250)},c=${'z'.repeat(250)}`,
       undefined,
     ],
+    ['a member named after a secret is left out', 'a=1,password=hunter2,b=2', 'a=1,b=2'],
+    ['a member that holds a key is left out', 'a=1,vendor=AKIAIOSFODNN7EXAMPLE', 'a=1'],
+    ['a member that holds a token by its name is left out', 'vendor=t:1;token:abc,b=2', 'b=2'],
+    [
+      "vendors' own are kept",
+      'dd=s:2;o:rum;t.usr.id:baz64~~,33@nr=0-0-33-2827902-7d3efb1b1-1-1.3-15',
+      'dd=s:2;o:rum;t.usr.id:baz64~~,33@nr=0-0-33-2827902-7d3efb1b1-1-1.3-15',
+    ],
     ['nothing', '', undefined],
   ])('%s', (_name, sent, expected) => expect(written(sent)).toBe(expected));
 

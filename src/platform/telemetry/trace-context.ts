@@ -1,4 +1,5 @@
 import { createTraceState, type SpanContext, TraceFlags, type TraceState } from '@opentelemetry/api';
+import { holdsSecret } from '../security/scrub-text';
 import { asW3cTraceId, isTraceId, newTraceId } from './trace-id';
 
 /** Which trace a piece of work belongs to, and what in it caused the work. */
@@ -42,11 +43,12 @@ export function readCarrier(carrier: Partial<Carrier>): SpanContext | undefined 
 
 /**
  * At most 32 members, the first of a longer list; what is longer than 512 characters is dropped, as the specification
- * allows.
+ * allows, and so is a member with a secret in it: the list is stored with the work, and exported.
  */
 function traceState(list: string): TraceState {
   // The library cuts a longer list, too, but turns it around.
-  return createTraceState(list.split(',').slice(0, 32).join(','));
+  const members = list.split(',').slice(0, 32);
+  return createTraceState(members.filter((member) => !holdsSecret(member)).join(','));
 }
 
 /** The reverse of {@link readCarrier}. */

@@ -3,7 +3,10 @@ import { asW3cTraceId, isTraceId, newTraceId, spanTraceId } from './trace-id';
 const W3C = '4bf92f3577b34da6a3ce929d0e0e4736';
 
 describe('isTraceId', () => {
-  it.each(['order-2026-11', W3C, 'a'.repeat(64)])('takes %s', (value) => expect(isTraceId(value)).toBe(true));
+  it.each(['order-2026-11', W3C, 'a'.repeat(64), 'author-4f92', 'token-of-love', W3C.toUpperCase()])(
+    'takes %s',
+    (value) => expect(isTraceId(value)).toBe(true),
+  );
 
   it.each([
     ['line breaks', 'abcdefgh\r\nset-cookie: x'],
@@ -12,6 +15,9 @@ describe('isTraceId', () => {
     ['a short one', 'abc'],
     ['a dash in front', '-abcdefgh'],
     ['a list', ['abcdefgh']],
+    ['a key of AWS', 'AKIAIOSFODNN7EXAMPLE'],
+    ['a token of GitLab', 'glpat-0123456789abcdefghij'],
+    ['the head of a JSON Web Token', 'eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9'],
   ])('refuses %s', (_name, value) => expect(isTraceId(value)).toBe(false));
 });
 

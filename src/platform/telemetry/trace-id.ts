@@ -1,7 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { holdsSecret } from '../security/scrub-text';
 
 /** What clients may call a trace; anything else could be meant for a log file or a page that shows it. */
 const VISIBLE = /^[A-Za-z0-9][A-Za-z0-9-]{7,63}$/;
+/** A part of a JSON Web Token: the names that it begins with, in base64. */
+const TOKEN_PART = /^eyJ/;
 const W3C = /^(?!0{32})[0-9a-f]{32}$/;
 
 const DIGITS = 32;
@@ -19,9 +22,13 @@ export function newTraceId(): string {
   return stock.slice(used, (used += DIGITS));
 }
 
-/** Whether a client's own name for a trace is taken over: 8 to 64 letters, digits and dashes. */
+/**
+ * Whether a client's own name for a trace is taken over: 8 to 64 letters, digits and dashes. It is kept, shown and sealed
+ * as it is, so what looks like a token or a key is none.
+ */
 export function isTraceId(value: unknown): value is string {
-  return typeof value === 'string' && VISIBLE.test(value);
+  if (typeof value !== 'string' || !VISIBLE.test(value)) return false;
+  return W3C.test(value) || !(TOKEN_PART.test(value) || holdsSecret(value));
 }
 
 /** The visible id as W3C Trace Context would write it: 32 digits are that already, a UUID without its dashes. */
