@@ -22,9 +22,9 @@ const PEM_END = /-----END [A-Z0-9 ]{3,40}-----/g;
 /** The name before a value: `password=`, `"token": `, `--secret `, also within JSON that was quoted again. */
 const NAME =
   /(?<![\p{L}\p{N}_])([\p{L}\p{N}_][\p{L}\p{N}_.[\]-]{0,60})(?:[\\"']{0,8}\s{0,3}[:=]\s{0,3}|\s{1,3}(?<=--\S{1,64}\s{1,3}))/gu;
-/** The value after it: in quotes, in quotes within quotes, or a word; an authorization names its scheme first. */
+/** The value after it: in quotes, in quotes within quotes, or a word, in which a bracket closes nothing; an authorization names its scheme first. */
 const VALUE =
-  /"(?:[^"\\]|\\.){0,4000}"?|'(?:[^'\\]|\\.){0,4000}'?|(\\{1,7}["']).{0,4000}?(?:\1|$)|(?:(?:bearer|basic|digest|token|negotiate)\s{1,3})?[^\s,;&"'}\])]{1,4000}/iuy;
+  /"(?:[^"\\]|\\.){0,4000}"?|'(?:[^'\\]|\\.){0,4000}'?|(\\{1,7}["']).{0,4000}?(?:\1|$)|(?:(?:bearer|basic|digest|token|negotiate)\s{1,3})?(?:[^\s,;&"'}\])]|[}\])](?=[^\s,;&"'}\])])){1,4000}/iuy;
 
 /** These headers hold more than one word. */
 const HEADER = /(?:authorization|cookie)\W*:/i;
@@ -85,6 +85,7 @@ function maskAssigned(text: string, mask: string): string {
   for (let name = NAME.exec(text); name; name = NAME.exec(text)) {
     if (!isSecretKey(name[1] ?? '')) continue;
     const value = HEADER.test(name[0]) && !/["'\\]/.test(text[NAME.lastIndex] ?? '') ? LINE : VALUE;
+    if (isMasked(text, NAME.lastIndex, mask)) continue;
     value.lastIndex = NAME.lastIndex;
     if (!value.test(text)) continue;
     parts.push(text.slice(from, NAME.lastIndex), mask);
@@ -92,4 +93,11 @@ function maskAssigned(text: string, mask: string): string {
     NAME.lastIndex = from;
   }
   return parts.join('') + text.slice(from);
+}
+
+/** Whether the value that begins there was masked before, with nothing behind it: what is scrubbed twice stays the same. */
+function isMasked(text: string, at: number, mask: string): boolean {
+  if (mask === '') return false;
+  const from = /["'\\]/.test(text[at] ?? '') ? at + 1 : at;
+  return text.startsWith(mask, from) && /^[\s,;&"'})\\\]]?$/.test(text.slice(from + mask.length)[0] ?? '');
 }

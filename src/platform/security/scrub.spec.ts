@@ -226,6 +226,18 @@ describe('scrubbing', () => {
     expect(String(scrubber.scrub(text)).isWellFormed()).toBe(true);
   });
 
+  it.each(['password: abc and more', '"token":"x",', "--secret 'a b'", 'key=1&api_key=abc&x', 'pwd=a'])(
+    'leaves as it is what it has scrubbed: %s',
+    (text) => {
+      const once = scrubber.scrub(text);
+      expect(once).toContain(MASK);
+      expect(scrubber.scrub(once)).toBe(once);
+    },
+  );
+
+  it('is not taken in by what only begins as if it had been scrubbed', () =>
+    expect(scrubber.scrub(`password=${MASK}hunter2 token="${MASK}hunter2"`)).not.toContain('hunter2'));
+
   it('does not change the original', () => {
     const original = { password: CANARY, list: [{ token: CANARY }] };
     scrubber.scrub(original);

@@ -17,8 +17,14 @@ const VALUE_FIELDS = ['value', 'values', 'val', 'content', 'data'];
  * The original is left alone.
  */
 export class Scrubber {
-  /** @param pseudonymKey undefined: secrets are masked, personal data stays */
-  constructor(private readonly pseudonymKey?: Buffer) {}
+  /**
+   * @param pseudonymKey undefined: secrets are masked, personal data stays
+   * @param spared kinds of personal data that stay, too
+   */
+  constructor(
+    private readonly pseudonymKey?: Buffer,
+    private readonly spared: readonly PersonalKind[] = [],
+  ) {}
 
   /** The storable copy of any value that JSON can hold. */
   scrub(value: unknown): unknown {
@@ -86,7 +92,7 @@ export class Scrubber {
   }
 
   private pseudonym(kind: PersonalKind, found: string): string {
-    if (!this.pseudonymKey) return found;
+    if (!this.pseudonymKey || this.spared.includes(kind)) return found;
     const digest = createHmac('sha256', this.pseudonymKey)
       .update(`${kind}:${found.toLowerCase()}`)
       .digest('hex');

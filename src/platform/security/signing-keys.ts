@@ -100,6 +100,11 @@ export class SigningKeys implements OnModuleInit, OnApplicationShutdown {
     return () => this.listeners.delete(listener);
   }
 
+  /** Whether the installation's secret has been read, and {@link secret} may be asked. */
+  get ready(): boolean {
+    return this.master.length > 0;
+  }
+
   /** A 32-byte HMAC key for one purpose, derived by HKDF (RFC 5869) from the installation's secret. */
   secret(purpose: string): Buffer {
     return Buffer.from(hkdfSync('sha256', this.master, Buffer.alloc(0), `agentos ${purpose}`, 32));
