@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { PipelineHttpModule } from '../pipeline/http/pipeline-http.module';
 import { ActionFront } from './actions/action-front';
+import { ActionRefusals } from './actions/action-refusals';
 import { AnalyticsApiModule } from './analytics/analytics-api.module';
 import { AgentsApiModule } from './agents/agents-api.module';
 import { AuthModule } from './auth/auth.module';
@@ -23,7 +24,7 @@ import { UploadsApiModule } from './uploads/uploads-api.module';
     QueueApiModule,
     AnalyticsApiModule,
   ],
-  providers: [ActionFront],
+  providers: [ActionFront, ActionRefusals],
   exports: [AuthModule],
 })
 export class UserApiModule {}

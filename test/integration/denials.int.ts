@@ -3,7 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { auditEntry } from '../../src/pipeline/audit/audit-entry';
 import { AuditLog } from '../../src/pipeline/audit/audit-log';
 import { eventually } from '../support/eventually';
-import type { HttpClient } from '../support/http-client';
+import type { Answer, HttpClient } from '../support/http-client';
 import { startInstallation, type TestInstallation } from '../support/installation';
 import { auditOf, type AuditRow } from '../support/pipeline';
 
@@ -133,6 +133,83 @@ describe('the record of denials', () => {
     expect(await late.send('x'.repeat(PAUSE.length))).toEqual([400, 'VALIDATION_ERROR']);
     await closed;
     expect(await recorded(late.traceId)).toHaveLength(1);
+  });
+});
+
+describe('the record of what routes of the user API refuse', () => {
+  const JOB = uuidv7();
+  const json = { 'content-type': 'application/json' };
+  const ROUTES = [
+    [`/api/jobs/${JOB}/cancel`, '/api/jobs/:job_id/cancel', 'job.cancel'],
+    [`/api/jobs/${JOB}/retry`, '/api/jobs/:job_id/retry', 'job.retry'],
+    [`/api/jobs/${JOB}/status`, '/api/jobs/:job_id/status', null],
+    ['/api/agents/inspector/start', '/api/agents/:agent_id/start', 'queue.resume'],
+    ['/api/agents/inspector/stop', '/api/agents/:agent_id/stop', 'queue.pause'],
+    ['/api/agents/restart', '/api/agents/restart', 'worker.restart_all'],
+    ['/api/agents/config', '/api/agents/config', 'config.configure_agent'],
+    ['/api/agents/clear-queue', '/api/agents/clear-queue', 'queue.clear'],
+  ] as const;
+
+  it.each(ROUTES)('has each body once that was not read, or was wrong: %s', async (path, route, action) => {
+    const { user, client } = await installation.user('operator');
+    const post = (raw: string, headers = json) => client.call('POST', path, { raw, headers });
+    const denials = [
+      await post('{"reason":'),
+      await post('{"reason":"a","reason":"b"}'),
+      await post(JSON.stringify({ reason: 'x'.repeat(300_000) })),
+      await post('{}', { 'content-type': 'text/plain' }),
+      await post('{"password":"hunter2"}'),
+    ];
+    expect(denials.map(({ status }) => status)).toEqual([400, 400, 413, 415, 400]);
+    for (const { status, body } of denials) {
+      const rows = await recorded(body.trace_id);
+      expect(rows).toMatchObject([
+        {
+          phase: 'denial',
+          outcome: 'denied',
+          actor_id: user.id,
+          actor_role: 'operator',
+          action,
+          payload: null,
+          status,
+          error_code: body.error_code,
+          detail: { route },
+        },
+      ]);
+      expect(JSON.stringify(rows)).not.toContain('hunter2');
+    }
+  });
+
+  it('has who may not, and who was signed out', async () => {
+    const { user, client } = await installation.user('readonly');
+    const path = `/api/jobs/${JOB}/cancel`;
+    const forbidden = await client.post(path);
+    expect(forbidden.status).toBe(403);
+    expect(await recorded(forbidden.body.trace_id)).toMatchObject([
+      { actor_id: user.id, actor_role: 'readonly', action: 'job.cancel', error_code: 'FORBIDDEN' },
+    ]);
+    expect((await client.post('/api/auth/logout')).status).toBe(200);
+    const ended = [await client.post(path), await client.call('POST', path, { raw: '{', headers: json })];
+    expect(ended.map(({ status }) => status)).toEqual([401, 400]);
+    for (const { body } of ended)
+      expect(await recorded(body.trace_id)).toMatchObject([{ actor_id: user.id, action: 'job.cancel' }]);
+  });
+
+  it('has nothing of strangers, of what is no action, or twice what the pipeline refuses', async () => {
+    const { client } = await installation.user('user');
+    const raw = { raw: '{', headers: json };
+    const stranger = await installation.http().call('POST', `/api/jobs/${JOB}/cancel`, raw);
+    const upload = await client.call('POST', '/api/upload/init', raw);
+    const missing = await client.post(`/api/jobs/${JOB}/cancel`);
+    const last = await client.call('POST', `/api/jobs/${JOB}/cancel`, raw);
+    expect([stranger, upload, missing, last].map(({ status }) => status)).toEqual([400, 400, 404, 400]);
+    // Denials are written in the order in which they came.
+    expect(await recorded(last.body.trace_id)).toHaveLength(1);
+    const of = async ({ body }: Answer) =>
+      (await auditOf(installation.database, body.trace_id, 0)).map(({ phase }) => phase);
+    expect(await of(stranger)).toEqual([]);
+    expect(await of(upload)).toEqual([]);
+    expect(await of(missing)).toEqual(['intent', 'outcome']);
   });
 });
 

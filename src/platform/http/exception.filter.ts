@@ -27,6 +27,7 @@ export class ErrorFilter implements ExceptionFilter {
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     const error = wrongMethod(request, reply) ?? toAppError(thrown);
     if (error.status >= 500) this.report(thrown, error, request);
+    else request.refusal = error;
     if (!reply.sent) sendError(reply, error, request.traceId);
   }
 

@@ -58,6 +58,7 @@ export async function setUpFastify(app: NestFastifyApplication, env: Env): Promi
   fastify.decorateRequest('clientIp', '');
   fastify.decorateRequest('startedAt', 0);
   fastify.decorateRequest('actor', undefined);
+  fastify.decorateRequest('refusal', undefined);
   const allowed = new AllowedMethods();
   fastify.decorate('allowedMethods', allowed);
   fastify.addHook('onRoute', ({ method, url }) => allowed.add(method, url));

@@ -1,3 +1,4 @@
+import type { AppError } from '../errors/app-error';
 import type { Actor } from '../security/roles';
 import type { TraceScope } from '../telemetry/trace-scope';
 import type { AllowedMethods } from './allowed-methods';
@@ -20,5 +21,7 @@ declare module 'fastify' {
     startedAt: number;
     /** Who sends it, once the access token has been verified. */
     actor?: Actor;
+    /** Why it was refused, unless the pipeline did that. */
+    refusal?: AppError;
   }
 }

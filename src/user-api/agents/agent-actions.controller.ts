@@ -9,6 +9,7 @@ import { AdminNetworks } from '../../platform/http/access';
 import { ApiData } from '../../platform/http/api-data';
 import { ApiErrors } from '../../platform/http/api-errors';
 import { NoEnvelope } from '../../platform/http/envelope';
+import { RunsAction } from '../actions/action-route';
 import {
   AgentActionBody,
   AgentConfigured,
@@ -62,6 +63,7 @@ export class AgentActionsController {
    * @remarks The action queue.resume on its queue. Starting an agent that was not stopped succeeds and changes nothing.
    */
   @Post(':agent_id/start')
+  @RunsAction('queue.resume')
   @HttpCode(200)
   @NoEnvelope()
   @ApiHeader(IDEMPOTENCY_KEY)
@@ -83,6 +85,7 @@ export class AgentActionsController {
    * @remarks The action queue.pause on its queue.
    */
   @Post(':agent_id/stop')
+  @RunsAction('queue.pause')
   @HttpCode(200)
   @NoEnvelope()
   @ApiHeader(IDEMPOTENCY_KEY)
@@ -105,6 +108,7 @@ export class AgentActionsController {
    * status 200, which would be restarted.
    */
   @Post('restart')
+  @RunsAction('worker.restart_all')
   @HttpCode(202)
   @NoEnvelope()
   @ApiHeader(IDEMPOTENCY_KEY)
@@ -124,6 +128,7 @@ export class AgentActionsController {
    * @remarks The action config.configure_agent. Jobs that exist keep what they were made with.
    */
   @Post('config')
+  @RunsAction('config.configure_agent')
   @HttpCode(200)
   @NoEnvelope()
   @ApiHeader(IDEMPOTENCY_KEY)
@@ -144,6 +149,7 @@ export class AgentActionsController {
    * are; with the token of that preview it touches only those.
    */
   @Post('clear-queue')
+  @RunsAction('queue.clear')
   @HttpCode(202)
   @NoEnvelope()
   @ApiHeader(IDEMPOTENCY_KEY)

@@ -8,7 +8,7 @@ import type { Actor } from '../../platform/security/roles';
 /** What the record has to know of a request. */
 export type RefusedRequest = Pick<ActionRequest, 'traceId' | 'clientIp' | 'headers'>;
 
-/** Puts on record what somebody who is known was refused on the admin side before there was an action. */
+/** Puts on record what somebody who is known was refused before the pipeline, which records what it refuses, was asked. */
 @Injectable()
 export class Refusals {
   constructor(@Inject(AuditLog) private readonly audit: AuditLog) {}
@@ -17,12 +17,14 @@ export class Refusals {
    * Records a refusal, without anything of its body.
    *
    * @param route the template of the route
+   * @param action what it would have run, where the route alone says so
    */
   record(
     request: RefusedRequest,
     route: string | null,
     error: AppError,
     who: Pick<Actor, 'userId'> & Partial<Actor>,
+    action: string | null = null,
   ): void {
     this.audit.denied(
       auditEntry({
@@ -30,6 +32,7 @@ export class Refusals {
         outcome: 'denied',
         actor_id: who.userId,
         actor_role: who.role ?? null,
+        action,
         status: error.status,
         error_code: error.code,
         detail: { route },

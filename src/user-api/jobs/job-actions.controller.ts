@@ -8,6 +8,7 @@ import { Roles } from '../../platform/http/access';
 import { ApiData } from '../../platform/http/api-data';
 import { ApiErrors } from '../../platform/http/api-errors';
 import { NoEnvelope } from '../../platform/http/envelope';
+import { RunsAction } from '../actions/action-route';
 import {
   CancelJobBody,
   CancelJobResult,
@@ -55,6 +56,7 @@ export class JobActionsController {
    * @remarks What is running is stopped; what is done stays, and a retry can go on from there.
    */
   @Post(':job_id/cancel')
+  @RunsAction('job.cancel')
   @HttpCode(200)
   @Roles('admin', 'operator', 'supervisor', 'user')
   @NoEnvelope()
@@ -78,6 +80,7 @@ export class JobActionsController {
    * @remarks Results of steps that are still good are kept, unless `from` is `start`.
    */
   @Post(':job_id/retry')
+  @RunsAction('job.retry')
   @HttpCode(200)
   @Roles('admin', 'operator', 'supervisor', 'user')
   @NoEnvelope()
@@ -102,6 +105,7 @@ export class JobActionsController {
    * it is refused.
    */
   @Post(':job_id/status')
+  @RunsAction(null)
   @HttpCode(200)
   @Roles('admin', 'operator', 'supervisor', 'user')
   @NoEnvelope()
