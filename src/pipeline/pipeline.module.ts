@@ -23,6 +23,7 @@ import { ExecutionStore } from './executions/execution-store';
 import { LeaseKeeper } from './executions/lease-keeper';
 import { OutcomeWriter } from './executions/outcome-writer';
 import { Outcomes } from './executions/outcomes';
+import { SealedAnswers } from './executions/sealed-answers';
 import { ExecutionTiming } from './executions/timing';
 import { Fingerprints } from './fingerprints';
 import { RateLimiter } from './limits/rate-limiter';
@@ -71,6 +72,7 @@ import { PreviewTokens } from './preview/preview-tokens';
     ExecutionStore,
     LeaseKeeper,
     Outcomes,
+    SealedAnswers,
     Claims,
     PreviewTokens,
     OperationStore,
@@ -93,6 +95,7 @@ import { PreviewTokens } from './preview/preview-tokens';
     AuditLog,
     AuditProofs,
     SecurityEvents,
+    PayloadScrubber,
     RateLimiter,
     Circuits,
     ExecutionTiming,

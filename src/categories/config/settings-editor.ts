@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { decideAddress } from '../../pipeline/access/action-networks';
+import { PayloadScrubber } from '../../pipeline/audit/payload-scrubber';
 import { SecurityEvents } from '../../pipeline/audit/security-events';
 import type { ActionContext } from '../../pipeline/catalogue/action-command';
 import { AppError } from '../../platform/errors/app-error';
@@ -23,6 +24,7 @@ export class SettingsEditor {
   constructor(
     @Inject(RuntimeSettings) private readonly settings: RuntimeSettings,
     @Inject(SecurityEvents) private readonly security: SecurityEvents,
+    @Inject(PayloadScrubber) private readonly scrubber: PayloadScrubber,
   ) {}
 
   /** The newest version, whether it is in force here already or not. */
@@ -51,7 +53,12 @@ export class SettingsEditor {
     tx: Tx,
   ): Promise<SavedSettings> {
     return ofPayload(async () => {
-      const author = { authorId: by.actor.userId, comment, expectedVersion };
+      // As a reason: it is kept for good, and people put into it what they should not.
+      const author = {
+        authorId: by.actor.userId,
+        comment: this.scrubber.text(comment) ?? undefined,
+        expectedVersion,
+      };
       return within(await this.settings.update(patch, author, tx), by);
     });
   }

@@ -68,6 +68,11 @@ export interface ActionDeclaration {
    */
   readonly cost?: (payload: Readonly<Record<string, unknown>>) => number;
   /**
+   * Fields of its result that let whoever has them in, such as a ticket. The answer is then stored sealed, for replays
+   * alone, and nobody is shown these fields again.
+   */
+  readonly secretFields?: readonly string[];
+  /**
    * Whether settings may not grant it to any role, because whoever holds it could give themselves every other
    * permission.
    */

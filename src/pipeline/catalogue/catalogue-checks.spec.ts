@@ -89,6 +89,13 @@ describe('the checks of the catalogue', () => {
     expect(faultsOf(command({ risk }), new PreviewingHandler())).toEqual([]);
   });
 
+  it('let only answers at once hold a secret', () => {
+    expect(faultsOf(command({ secretFields: ['ticket'], mode: 'operation' }))).toEqual([
+      expect.stringContaining('let it be sync'),
+    ]);
+    expect(faultsOf(command({ secretFields: ['ticket'] }))).toEqual([]);
+  });
+
   it('want to know what a bulk action costs', () => {
     expect(faultsOf(command({ bulk: true }))).toEqual([expect.stringContaining('give it cost(payload)')]);
     expect(faultsOf(command({ bulk: true, cost: ({ count }: { count: number }) => count }))).toEqual([]);

@@ -71,6 +71,10 @@ function handlerFaults(one: FoundHandler, commands: readonly CommandClass[]): st
     faults.push(
       `${nameOf(one)} has risk ${declaration.risk} and no preview: implement preview(command), which says what would happen and changes nothing.`,
     );
+  if (declaration.secretFields && declaration.mode !== 'sync')
+    faults.push(
+      `${nameOf(one)} has secretFields, and what an operation came to is shown to others: let it be sync.`,
+    );
   faults.push(...costFaults(one.command, declaration));
   const wrong = payloadErrors(one.command, declaration.example ?? {});
   if (wrong.length > 0)

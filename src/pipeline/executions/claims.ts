@@ -1,6 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AppError } from '../../platform/errors/app-error';
-import { replayedAnswer } from '../answers';
 import { PayloadScrubber } from '../audit/payload-scrubber';
 import type { ActionAnswer, Run } from '../run';
 import type { EarlierExecution, Intent } from './execution';
@@ -60,7 +59,7 @@ export class Claims {
   ): Promise<ActionAnswer | undefined> {
     if (!earlier.fingerprint.equals(intent.fingerprint)) throw new AppError('IDEMPOTENCY_MISMATCH');
     if (earlier.response_body && earlier.response_status !== null && earlier.status !== 'unknown')
-      return replayedAnswer(run, earlier.response_status, earlier.response_body);
+      return this.outcomes.replayed(run, earlier.id, earlier.response_status, earlier.response_body);
     if (earlier.status !== 'running' && earlier.status !== 'unknown')
       return this.outcomes.answerOnce(run, earlier);
     // An operation that was handed over goes on by itself, whoever started it.

@@ -12,6 +12,7 @@ import type { ActionAnswer, Run } from '../run';
 import type { Claim, EarlierExecution, ExecutionStatus, Outcome, OutcomeOrigin } from './execution';
 import { ExecutionStore } from './execution-store';
 import { ClaimLost } from './lease-keeper';
+import { SealedAnswers } from './sealed-answers';
 
 /** Waits between tries to record an outcome, in milliseconds. */
 const RETRY_MS = [100, 300, 900];
@@ -27,6 +28,7 @@ export class Outcomes {
     @Inject(LiveFeed) private readonly feed: LiveFeed,
     @Inject(MessageBus) private readonly bus: MessageBus,
     @Inject(PersonalFields) private readonly personal: PersonalFields,
+    @Inject(SealedAnswers) private readonly sealed: SealedAnswers,
   ) {}
 
   /** Records the outcome of a run with its answer. @returns the answer to send: what is on record */
@@ -36,7 +38,8 @@ export class Outcomes {
     verdict: Pick<Outcome, 'status' | 'errorCode' | 'freesKey'>,
   ): Promise<ActionAnswer> {
     const claim = claimOf(run);
-    const outcome = { ...verdict, httpStatus: answer.status, body: answer.body, result: run.result };
+    const whole = { ...verdict, httpStatus: answer.status, body: answer.body, result: run.result };
+    const outcome = this.sealed.kept(run, claim.executionId, whole);
     const held = await this.persist(run, claim, outcome);
     if (!held) return this.answerOfSuccessor(run, claim);
     run.settled = answer;
@@ -47,16 +50,16 @@ export class Outcomes {
   /** Records success and answer within the transaction of the effect. @throws ClaimLost, which undoes the effect */
   async settleIn(tx: Tx, run: Run, data: unknown): Promise<ActionAnswer> {
     const answer = successAnswer(run, 200, data);
-    const outcome: Outcome = {
+    const claim = claimOf(run);
+    const outcome = this.sealed.kept(run, claim.executionId, {
       status: 'succeeded',
       httpStatus: answer.status,
       body: answer.body,
       result: data,
       errorCode: null,
       freesKey: false,
-    };
-    if (!(await this.store.settle(claimOf(run), outcome, await this.originOf(run), tx)))
-      throw new ClaimLost();
+    });
+    if (!(await this.store.settle(claim, outcome, await this.originOf(run), tx))) throw new ClaimLost();
     return answer;
   }
 
@@ -83,7 +86,12 @@ export class Outcomes {
     run.endedId = earlier.id;
     const answer = answerOf(run, earlier);
     const kept = await this.store.keepAnswer(earlier.id, answer);
-    return kept ? replayedAnswer(run, kept.status, kept.body) : answer;
+    return kept ? this.replayed(run, earlier.id, kept.status, kept.body) : answer;
+  }
+
+  /** The stored answer of an execution, as it was sent. */
+  replayed(run: Run, executionId: string, status: number, body: Buffer): ActionAnswer {
+    return replayedAnswer(run, status, this.sealed.opened(executionId, body));
   }
 
   private async persist(run: Run, claim: Claim, outcome: Outcome): Promise<boolean> {
@@ -123,7 +131,7 @@ export class Outcomes {
       [claim.executionId],
     );
     if (row?.response_body && row.response_status !== null)
-      return replayedAnswer(run, row.response_status, row.response_body);
+      return this.replayed(run, claim.executionId, row.response_status, row.response_body);
     return errorAnswer(run, new AppError('IDEMPOTENCY_IN_PROGRESS', undefined, { retryAfterS: 1 }));
   }
 }

@@ -1,3 +1,4 @@
+import type { PayloadScrubber } from '../../../pipeline/audit/payload-scrubber';
 import type { SecurityEvents } from '../../../pipeline/audit/security-events';
 import type { ActionContext } from '../../../pipeline/catalogue/action-command';
 import { AppError } from '../../../platform/errors/app-error';
@@ -28,6 +29,9 @@ function setUp(changes: SettingChange[], networks: Record<string, string[]> = {}
     record: ({ kind, message }: { kind: string; message: string }) =>
       Promise.resolve(void order.push(`${kind}: ${message}`)),
   } as unknown as SecurityEvents;
+  const scrubber = {
+    text: (text?: string) => text?.replace('hunter2', '[masked]') ?? null,
+  } as PayloadScrubber;
   const context = {
     actor: { userId: 'u1' },
     ip: '192.0.2.7',
@@ -41,7 +45,7 @@ function setUp(changes: SettingChange[], networks: Record<string, string[]> = {}
   const payload = { settings: { uploads: { max_open_per_user: 5 } }, expected_version: 3, comment: 'why' };
   const command = Object.assign(new SaveConfig(), payload, { context });
   return {
-    handler: new SaveConfigHandler(new SettingsEditor(runtime, security), agents),
+    handler: new SaveConfigHandler(new SettingsEditor(runtime, security, scrubber), agents),
     command,
     order,
     asked,
@@ -59,6 +63,12 @@ describe('config.save', () => {
       [{ uploads: { max_open_per_user: 5 } }, { authorId: 'u1', comment: 'why', expectedVersion: 3 }],
     ]);
     expect(order).toEqual(['commit', 'announce 4']);
+  });
+
+  it('keeps no secret of the comment', async () => {
+    const { handler, command, asked } = setUp([uploads]);
+    await handler.execute(Object.assign(command, { comment: 'password: hunter2' }));
+    expect(asked).toEqual([[expect.anything(), expect.objectContaining({ comment: 'password: [masked]' })]]);
   });
 
   it.each(['access.role_grants.operator', 'auth.lockout_failures', 'rate_limits.user_per_minute'])(
