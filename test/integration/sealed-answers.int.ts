@@ -29,7 +29,7 @@ describe('an answer that lets somebody in', () => {
       [first.body.execution_id],
     );
     expect(`${row?.whole} ${row?.body}`).not.toContain(ticket);
-    expect(row?.result).toMatchObject({ ticket: '[masked]', subscribe: { filter: { q: 'disk' } } });
+    expect(row?.result).toEqual({ ticket: '[masked]', subscribe: '[masked]', expires_in: 30 });
     const status = await client.get(`/api/admin/action/status?execution_id=${first.body.execution_id}`);
     expect(status.data).toMatchObject({ execution: { result: { ticket: '[masked]' } } });
 
@@ -37,6 +37,31 @@ describe('an answer that lets somebody in', () => {
     socket.send({ type: 'auth', ticket });
     await socket.waitFor(({ type }) => type === 'ready');
     await socket.close();
+  });
+
+  it('is all that is kept of what people were found, or found out', async () => {
+    const { user, client } = await installation.user('supervisor');
+    const reason = `because of ${user.id.slice(-12)}`;
+    const { client: operator } = await installation.user('operator');
+    expect((await operator.action('queue.resume', { queue: 'all' }, { options: { reason } })).status).toBe(
+      200,
+    );
+    const found = [
+      await client.action('config.list_users', {}, { headers: newKey() }),
+      await client.action('logs.search_audit', { limit: 5 }, { headers: newKey() }),
+    ];
+    expect(found[0]?.bytes.toString()).toContain(user.email);
+    expect(found[1]?.bytes.toString()).toContain(reason);
+    const texts = await installation.database.query<{ whole: string }>(
+      `SELECT concat(executions::text, convert_from(response_body, 'UTF8')) AS whole FROM executions
+        WHERE actor_id = $1`,
+      [user.id],
+    );
+    expect(texts).toHaveLength(2);
+    for (const { whole } of texts) {
+      expect(whole).not.toContain(user.email);
+      expect(whole).not.toContain(reason);
+    }
   });
 
   it('is not opened for another execution', async () => {

@@ -68,8 +68,8 @@ export interface ActionDeclaration {
    */
   readonly cost?: (payload: Readonly<Record<string, unknown>>) => number;
   /**
-   * Fields of its result that let whoever has them in, such as a ticket. The answer is then stored sealed, for replays
-   * alone, and nobody is shown these fields again.
+   * Fields of its result that are for the caller alone: what lets whoever has it in, such as a ticket, or tells of people.
+   * The answer is then stored sealed, for replays alone, and nobody is shown these fields again.
    */
   readonly secretFields?: readonly string[];
   /**

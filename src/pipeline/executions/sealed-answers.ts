@@ -10,8 +10,8 @@ const FIELD = 'answer';
 const JSON_BEGIN = '{'.charCodeAt(0);
 
 /**
- * Keeps answers that let somebody in, such as a ticket, so that a replay has them byte for byte and whoever reads the
- * table has not: sealed with a key of the installation.
+ * Keeps answers that are for their caller alone, such as one with a ticket, so that a replay has them byte for byte and
+ * whoever reads the table has not: sealed with a key of the installation.
  */
 @Injectable()
 export class SealedAnswers {

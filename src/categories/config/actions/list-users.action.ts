@@ -29,6 +29,7 @@ export interface UserList {
   summary: 'List users',
   description: 'Accounts with role, state, open sessions and locks, newest first.',
   errors: [],
+  secretFields: ['users'],
   example: { limit: 50 },
   since: '1.0',
 })

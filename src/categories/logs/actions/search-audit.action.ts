@@ -20,6 +20,7 @@ import { IsTimestamp } from '../../../platform/validation/timestamp';
   description:
     'Entries that fit all that is given, newest first, each with its leaf and, once it is sealed, the proof that it is among the entries of a signed seal.',
   errors: [],
+  secretFields: ['entries'],
   example: { action: 'job.cancel', outcome: 'succeeded', limit: 50 },
   since: '1.0',
 })

@@ -28,7 +28,7 @@ export interface LogStream {
   description:
     'A ticket for one sign-in at the gateway within 30 seconds, and what to say there to get the lines that fit. The gateway sends no others.',
   errors: [],
-  secretFields: ['ticket'],
+  secretFields: ['ticket', 'subscribe'],
   example: { level: 'warn', source: 'flow', q: 'disk' },
   since: '1.0',
 })
