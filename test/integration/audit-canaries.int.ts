@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { Redis } from 'ioredis';
 import { AuditLog } from '../../src/pipeline/audit/audit-log';
+import { redisKeys, tables } from '../support/canaries/stores';
 import { startInstallation, type TestInstallation } from '../support/installation';
 import { newKey, waitingJob } from '../support/pipeline';
 
@@ -85,7 +85,7 @@ it('keeps secrets out of every table and out of Redis, wherever they were put in
 
   expect(new Set(answers)).toEqual(new Set([200, 202, 400, 404]));
   const stores = {
-    ...(await tables()),
+    ...(await tables(installation.database)),
     ...(await redisKeys(installation.redis.client, installation.redis.prefix)),
   };
   expect(Object.keys(stores)).toEqual(expect.arrayContaining(['audit_entries', 'executions', 'sessions']));
@@ -97,40 +97,3 @@ it('keeps secrets out of every table and out of Redis, wherever they were put in
   );
   expect(leaks).toEqual([]);
 });
-
-/** All rows of every table as text; bytes as the text that they hold. */
-async function tables(): Promise<Record<string, string>> {
-  const { database } = installation;
-  const names = await database.query<{ name: string }>(
-    `SELECT relname AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace`,
-  );
-  const found: Record<string, string> = {};
-  for (const { name } of names) {
-    const rows = await database.query<Record<string, unknown>>(`SELECT * FROM ${name}`);
-    found[name] = JSON.stringify(rows, (_key, value: unknown) => textOf(value));
-  }
-  return found;
-}
-
-function textOf(value: unknown): unknown {
-  const bytes = value as { type?: string; data?: number[] } | null;
-  return bytes?.type === 'Buffer' && bytes.data ? Buffer.from(bytes.data).toString('latin1') : value;
-}
-
-async function redisKeys(redis: Redis, prefix: string): Promise<Record<string, string>> {
-  const found: Record<string, string> = {};
-  for (const key of await redis.keys(`${prefix}*`)) {
-    const type = await redis.type(key);
-    const read: Record<string, () => Promise<unknown>> = {
-      string: () => redis.get(key),
-      hash: () => redis.hgetall(key),
-      list: () => redis.lrange(key, 0, -1),
-      set: () => redis.smembers(key),
-      zset: () => redis.zrange(key, 0, -1),
-      stream: () => redis.xrange(key, '-', '+'),
-    };
-    const value = await read[type]?.();
-    found[`redis ${key.slice(prefix.length)}`] = `${key} ${JSON.stringify(value ?? null)}`;
-  }
-  return found;
-}

@@ -17,6 +17,8 @@ export interface ClusterOptions {
   managers?: number;
   /** Added to the environment of every process. */
   variables?: Variables;
+  /** How many lines of each process's output are kept, if not the usual number. */
+  keptLines?: number;
   /** The settings in force from the start; {@link TEST_SETTINGS} if not given. */
   settings?: object;
   /** Where the data is; a new database and Redis prefix of this run's servers if not given. */
@@ -36,6 +38,7 @@ export class Cluster {
   readonly workers: ServiceProcess[] = [];
   readonly managers: ServiceProcess[] = [];
   private readonly variables: Variables;
+  private readonly keptLines: number | undefined;
   /** How many of each role were ever started: those that start at the same time have different names too. */
   private readonly started = new Map<string, number>();
 
@@ -47,6 +50,7 @@ export class Cluster {
     private readonly home: string,
     private readonly release: () => Promise<void>,
   ) {
+    this.keptLines = options.keptLines;
     this.variables = testVariables(installation, {
       AGENTOS_HOME: join(home, 'home'),
       LOG_LEVEL: 'info',
@@ -174,11 +178,8 @@ export class Cluster {
     const number = (this.started.get(role) ?? 0) + 1;
     this.started.set(role, number);
     const name = `${role}-${number}`;
-    const service = await ServiceProcess.start(name, entry, {
-      ...this.variables,
-      INSTANCE_ID: name,
-      ...variables,
-    });
+    const own = { ...this.variables, INSTANCE_ID: name, ...variables };
+    const service = await ServiceProcess.start(name, entry, own, this.keptLines);
     list.push(service);
     return service;
   }

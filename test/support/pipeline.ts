@@ -99,7 +99,7 @@ export async function failedJob(database: TestDatabase, userId: string): Promise
 }
 
 /** Puts a job into the database whose first step waits for a worker. */
-export async function waitingJob(database: TestDatabase, userId: string): Promise<string> {
+export async function waitingJob(database: Pick<TestDatabase, 'query'>, userId: string): Promise<string> {
   return insertJob(database, userId, 'queued', [
     ['inspector', 'queued'],
     ['normaliser', 'blocked'],
@@ -107,7 +107,7 @@ export async function waitingJob(database: TestDatabase, userId: string): Promis
 }
 
 async function insertJob(
-  database: TestDatabase,
+  database: Pick<TestDatabase, 'query'>,
   userId: string,
   status: string,
   steps: [string, string][],

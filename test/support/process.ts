@@ -5,7 +5,7 @@ import type { Variables } from './env';
 /** The root of the project. */
 export const PROJECT = join(__dirname, '../..');
 
-/** How many lines of a process's output are kept. */
+/** How many lines of a process's output are kept, unless a test wants more. */
 const KEPT_LINES = 400;
 
 /** One real process of the product, started from the built files. */
@@ -18,6 +18,7 @@ export class ServiceProcess {
     readonly name: string,
     readonly variables: Variables,
     private readonly child: ChildProcess,
+    private readonly keptLines: number,
   ) {
     child.stdout?.on('data', (chunk: Buffer) => this.keep(chunk));
     child.stderr?.on('data', (chunk: Buffer) => this.keep(chunk));
@@ -25,13 +26,18 @@ export class ServiceProcess {
   }
 
   /** Starts `dist/<entry>.js` and waits until it says that it is ready. */
-  static async start(name: string, entry: string, variables: Variables): Promise<ServiceProcess> {
+  static async start(
+    name: string,
+    entry: string,
+    variables: Variables,
+    keptLines = KEPT_LINES,
+  ): Promise<ServiceProcess> {
     const child = spawn(process.execPath, [join(PROJECT, 'dist', `${entry}.js`)], {
       cwd: PROJECT,
       env: { PATH: process.env['PATH'] ?? '', ...variables },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
-    const service = new ServiceProcess(name, variables, child);
+    const service = new ServiceProcess(name, variables, child, keptLines);
     await service.ready();
     return service;
   }
@@ -89,7 +95,7 @@ export class ServiceProcess {
 
   private keep(chunk: Buffer): void {
     this.lines.push(...chunk.toString().split('\n').filter(Boolean));
-    if (this.lines.length > KEPT_LINES) this.lines.splice(0, this.lines.length - KEPT_LINES);
+    if (this.lines.length > this.keptLines) this.lines.splice(0, this.lines.length - this.keptLines);
   }
 
   private async ready(): Promise<void> {
