@@ -10,11 +10,15 @@ export type OutboundErrorKind = 'refused' | 'unavailable' | 'resting' | 'answer'
 export class OutboundError extends Error {
   override name = 'OutboundError';
 
+  /** When it may be called again at the earliest, in milliseconds from now; known of one that is `resting`. */
+  readonly againInMs?: number;
+
   constructor(
     readonly kind: OutboundErrorKind,
     message: string,
-    cause?: unknown,
+    { cause, againInMs }: { cause?: unknown; againInMs?: number } = {},
   ) {
     super(message, { cause });
+    this.againInMs = againInMs;
   }
 }

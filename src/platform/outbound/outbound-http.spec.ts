@@ -1,13 +1,20 @@
 import 'reflect-metadata';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { RuntimeSettings } from '../settings/runtime-settings';
+import type { OutboundError } from './outbound-error';
 import { OutboundHttp } from './outbound-http';
+
+/** How long a host rests, in milliseconds. */
+const REST_MS = 100;
 
 describe('the circuit of another system', () => {
   let server: Server;
   let url: string;
   let outbound: OutboundHttp;
+  /** To which of its networks connections may be made. */
+  let networks: string[];
   /** What the server does with a request; given a way to answer it. */
   let asked: (answer: (status: number) => void) => void;
 
@@ -19,11 +26,11 @@ describe('the circuit of another system', () => {
   beforeEach(() => {
     const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
     url = `http://${host}/`;
-    const hosts = { [host]: { networks: ['127.0.0.0/8'], plain_http: true } };
+    networks = ['127.0.0.0/8'];
+    const hosts = { [host]: { networks, plain_http: true } };
     const settings = { outbound: { hosts, max_response_bytes: 1_000 } };
-    outbound = new OutboundHttp({ current: () => settings } as unknown as RuntimeSettings);
+    outbound = new OutboundHttp({ current: () => settings } as unknown as RuntimeSettings, REST_MS);
   });
-  afterEach(() => outbound.onApplicationShutdown());
   afterAll((done) => {
     server.closeAllConnections();
     server.close(done);
@@ -42,9 +49,48 @@ describe('the circuit of another system', () => {
     await expect(post()).resolves.toEqual({});
   });
 
-  it('opens when the system fails them', async () => {
+  /** Lets the system fail until it is left alone. */
+  const open = async () => {
     asked = (answer) => answer(503);
     for (let call = 0; call < 5; call++) await expect(post()).rejects.toMatchObject({ kind: 'unavailable' });
+    const resting = await post().catch((error: unknown) => error as OutboundError);
+    expect(resting).toMatchObject({ kind: 'resting' });
+    return (resting as OutboundError).againInMs ?? Number.NaN;
+  };
+
+  it('opens when the system fails them, and says when it may be asked again', async () => {
+    const againInMs = await open();
+    expect(againInMs).toBeGreaterThan(0);
+    expect(againInMs).toBeLessThanOrEqual(REST_MS);
+  });
+
+  it('neither closes nor opens when the one who tries it stops waiting', async () => {
+    await delay(await open());
+    const stopped = new AbortController();
+    asked = () => stopped.abort(new Error('the job was cancelled'));
+    await expect(post(stopped.signal)).rejects.toThrow('the job was cancelled');
+    // It is the next one's turn at once, and one alone is let through: it is not closed.
+    let answerIt = (_status: number): void => undefined;
+    const tried = new Promise<void>((resolve) => {
+      asked = (answer) => {
+        answerIt = answer;
+        resolve();
+      };
+    });
+    const trial = post();
+    await tried;
     await expect(post()).rejects.toMatchObject({ kind: 'resting' });
+    answerIt(200);
+    await expect(trial).resolves.toEqual({});
+    asked = (answer) => answer(200);
+    await expect(post()).resolves.toEqual({});
+  });
+
+  it('says nothing of the system when its name stands for an address that may not be called', async () => {
+    networks.length = 0;
+    for (let call = 0; call < 6; call++) await expect(post()).rejects.toMatchObject({ kind: 'refused' });
+    networks.push('127.0.0.0/8');
+    asked = (answer) => answer(200);
+    await expect(post()).resolves.toEqual({});
   });
 });

@@ -1,17 +1,17 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import CircuitBreaker from 'opossum';
 import { RuntimeSettings } from '../settings/runtime-settings';
 import { type GuardedAnswer, type GuardedRequest, guardedPost } from './guarded-request';
+import { HostCircuit, type Shown } from './host-circuit';
 import { hostRuleOf } from './host-rules';
 import { OutboundError } from './outbound-error';
 
-/** After so many calls of a host, half of them failures, it is given a rest ... */
+/** After so many calls of a host, half of them failures, it is given a rest. */
 const FAILURES_PERCENT = 50;
 const LEAST_CALLS = 5;
-/** ... of this length, in milliseconds; then one call shows whether it is back. */
-const REST_MS = 30_000;
 /** Over which time its calls are counted, in milliseconds. */
 const WINDOW_MS = 60_000;
+/** Injection token: how long it rests until one call shows whether it is back, in milliseconds. */
+export const OUTBOUND_REST_MS = Symbol('OUTBOUND_REST_MS');
 /** The most hosts that are remembered; settings allow fewer. */
 const MAX_CIRCUITS = 200;
 
@@ -25,17 +25,16 @@ export interface JsonPost {
   signal: AbortSignal;
 }
 
-/** @param caller aborted when whoever asked stops waiting; the request's own signal also ends one that takes too long */
-type Post = [request: GuardedRequest, caller: AbortSignal];
-type Circuit = CircuitBreaker<Post, GuardedAnswer>;
-
 /** Asks other systems, where settings allow it: see outbound.hosts. */
 @Injectable()
 export class OutboundHttp {
   private readonly log = new Logger(OutboundHttp.name);
-  private readonly circuits = new Map<string, Circuit>();
+  private readonly circuits = new Map<string, HostCircuit>();
 
-  constructor(@Inject(RuntimeSettings) private readonly settings: RuntimeSettings) {}
+  constructor(
+    @Inject(RuntimeSettings) private readonly settings: RuntimeSettings,
+    @Inject(OUTBOUND_REST_MS) private readonly restMs: number,
+  ) {}
 
   /**
    * Posts JSON and reads the JSON that is answered.
@@ -62,9 +61,12 @@ export class OutboundHttp {
     return jsonOf(answer);
   }
 
-  private async send(...post: Post): Promise<GuardedAnswer> {
-    const [{ url }] = post;
-    const answer = await this.circuitOf(url.origin).fire(...post);
+  /** @param caller aborted when whoever asked stops waiting; the request's own signal also ends one that takes too long */
+  private async send(request: GuardedRequest, caller: AbortSignal): Promise<GuardedAnswer> {
+    const answer = await this.circuitOf(request.url.origin).run(
+      () => postOrFail(request),
+      (error) => shownBy(error, caller),
+    );
     if (answer.status >= 300 && answer.status < 400)
       throw new OutboundError(
         'refused',
@@ -76,46 +78,40 @@ export class OutboundHttp {
   }
 
   /** Each host has a circuit of its own, in each process: a worker that cannot reach it says nothing of the others. */
-  private circuitOf(origin: string): Circuit {
+  private circuitOf(origin: string): HostCircuit {
     const known = this.circuits.get(origin);
     if (known) return known;
-    const circuit: Circuit = new CircuitBreaker(postOrFail, {
-      timeout: false,
-      errorThresholdPercentage: FAILURES_PERCENT,
-      volumeThreshold: LEAST_CALLS,
-      resetTimeout: REST_MS,
-      rollingCountTimeout: WINDOW_MS,
-      // What it answered to one request, or who stopped waiting, says nothing of how it fares.
-      // It is handed what was fired with as well, which its types leave out.
-      errorFilter: (error: unknown, ...[, caller]: Partial<Post>) =>
-        caller?.aborted === true || (error instanceof OutboundError && error.kind === 'answer'),
-    });
-    circuit.on('open', () => this.log.warn(`${origin} has failed too often and is not called for a while`));
-    circuit.on('close', () => this.log.log(`${origin} answers again`));
-    if (this.circuits.size >= MAX_CIRCUITS) this.forget();
+    const circuit = new HostCircuit(
+      {
+        leastCalls: LEAST_CALLS,
+        failuresPercent: FAILURES_PERCENT,
+        windowMs: WINDOW_MS,
+        restMs: this.restMs,
+      },
+      (open) => {
+        if (open) this.log.warn(`${origin} has failed too often and is not called for a while`);
+        else this.log.log(`${origin} answers again`);
+      },
+    );
+    const [oldest] = this.circuits.keys();
+    if (oldest !== undefined && this.circuits.size >= MAX_CIRCUITS) this.circuits.delete(oldest);
     this.circuits.set(origin, circuit);
     return circuit;
-  }
-
-  private forget(): void {
-    const [oldest] = this.circuits.keys();
-    if (oldest === undefined) return;
-    this.circuits.get(oldest)?.shutdown();
-    this.circuits.delete(oldest);
-  }
-
-  /** Ends the circuits' timers. */
-  onApplicationShutdown(): void {
-    for (const circuit of this.circuits.values()) circuit.shutdown();
   }
 }
 
 /** Answers that say "later" are failures; all others show that it is there. */
-async function postOrFail(...[request]: Post): Promise<GuardedAnswer> {
+async function postOrFail(request: GuardedRequest): Promise<GuardedAnswer> {
   const answer = await guardedPost(request);
   if (answer.status >= 500 || answer.status === 429 || answer.status === 408)
     throw new OutboundError('unavailable', `It answers that it cannot do it now (${answer.status}).`);
   return answer;
+}
+
+/** What it answered to one request, or who stopped waiting, says nothing against it. */
+function shownBy(error: unknown, caller: AbortSignal): Shown {
+  if (error instanceof OutboundError) return error.kind === 'answer' ? 'answers' : 'fails';
+  return caller.aborted || isForbidden(error) ? 'nothing' : 'fails';
 }
 
 function jsonOf({ headers, body }: GuardedAnswer): unknown {
@@ -125,25 +121,25 @@ function jsonOf({ headers, body }: GuardedAnswer): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as unknown;
   } catch (cause) {
-    throw new OutboundError('answer', 'The answer is no JSON.', cause);
+    throw new OutboundError('answer', 'The answer is no JSON.', { cause });
   }
 }
 
 function late(timeoutMs: number, cause: unknown): OutboundError {
-  return new OutboundError('unavailable', `It did not answer within ${timeoutMs / 1_000} s.`, cause);
+  return new OutboundError('unavailable', `It did not answer within ${timeoutMs / 1_000} s.`, { cause });
 }
 
-function reasonOf(error: unknown): OutboundError {
-  if (error instanceof OutboundError) return error;
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'EOPENBREAKER')
-    return new OutboundError('resting', 'It has failed too often and is not called for a while.', error);
-  // The library has no code for it.
-  if (/is not allowed\. Because/.test(message))
-    return new OutboundError(
-      'refused',
-      'Its name stands for an address that may not be connected to.',
-      error,
-    );
-  return new OutboundError('unavailable', `It cannot be reached${code ? ` (${code})` : ''}.`, error);
+function reasonOf(cause: unknown): OutboundError {
+  if (cause instanceof OutboundError) return cause;
+  if (isForbidden(cause))
+    return new OutboundError('refused', 'Its name stands for an address that may not be connected to.', {
+      cause,
+    });
+  const { code } = cause as NodeJS.ErrnoException;
+  return new OutboundError('unavailable', `It cannot be reached${code ? ` (${code})` : ''}.`, { cause });
+}
+
+/** Whether no connection was made, because of where it would have led; the library has no code for it. */
+function isForbidden(error: unknown): boolean {
+  return error instanceof Error && /is not allowed\. Because/.test(error.message);
 }
