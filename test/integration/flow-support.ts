@@ -13,6 +13,7 @@ import { FlowModule } from '../../src/media/flow/flow.module';
 import { MediaToolset } from '../../src/media/flow/media-toolset';
 import type { MediaTools } from '../../src/media/tools/media-tools';
 import { JobsService } from '../../src/media/jobs/jobs.service';
+import { OUTBOUND_REST_MS } from '../../src/platform/outbound/outbound-http';
 import { PlatformModule } from '../../src/platform/platform.module';
 import { BlobStore } from '../../src/platform/storage/blob-store';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -20,6 +21,9 @@ import { testEnv, testVariables } from '../support/env';
 import { eventually } from '../support/eventually';
 import { redisForTest, type TestRedis } from '../support/redis';
 import { makeUser } from '../support/users';
+
+/** How long a service that keeps failing is left alone, in milliseconds. */
+export const OUTBOUND_REST = 4_000;
 
 /** What a scripted agent does. */
 export type Script = (run: AgentRun) => Promise<AgentResult>;
@@ -125,6 +129,8 @@ export class FlowTest {
       .useValue(NO_TOOLS)
       .overrideProvider(DRAIN_MS)
       .useValue(500)
+      .overrideProvider(OUTBOUND_REST_MS)
+      .useValue(OUTBOUND_REST)
       .compile();
     await module.init();
     this.apps.push(module);

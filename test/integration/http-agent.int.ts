@@ -3,10 +3,14 @@ import type { AddressInfo } from 'node:net';
 import type { INestApplicationContext } from '@nestjs/common';
 import { momentSelector } from '../../src/media/agents/moment-selector.agent';
 import type { MomentSelectorOutput } from '../../src/media/agents/support/outputs';
+import { JobsService } from '../../src/media/jobs/jobs.service';
+import type { OutboundError } from '../../src/platform/outbound/outbound-error';
+import { OutboundHttp } from '../../src/platform/outbound/outbound-http';
 import { RuntimeSettings } from '../../src/platform/settings/runtime-settings';
 import { DownloadLinks } from '../../src/platform/storage/download-links';
 import { WorkerModule } from '../../src/fleet/workers/worker.module';
-import { FlowTest } from './flow-support';
+import { eventually } from '../support/eventually';
+import { FlowTest, OUTBOUND_REST } from './flow-support';
 
 type Answerer = (response: ServerResponse, body: Record<string, unknown>, request: IncomingMessage) => void;
 
@@ -18,6 +22,7 @@ const json =
 describe('a step that another system does', () => {
   let flow: FlowTest;
   let api: INestApplicationContext;
+  let worker: INestApplicationContext;
   let server: Server;
   let host: string;
   let answer: Answerer;
@@ -37,7 +42,7 @@ describe('a step that another system does', () => {
     host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
     flow = await FlowTest.start();
     api = await flow.api();
-    await flow.boot([WorkerModule], { HTTP_AGENT_TOKENS: 'scorer=s3cr3t' });
+    worker = await flow.boot([WorkerModule], { HTTP_AGENT_TOKENS: 'scorer=s3cr3t' });
     await flow.manager();
     await save({
       outbound: {
@@ -50,9 +55,7 @@ describe('a step that another system does', () => {
           packager: { after: ['model'] },
         },
       },
-      agents: {
-        model: { url: `http://${host}/score`, account: 'scorer', timeout_s: 2, parameters: { top: 3 } },
-      },
+      agents: { model: model() },
     });
   });
 
@@ -64,6 +67,13 @@ describe('a step that another system does', () => {
     await flow?.close();
   });
 
+  const model = () => ({
+    url: `http://${host}/score`,
+    account: 'scorer',
+    timeout_s: 2,
+    parameters: { top: 3 },
+    wait_s: 3_600,
+  });
   const save = (patch: Parameters<RuntimeSettings['update']>[0]) =>
     api.get(RuntimeSettings, { strict: false }).update(patch, { authorId: null });
   const modelOf = async (jobId: string) => {
@@ -239,21 +249,98 @@ describe('a step that another system does', () => {
     await save({ outbound: { hosts: { [host]: { networks: ['127.0.0.0/8'], plain_http: true } } } });
   });
 
-  it('gives up when there is no answer in time, and lets a service rest that fails again and again', async () => {
+  it('gives up when there is no answer in time', async () => {
     answer = () => undefined;
     const slow = await flow.createJob(api);
     await flow.reaches(slow, 'failed', 30_000);
     expect(await modelOf(slow)).toMatchObject({ error_code: 'HTTP_UNAVAILABLE', failures: 2 });
-    answer = json({}, 500);
-    for (let round = 0; round < 8 && requests.length < 30; round += 1) {
-      const before = requests.length;
-      await flow.reaches(await flow.createJob(api), 'failed', 30_000);
-      if (requests.length === before) break;
-    }
-    requests.length = 0;
-    const resting = await flow.createJob(api);
-    await flow.reaches(resting, 'failed', 30_000);
-    expect(requests).toEqual([]);
-    expect(await modelOf(resting)).toMatchObject({ error_code: 'HTTP_UNAVAILABLE' });
+  });
+
+  describe('of a service that is left alone because it keeps failing', () => {
+    /** Lets it fail until it is, and for nearly the whole time from now on. */
+    const leaveAlone = async () => {
+      answer = json({}, 503);
+      const outbound = worker.get(OutboundHttp, { strict: false });
+      const signal = new AbortController().signal;
+      const call = { url: `http://${host}/score`, body: {}, timeoutMs: 1_000, signal };
+      await eventually(async () => {
+        const error: unknown = await outbound.postJson(call).catch((reason: unknown) => reason);
+        expect(error).toMatchObject({ kind: 'resting' });
+        expect((error as OutboundError).againInMs).toBeGreaterThan(0.8 * OUTBOUND_REST);
+      });
+      requests.length = 0;
+    };
+    const eventsOf = (jobId: string) =>
+      flow.database.query<{ event: string; message: string }>(
+        `SELECT event, message FROM system_events WHERE job_id = $1 AND event LIKE 'step.%' ORDER BY id`,
+        [jobId],
+      );
+    const waits = (jobId: string) =>
+      eventually(async () => expect(await modelOf(jobId)).toMatchObject({ error_code: 'HTTP_UNAVAILABLE' }));
+
+    it('waits at the price of no attempt, shows why, and is done when the service answers again', async () => {
+      await leaveAlone();
+      const jobId = await flow.createJob(api);
+      await waits(jobId);
+      expect(await modelOf(jobId)).toMatchObject({
+        status: 'queued',
+        failures: 0,
+        error_message: 'The service of this step: It has failed too often and is not called for a while.',
+      });
+      answer = json({ ok: true });
+      await flow.reaches(jobId, 'completed');
+      expect(requests).toHaveLength(1);
+      expect(await modelOf(jobId)).toMatchObject({ status: 'completed', failures: 0, error_code: null });
+      expect(await eventsOf(jobId)).toEqual([
+        {
+          event: 'step.put_off',
+          message:
+            'model waits: The service of this step: It has failed too often and is not called for a while.',
+        },
+      ]);
+    });
+
+    it('waits no longer than it may, then fails for good and says how long it did', async () => {
+      await save({ agents: { model: { ...model(), wait_s: 1 } } });
+      await leaveAlone();
+      const jobId = await flow.createJob(api);
+      await waits(jobId);
+      await flow.reaches(jobId, 'failed');
+      expect(await modelOf(jobId)).toMatchObject({
+        status: 'failed',
+        failures: 1,
+        error_code: 'HTTP_UNAVAILABLE',
+        error_message: expect.stringMatching(/for a while\. The step has waited for it for 1 s\.$/) as string,
+      });
+      await save({ agents: { model: model() } });
+
+      // A retry begins anew: it waits again before it fails.
+      await leaveAlone();
+      await api.get(JobsService, { strict: false }).retry(jobId, { from: 'failed_step' });
+      await flow.reaches(jobId, 'failed');
+      const events = (await eventsOf(jobId)).map(({ event }) => event);
+      expect(events).toEqual(['step.put_off', 'step.failed', 'step.put_off', 'step.failed']);
+      expect(requests).toEqual([]);
+    });
+
+    it('fails at once where it may not wait', async () => {
+      await save({ agents: { model: { ...model(), wait_s: 0 } } });
+      await leaveAlone();
+      const jobId = await flow.createJob(api);
+      await flow.reaches(jobId, 'failed');
+      expect(requests).toEqual([]);
+      expect(await modelOf(jobId)).toMatchObject({ failures: 1, error_code: 'HTTP_UNAVAILABLE' });
+      await save({ agents: { model: model() } });
+    });
+
+    it('is cancelled while it waits', async () => {
+      await leaveAlone();
+      const jobId = await flow.createJob(api);
+      await waits(jobId);
+      expect(await api.get(JobsService, { strict: false }).cancel(jobId)).toMatchObject({
+        status: 'cancelled',
+      });
+      expect(requests).toEqual([]);
+    });
   });
 });

@@ -47,6 +47,14 @@ export const AGENT_ERRORS = {
 
 export type AgentErrorCode = keyof typeof AGENT_ERRORS;
 
+/** What an agent needs cannot be had at the moment, and nothing was tried: the step waits, which is no failure. */
+export interface Later {
+  /** After how long it is worth another look at the earliest, in milliseconds. */
+  readonly inMs: number;
+  /** How long the step may wait like that altogether, in seconds; then it has failed for good. */
+  readonly withinS: number;
+}
+
 /**
  * A failure that a person can read. `message` is a sentence without paths or tool output;
  * `options.detail` holds the raw tool output for the log view.
@@ -55,7 +63,9 @@ export class AgentError extends Error {
   constructor(
     readonly code: AgentErrorCode,
     message: string = AGENT_ERRORS[code].sentence,
-    readonly options: { retryable: boolean; detail?: string } = { retryable: AGENT_ERRORS[code].retryable },
+    readonly options: { retryable: boolean; detail?: string; later?: Later } = {
+      retryable: AGENT_ERRORS[code].retryable,
+    },
   ) {
     super(message);
     this.name = 'AgentError';

@@ -25,6 +25,8 @@ const DEFAULTS = {
   account: '',
   /** How long an answer may take, in seconds. */
   timeout_s: 60,
+  /** How long a step waits for a service that is left alone because it kept failing, in seconds. */
+  wait_s: 3_600,
   /** Handed on as they are; a job may bring its own. */
   parameters: {},
 };
@@ -58,6 +60,11 @@ export interface HttpAgentDeps {
  * A step that another system does: it is sent what earlier steps found out, with links to the files that they made,
  * and what it answers is the output. An answer `{"skipped": "<reason>"}` skips the step; one with `moments` proposes
  * stretches for clips.
+ *
+ * A service that fails is asked again with back-off, each time at the price of one of the step's attempts. One that kept
+ * failing is left alone for a while (see OutboundHttp). A step that comes upon it then has asked nothing: it is queued
+ * again for when the service is tried next, at no price, so that a service which is down for some minutes costs no job.
+ * That ends after `wait_s` altogether; then the step fails for good with HTTP_UNAVAILABLE, and says how long it waited.
  */
 export function httpAgent({ outbound, links, tokens }: HttpAgentDeps): Agent<'http'> {
   return {
@@ -66,18 +73,18 @@ export function httpAgent({ outbound, links, tokens }: HttpAgentDeps): Agent<'ht
     title: 'HTTP service',
     needs: [],
     defaults: DEFAULTS,
-    reserved: ['url', 'account', 'timeout_s'],
+    reserved: ['url', 'account', 'timeout_s', 'wait_s'],
     timeoutS: 3600,
     maxAttempts: 3,
     weight: 3,
     check: (settings) => void checked(settings),
 
     async run(run: AgentRun): Promise<AgentResult> {
-      const { url, account, timeoutS, parameters } = checked(withDefaults(DEFAULTS, run.settings));
+      const { url, account, timeoutS, waitS, parameters } = checked(withDefaults(DEFAULTS, run.settings));
       // As it is, whatever keys it has: only the defaults' own would be let through otherwise.
       const given = objectOf(run.settings['parameters']) ?? parameters;
       const token = account === '' ? undefined : tokenOf(tokens, account);
-      const answer = await ask(outbound, {
+      const post = {
         url,
         body: requestOf(run, given, links),
         headers: {
@@ -86,7 +93,8 @@ export function httpAgent({ outbound, links, tokens }: HttpAgentDeps): Agent<'ht
         },
         timeoutMs: timeoutS * 1_000,
         signal: run.signal,
-      });
+      };
+      const answer = await ask(outbound, post, waitS);
       if (typeof answer['skipped'] === 'string')
         return { status: 'skipped', reason: beginning(answer['skipped'], MAX_REASON).toWellFormed() };
       const moments = momentsIn(answer);
@@ -109,6 +117,7 @@ interface Checked {
   url: string;
   account: string;
   timeoutS: number;
+  waitS: number;
   parameters: Record<string, unknown>;
 }
 
@@ -120,7 +129,8 @@ function checked(settings: Record<string, unknown>): Checked {
   if (typeof account !== 'string' || !/^[a-z0-9-]{0,64}$/.test(account))
     throw invalid('The setting account must be the name of an entry of HTTP_AGENT_TOKENS.');
   if (!parameters) throw invalid('The setting parameters must be an object.');
-  return { url, account, parameters, timeoutS: numberSetting(settings, 'timeout_s', 1, 3600) };
+  const timeoutS = numberSetting(settings, 'timeout_s', 1, 3600);
+  return { url, account, parameters, timeoutS, waitS: numberSetting(settings, 'wait_s', 0, 86_400) };
 }
 
 function invalid(message: string): AgentError {
@@ -136,6 +146,7 @@ function tokenOf(tokens: HttpAgentDeps['tokens'], account: string): string {
 async function ask(
   outbound: HttpAgentDeps['outbound'],
   post: Parameters<OutboundHttp['postJson']>[0],
+  waitS: number,
 ): Promise<Record<string, unknown>> {
   let answer: unknown;
   try {
@@ -147,6 +158,7 @@ async function ask(
     throw new AgentError(FAILURES[error.kind], `The service of this step: ${error.message}`, {
       retryable,
       detail: cause,
+      ...(error.kind === 'resting' && { later: { inMs: error.againInMs ?? 0, withinS: waitS } }),
     });
   }
   const object = objectOf(answer);

@@ -1,4 +1,4 @@
-import { AgentError } from '../agents/agent-error';
+import { AgentError, type Later } from '../agents/agent-error';
 import { ending } from '../../platform/text/cut';
 
 /** What can go wrong around an agent, with the sentence that a person reads. Agents' own codes: media/agents. */
@@ -21,6 +21,8 @@ export interface StepFailure {
   retryable: boolean;
   /** The tool's own words, for the log view. */
   detail?: string;
+  /** Nothing was tried, and it is no failure yet. */
+  later?: Later;
 }
 
 /** Longest raw output that is kept, in characters; the end tells most. */
@@ -34,8 +36,8 @@ export function flowFailure(code: FlowErrorCode, retryable: boolean, detail?: st
 /** What an agent threw, as a failure; what is no AgentError is a fault of ours and worth another try. */
 export function failureOf(error: unknown): StepFailure {
   if (error instanceof AgentError) {
-    const { retryable, detail } = error.options;
-    return { code: error.code, message: error.message, retryable, detail: storable(detail) };
+    const { retryable, detail, later } = error.options;
+    return { code: error.code, message: error.message, retryable, detail: storable(detail), later };
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   const code = (error as { code?: unknown } | null)?.code;

@@ -173,13 +173,14 @@ export class StepRunner {
     const kind = abortKind(signal);
     if (kind && 'error' in ended) failSpan(kind);
     if (kind === 'lost') return files.discard();
-    if (kind === 'cancel') return this.without(files, () => this.settlement.release(of));
+    if (kind === 'cancel') return void (await this.without(files, () => this.settlement.release(of)));
     if ('result' in ended) return this.complete(claim, of, files, ended.result);
-    if (kind === 'release') return this.without(files, () => this.settlement.release(of));
+    if (kind === 'release') return void (await this.without(files, () => this.settlement.release(of)));
     const failure =
       kind === 'timeout' ? flowFailure('STEP_TIMEOUT', true, textOf(ended.error)) : asFailure(ended.error);
+    const verb = failure.later ? 'has to wait' : 'failed';
     this.log.warn(
-      `Step ${claim.step.agent} of job ${of.jobId} failed (attempt ${of.attempt}): ${failure.code}`,
+      `Step ${claim.step.agent} of job ${of.jobId} ${verb} (attempt ${of.attempt}): ${failure.code}`,
     );
     return this.fail(of, files, failure);
   }
@@ -206,10 +207,14 @@ export class StepRunner {
     await (verdict === 'applied' ? files.discardEarlier() : files.discard());
   }
 
-  private fail(of: Attempt, files: StepFiles, failure: StepFailure): Promise<void> {
-    failSpan(failure.code);
-    this.tell(of.stepId, failure.code);
-    return this.without(files, () => this.settlement.fail(of, failure));
+  private async fail(of: Attempt, files: StepFiles, failure: StepFailure): Promise<void> {
+    const failed = () => {
+      failSpan(failure.code);
+      this.tell(of.stepId, failure.code);
+    };
+    if (!failure.later) failed();
+    const verdict = await this.without(files, () => this.settlement.fail(of, failure));
+    if (failure.later && verdict === 'applied') failed();
   }
 
   private tell(stepId: string, code: string): void {
@@ -217,9 +222,9 @@ export class StepRunner {
   }
 
   /** Settles an attempt that produced nothing: its partial output goes first, so that "settled" means gone. */
-  private async without(files: StepFiles, settle: () => Promise<Verdict>): Promise<void> {
+  private async without(files: StepFiles, settle: () => Promise<Verdict>): Promise<Verdict> {
     await files.discard();
-    await persist(settle, REPORT_FOR_MS);
+    return persist(settle, REPORT_FOR_MS);
   }
 }
 

@@ -123,7 +123,7 @@ export class JobRetry {
 
 const FRESH = `failures = 0, progress = 0, output = NULL, skip_reason = NULL, step_key = NULL, worker_id = NULL,
   lease_until = NULL, error_code = NULL, error_message = NULL, error_detail = NULL, started_at = NULL,
-  finished_at = NULL, not_before = now()`;
+  finished_at = NULL, put_off_since = NULL, not_before = now()`;
 
 /** Makes steps of jobs run again, whose results are gone; answers with those that may at once. */
 export async function resetSteps(

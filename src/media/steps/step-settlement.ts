@@ -8,6 +8,7 @@ import { FlowEvents } from '../flow/flow-events';
 import { flowFailure, type StepFailure } from '../flow/step-failure';
 import { recordEvent } from '../flow/system-events';
 import { type MovedStep, moveSteps } from '../flow/transitions';
+import { putOff, waitedInVain } from './put-off';
 import { insertArtifacts, insertClips, type ArtifactDraft } from './step-results';
 import { type JobRow, lockJob } from './step';
 
@@ -28,8 +29,11 @@ export interface StepResult {
   clips: readonly ClipDraft[] | undefined;
 }
 
-/** Whether a report counted; `fenced` means that the step belongs to a later attempt, or to nobody, by now. */
-export type Verdict = 'applied' | 'fenced' | 'cancelled';
+/**
+ * Whether a report counted: `fenced`, the step belongs to a later attempt, or to nobody, by now; `put_off`, what was
+ * reported is no failure yet.
+ */
+export type Verdict = 'applied' | 'fenced' | 'cancelled' | 'put_off';
 
 /** A step that was lost before its settlement: to be told apart from one that its worker settles. */
 const OF_ATTEMPT = 'id = $1 AND attempt = $2';
@@ -69,11 +73,19 @@ export class StepSettlement {
     });
   }
 
-  /** Records a failure: the step is tried again later, or has failed for good and its job with it. */
+  /**
+   * Records a failure: the step is tried again later, or has failed for good and its job with it. Where nothing was tried
+   * yet (see {@link StepFailure.later}) it is put off instead, without a mark against it, for as long as it may be.
+   */
   fail(of: Attempt, failure: StepFailure): Promise<Verdict> {
     return this.settle(of, async (tx, job, changes) => {
       if (job.cancel_requested_at) return this.cancelIn(tx, of, changes);
-      return this.failIn(tx, job, of, failure, OF_ATTEMPT, changes);
+      const { later } = failure;
+      if (!later) return this.failIn(tx, job, of, failure, OF_ATTEMPT, changes);
+      const moved = await putOff(tx, job, of, failure, later);
+      if (!moved) return this.failIn(tx, job, of, waitedInVain(failure, later), OF_ATTEMPT, changes);
+      changes.addSteps(moved);
+      return moved.length > 0 ? 'put_off' : 'fenced';
     });
   }
 

@@ -22,6 +22,7 @@ import { AlikeChanges1764113000000 } from './migrations/1764113000000-alike-chan
 import { EventKeys1764113100000 } from './migrations/1764113100000-event-keys';
 import { AuditAge1764114000000 } from './migrations/1764114000000-audit-age';
 import { TokenParents1764114100000 } from './migrations/1764114100000-token-parents';
+import { StepsPutOff1764114200000 } from './migrations/1764114200000-steps-put-off';
 import { SurvivingClient } from './surviving-client';
 
 // Every bigint of the schema (sizes, sequence numbers) stays far below 2^53, and a number is what callers want.
@@ -50,6 +51,7 @@ export const MIGRATIONS = [
   EventKeys1764113100000,
   AuditAge1764114000000,
   TokenParents1764114100000,
+  StepsPutOff1764114200000,
 ];
 
 /** How to connect to Postgres at `url`, with at most `poolSize` connections. */
