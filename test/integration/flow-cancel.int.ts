@@ -6,7 +6,9 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { JobsService } from '../../src/media/jobs/jobs.service';
 import { MessageBus } from '../../src/platform/messages/message-bus';
 import { AppError } from '../../src/platform/errors/app-error';
-import { FlowTest, hanging, instant } from './flow-support';
+import { FlowTest, Gate, hanging, instant } from './flow-support';
+
+const idsOf = (jobId: string, stepId = '') => ({ step_id: stepId, job_id: jobId });
 
 describe('cancelling', () => {
   let flow: FlowTest;
@@ -75,16 +77,43 @@ describe('cancelling', () => {
     await flow.reaches(jobId, 'cancelled', 10_000);
   });
 
-  it('does not end a step that an old message means', async () => {
+  it('gives a step back that is told to end though its job goes on', async () => {
     flow.scripts.set('inspector', (run) => (run.attempt === 1 ? hanging(run) : instant(run)));
     const jobId = await flow.createJob(api);
     await flow.stepReaches(jobId, 'inspector', 'processing');
     const [step] = await flow.steps(jobId);
     const bus = api.get(MessageBus, { strict: false });
-    await bus.publish('step.abort', { step_id: step?.id ?? '', job_id: jobId, reason: 'cancel' });
+    await bus.publish('step.abort', { ...idsOf(jobId, step?.id), attempt: 1, reason: 'cancel' });
     await flow.reaches(jobId, 'completed');
     expect((await flow.steps(jobId))[0]).toMatchObject({ status: 'completed', failures: 0 });
   });
+
+  it.each(['cancel', 'failed'])(
+    'does not end an attempt by a message (%s) that means the one before',
+    async (reason) => {
+      const [told, second] = [new Gate(), new Gate()];
+      flow.scripts.set('inspector', async (run) => {
+        if (run.attempt === 1) return hanging(run);
+        second.open();
+        await told.opened;
+        run.signal.throwIfAborted();
+        return instant(run);
+      });
+      const jobId = await flow.createJob(api);
+      await flow.stepReaches(jobId, 'inspector', 'processing');
+      const [step] = await flow.steps(jobId);
+      const old = { ...idsOf(jobId, step?.id), attempt: 1 };
+      const bus = api.get(MessageBus, { strict: false });
+      await bus.publish('step.abort', { ...old, reason: 'cancel' });
+      await second.opened;
+      await bus.publish('step.abort', { ...old, reason });
+      // Is answered by all processes, which have handled what came before it then.
+      await bus.publish('user.changed', { user_id: jobId });
+      told.open();
+      await flow.reaches(jobId, 'completed');
+      expect((await flow.steps(jobId))[0]).toMatchObject({ status: 'completed', attempt: 2, failures: 0 });
+    },
+  );
 
   it('and completing at the same time leave one end, and everybody was told that one', async () => {
     const rounds = 100;

@@ -111,7 +111,17 @@ describe('RunningSteps, when a step is claimed again while an attempt of it runs
     // What has ended by itself only reports: it is too late to tell it anything.
     expect(older.signal.aborted).toBe(false);
     expect(newer.signal.aborted).toBe(false);
-    steps.abort('step', 'cancel');
+    steps.abort('step', 2, 'cancel');
     expect(abortKind(newer.signal)).toBe('cancel');
+  });
+
+  it('ends the attempt that is meant, and no other', () => {
+    const { steps, start } = worker();
+    const newer = start(2);
+    steps.abort('step', 1, 'lost');
+    steps.abort('another', 2, 'lost');
+    expect(newer.signal.aborted).toBe(false);
+    steps.abort('step', 2, 'lost');
+    expect(abortKind(newer.signal)).toBe('lost');
   });
 });

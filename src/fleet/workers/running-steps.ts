@@ -61,7 +61,7 @@ export class RunningSteps {
       lastHeardAt: performance.now(),
       done: Promise.resolve(),
     };
-    this.abort(claim.step.id, 'lost');
+    for (const older of this.attemptsOf(claim.step.id)) this.abortOne(older, 'lost');
     this.running.add(entry);
     entry.done = this.runner
       .run(claim, controller.signal, () => {
@@ -74,14 +74,22 @@ export class RunningSteps {
       });
   }
 
-  /** Ends a step early, if it runs here and has not ended by itself. */
-  abort(stepId: string, kind: AbortKind): void {
-    for (const entry of this.running) if (entry.claim.step.id === stepId) this.abortOne(entry, kind);
+  /**
+   * Ends an attempt of a step early, if it runs here and has not ended by itself. Another attempt goes on: who says so
+   * did not know of it, and may have been on the way for long.
+   */
+  abort(stepId: string, attempt: number, kind: AbortKind): void {
+    for (const entry of this.attemptsOf(stepId))
+      if (entry.claim.step.attempt === attempt) this.abortOne(entry, kind);
   }
 
   /** Ends all of them early. */
   abortAll(kind: AbortKind): void {
     for (const entry of this.running) this.abortOne(entry, kind);
+  }
+
+  private attemptsOf(stepId: string): Running[] {
+    return [...this.running].filter((entry) => entry.claim.step.id === stepId);
   }
 
   private abortOne(entry: Running, kind: AbortKind): void {

@@ -70,8 +70,8 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
     await this.tools.cleanUp();
     this.vitals.start();
     await this.heartbeat.start();
-    this.bus.on('step.abort', (message) => {
-      this.running.abort(message.step_id, message.reason === 'cancel' ? 'cancel' : 'lost');
+    this.bus.on('step.abort', ({ step_id, attempt, reason }) => {
+      this.running.abort(step_id, attempt, reason === 'cancel' ? 'cancel' : 'lost');
     });
     this.attach();
     this.unfollow = this.agents.onChange(() => {

@@ -143,7 +143,7 @@ export class JobAdvance {
         set: 'finished_at = now(), lease_until = NULL',
       }),
     );
-    for (const step of steps)
-      if (step.status === 'processing') changes.aborts.push({ step_id: step.id, job_id: job.id, reason });
+    for (const { id, status, attempt } of steps)
+      if (status === 'processing') changes.aborts.push({ step_id: id, job_id: job.id, attempt, reason });
   }
 }

@@ -1,3 +1,4 @@
+import type { Messages } from '../../platform/messages/message-bus';
 import type { JobRow } from '../steps/step';
 import type { JobStatus, MovedStep } from './transitions';
 
@@ -31,8 +32,8 @@ export class FlowChanges {
   readonly clips: NewClip[] = [];
   /** The jobs that ended, as they were before that. */
   readonly ended: JobRow[] = [];
-  /** Steps that were taken from their workers, who are to be told. */
-  readonly aborts: { step_id: string; job_id: string; reason: string }[] = [];
+  /** Attempts of steps that were taken from their workers, who are to be told. */
+  readonly aborts: Messages['step.abort'][] = [];
 
   /** Adds the newest state of these steps. */
   addSteps(steps: readonly MovedStep[]): void {

@@ -112,8 +112,8 @@ export class BulkCancellation {
         traced: await this.traced(tx, idle),
       };
     });
-    for (const step of aborts)
-      await this.bus.publish('step.abort', { step_id: step.id, job_id: step.job_id, reason: 'cancel' });
+    for (const { id, job_id, attempt } of aborts)
+      await this.bus.publish('step.abort', { step_id: id, job_id, attempt, reason: 'cancel' });
     for (const job of traced) recordJob(job, { status: 'cancelled' });
     return done;
   }

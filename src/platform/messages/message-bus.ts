@@ -10,8 +10,8 @@ import { currentTrace, runInTrace } from '../telemetry/trace-scope';
  * that finds the same out, named here.
  */
 export interface Messages {
-  /** To the worker that runs the step: end it. Else its next heartbeat tells. */
-  'step.abort': { step_id: string; job_id: string; reason: string };
+  /** To the worker that runs this attempt of the step: end it. Else its next heartbeat tells. */
+  'step.abort': { step_id: string; job_id: string; attempt: number; reason: string };
   /** To all: a new version of the settings. Else the poll of each second tells. */
   'settings.changed': { version: number };
   /**
