@@ -214,6 +214,7 @@ export class FlowTest {
       timeoutS: 60,
       maxAttempts: 3,
       weight: 1,
+      check: () => undefined,
       run: (run) => {
         this.runs.push({ agent: id, jobId: run.jobId, attempt: run.attempt });
         return (this.scripts.get(id) ?? instant)(run);

@@ -55,6 +55,16 @@ export interface Later {
   readonly withinS: number;
 }
 
+/** What else is known of a failure. */
+export interface AgentErrorOptions {
+  readonly retryable: boolean;
+  /** The raw output of a tool, for the log view. */
+  readonly detail?: string;
+  readonly later?: Later;
+  /** Of INVALID_SETTING: which, from the outside in. */
+  readonly setting?: readonly string[];
+}
+
 /**
  * A failure that a person can read. `message` is a sentence without paths or tool output;
  * `options.detail` holds the raw tool output for the log view.
@@ -63,9 +73,7 @@ export class AgentError extends Error {
   constructor(
     readonly code: AgentErrorCode,
     message: string = AGENT_ERRORS[code].sentence,
-    readonly options: { retryable: boolean; detail?: string; later?: Later } = {
-      retryable: AGENT_ERRORS[code].retryable,
-    },
+    readonly options: AgentErrorOptions = { retryable: AGENT_ERRORS[code].retryable },
   ) {
     super(message);
     this.name = 'AgentError';

@@ -160,8 +160,11 @@ export interface Agent<Id extends AgentType = AgentId> {
   readonly essential?: boolean;
   /** Settings for the operator alone: those that create a job cannot change them. */
   readonly reserved?: readonly string[];
-  /** Says before anything runs what is wrong with settings (all of them). @throws AgentError INVALID_SETTING */
-  check?(settings: Record<string, unknown>): void;
+  /**
+   * Says before anything runs what is wrong with settings (all of them). It and `run` read them by one and the same
+   * function: see agentSettings. Throws AgentError INVALID_SETTING.
+   */
+  check(settings: Record<string, unknown>): void;
   /** Does the step. Throws `AgentError` for everything a person should read. */
   run(run: AgentRun): Promise<AgentResult>;
 }

@@ -2,10 +2,13 @@ import { join } from 'node:path';
 import type { Agent, AgentResult, AgentRun } from './agent';
 import { finishAndPublish, partName } from './support/files';
 import { SCHEMA_VERSION, micro, part, requireInput, type AudioAnalystOutput } from './support/outputs';
-import { numberSetting, withDefaults } from './support/settings';
+import { agentSettings, numberSetting } from './support/settings';
 import { LoudnessCollector, readFrameValues, silenceCollector, type Loudness } from '../tools/detectors';
 
-const DEFAULTS = { silence_db: -35, min_silence_s: 0.5 };
+const SETTINGS = agentSettings({ silence_db: -35, min_silence_s: 0.5 }, (settings) => ({
+  silenceDb: numberSetting(settings, 'silence_db', -90, -5),
+  minSilenceS: numberSetting(settings, 'min_silence_s', 0.05, 60),
+}));
 const WAVEFORM = 'waveform.png';
 const LEVELS = 'levels.txt';
 const LEVEL_KEY = 'lavfi.astats.Overall.RMS_level';
@@ -35,23 +38,22 @@ export const audioAnalyst: Agent = {
   version: '1.0.0',
   title: 'Audio analyst',
   needs: ['normaliser'],
-  defaults: DEFAULTS,
+  defaults: SETTINGS.defaults,
   timeoutS: 3600,
   maxAttempts: 3,
   weight: 3,
+  check: SETTINGS.check,
 
   async run(run: AgentRun): Promise<AgentResult> {
     const { audio } = requireInput(run, 'inspector');
     const { audio: copy, duration_s } = requireInput(run, 'normaliser');
     if (!audio || !copy) return { status: 'skipped', reason: 'no_audio' };
-    const settings = withDefaults(DEFAULTS, run.settings);
-    const silenceDb = numberSetting(settings, 'silence_db', -90, -5);
-    const minSilence = numberSetting(settings, 'min_silence_s', 0.05, 60);
+    const { params, rules } = SETTINGS.of(run);
 
     const loudness = await measureLoudness(run, audio.index, duration_s);
     const silences = silenceCollector();
     const graph = [
-      `[0:a]silencedetect=n=${silenceDb}dB:d=${minSilence},asplit=2[levels][drawing]`,
+      `[0:a]silencedetect=n=${rules.silenceDb}dB:d=${rules.minSilenceS},asplit=2[levels][drawing]`,
       `[levels]asetnsamples=16000,astats=metadata=1:reset=1,ametadata=print:key=${LEVEL_KEY}:file=${LEVELS}[measured]`,
       // The drawing keeps all samples in memory until the end: few are enough for it.
       `[drawing]aresample=4000,showwavespic=s=1200x160:colors=0x4f7cff[picture]`,
@@ -74,7 +76,7 @@ export const audioAnalyst: Agent = {
     const output: AudioAnalystOutput = {
       schema_version: SCHEMA_VERSION,
       engine: run.tools.engine,
-      params: settings,
+      params,
       integrated_lufs: loudness.integratedLufs,
       range_lu: loudness.rangeLu,
       true_peak_dbtp: loudness.truePeakDbtp,

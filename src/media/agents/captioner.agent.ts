@@ -14,25 +14,24 @@ import {
   type CaptionerOutput,
   type SelectedClip,
 } from './support/outputs';
-import { choiceSetting, numberSetting, withDefaults } from './support/settings';
+import { agentSettings, choiceSetting, numberSetting } from './support/settings';
 import { Coverage } from './support/windows';
 
-const DEFAULTS = {
-  /** `auto`: what was uploaded, else speech recognition; `uploaded`: nothing but that; `off`: none at all. */
-  source: 'auto',
-  /** Recognised words that are less certain are dropped, 0..1. */
-  min_confidence: 0.3,
-};
+const SETTINGS = agentSettings(
+  {
+    /** `auto`: what was uploaded, else speech recognition; `uploaded`: nothing but that; `off`: none at all. */
+    source: 'auto',
+    /** Recognised words that are less certain are dropped, 0..1. */
+    min_confidence: 0.3,
+  },
+  (settings) => ({
+    source: choiceSetting(settings, 'source', ['auto', 'uploaded', 'off']),
+    minConfidence: numberSetting(settings, 'min_confidence', 0, 1),
+  }),
+);
 
 /** An uploaded subtitle file may be so large, in bytes. */
 export const MAX_CAPTIONS_BYTES = 4_194_304;
-
-function checked(settings: Record<string, unknown>) {
-  return {
-    source: choiceSetting(settings, 'source', ['auto', 'uploaded', 'off']),
-    minConfidence: numberSetting(settings, 'min_confidence', 0, 1),
-  };
-}
 
 /** Reads the file that came with the job. @throws AgentError DAMAGED */
 async function uploadedCues(path: string): Promise<Cue[]> {
@@ -79,15 +78,15 @@ export const captioner: Agent = {
   version: '1.0.0',
   title: 'Captioner',
   needs: ['moment-selector'],
-  defaults: DEFAULTS,
+  defaults: SETTINGS.defaults,
   timeoutS: 7200,
   maxAttempts: 3,
   weight: 5,
-  check: (settings) => void checked(settings),
+  check: SETTINGS.check,
 
   async run(run: AgentRun): Promise<AgentResult> {
-    const settings = withDefaults(DEFAULTS, run.settings);
-    const { source, minConfidence } = checked(settings);
+    const { params, rules } = SETTINGS.of(run);
+    const { source, minConfidence } = rules;
     const { clips } = requireInput(run, 'moment-selector');
     if (source === 'off') return skipped('switched_off');
     if (run.captions) {
@@ -97,7 +96,7 @@ export const captioner: Agent = {
         const own = cuesWithin(cues, start_s, end_s);
         captioned.push({ position, cues: own.length, words: [], ...(await publish(run, position, own)) });
       }
-      return completed(run, settings, { origin: 'uploaded', engine: 'captioner 1.0.0' }, captioned);
+      return completed(run, params, { origin: 'uploaded', engine: 'captioner 1.0.0' }, captioned);
     }
     const { audio } = requireInput(run, 'normaliser');
     if (!audio) return skipped('no_audio');
@@ -122,7 +121,7 @@ export const captioner: Agent = {
       dropped += found.dropped;
       run.progress((index + 1) / clips.length);
     }
-    return completed(run, settings, { ...recogniser, language, dropped }, captioned);
+    return completed(run, params, { ...recogniser, language, dropped }, captioned);
   },
 };
 

@@ -8,7 +8,7 @@ import { AgentError, type AgentErrorCode } from './agent-error';
 import { finishAndPublish, partName } from './support/files';
 import { SCHEMA_VERSION, type OutputHeader } from './support/outputs';
 import { momentsIn, type ProposedMoment } from './support/proposals';
-import { numberSetting, withDefaults } from './support/settings';
+import { agentSettings, invalid, numberSetting } from './support/settings';
 import { beginning } from '../../platform/text/cut';
 
 const VERSION = '1.1.0';
@@ -30,6 +30,28 @@ const DEFAULTS = {
   /** Handed on as they are; a job may bring its own. */
   parameters: {},
 };
+
+interface Checked {
+  url: string;
+  account: string;
+  timeoutS: number;
+  waitS: number;
+  parameters: Record<string, unknown>;
+}
+
+function checked(settings: Record<string, unknown>): Checked {
+  const { url, account } = settings;
+  const parameters = objectOf(settings['parameters']);
+  if (typeof url !== 'string' || !/^https?:\/\//.test(url) || !URL.canParse(url))
+    throw invalid('url', 'a URL that begins with https://');
+  if (typeof account !== 'string' || !/^[a-z0-9-]{0,64}$/.test(account))
+    throw invalid('account', 'the name of an entry of HTTP_AGENT_TOKENS');
+  if (!parameters) throw invalid('parameters', 'an object');
+  const timeoutS = numberSetting(settings, 'timeout_s', 1, 3600);
+  return { url, account, parameters, timeoutS, waitS: numberSetting(settings, 'wait_s', 0, 86_400) };
+}
+
+const SETTINGS = agentSettings(DEFAULTS, checked);
 
 const FAILURES: Record<OutboundErrorKind, AgentErrorCode> = {
   refused: 'HTTP_REFUSED',
@@ -72,15 +94,16 @@ export function httpAgent({ outbound, links, tokens }: HttpAgentDeps): Agent<'ht
     version: VERSION,
     title: 'HTTP service',
     needs: [],
-    defaults: DEFAULTS,
+    defaults: SETTINGS.defaults,
     reserved: ['url', 'account', 'timeout_s', 'wait_s'],
     timeoutS: 3600,
     maxAttempts: 3,
     weight: 3,
-    check: (settings) => void checked(settings),
+    check: SETTINGS.check,
 
     async run(run: AgentRun): Promise<AgentResult> {
-      const { url, account, timeoutS, waitS, parameters } = checked(withDefaults(DEFAULTS, run.settings));
+      const { rules } = SETTINGS.of(run);
+      const { url, account, timeoutS, waitS, parameters } = rules;
       // As it is, whatever keys it has: only the defaults' own would be let through otherwise.
       const given = objectOf(run.settings['parameters']) ?? parameters;
       const token = account === '' ? undefined : tokenOf(tokens, account);
@@ -113,33 +136,12 @@ export function httpAgent({ outbound, links, tokens }: HttpAgentDeps): Agent<'ht
   };
 }
 
-interface Checked {
-  url: string;
-  account: string;
-  timeoutS: number;
-  waitS: number;
-  parameters: Record<string, unknown>;
-}
-
-function checked(settings: Record<string, unknown>): Checked {
-  const { url, account } = settings;
-  const parameters = objectOf(settings['parameters']);
-  if (typeof url !== 'string' || !/^https?:\/\//.test(url) || !URL.canParse(url))
-    throw invalid('The setting url must be a URL that begins with https://.');
-  if (typeof account !== 'string' || !/^[a-z0-9-]{0,64}$/.test(account))
-    throw invalid('The setting account must be the name of an entry of HTTP_AGENT_TOKENS.');
-  if (!parameters) throw invalid('The setting parameters must be an object.');
-  const timeoutS = numberSetting(settings, 'timeout_s', 1, 3600);
-  return { url, account, parameters, timeoutS, waitS: numberSetting(settings, 'wait_s', 0, 86_400) };
-}
-
-function invalid(message: string): AgentError {
-  return new AgentError('INVALID_SETTING', message, { retryable: false });
-}
-
 function tokenOf(tokens: HttpAgentDeps['tokens'], account: string): string {
   const token = Object.hasOwn(tokens, account) ? tokens[account] : undefined;
-  if (token === undefined) throw invalid(`HTTP_AGENT_TOKENS of this worker has no entry ${account}.`);
+  if (token === undefined)
+    throw new AgentError('INVALID_SETTING', `HTTP_AGENT_TOKENS of this worker has no entry ${account}.`, {
+      retryable: false,
+    });
   return token;
 }
 

@@ -7,7 +7,7 @@ import { displaySize } from './support/geometry';
 import { measureVideo, soundIsReadable, type Decoded } from './support/integrity';
 import { SCHEMA_VERSION, micro, type InspectorOutput, type VideoFacts } from './support/outputs';
 import { isTooLarge, refuseUnreadable, refuseUnsupported } from './support/refusals';
-import { flagSetting, numberSetting, wholeSetting, withDefaults } from './support/settings';
+import { agentSettings, flagSetting, numberSetting, wholeSetting } from './support/settings';
 import { describe } from '../tools/media-tools';
 import type { MediaProbe, ProbedStream } from '../tools/probe';
 import { sniffFile } from '../tools/sniff';
@@ -21,16 +21,23 @@ import {
   type StreamLimits,
 } from '../tools/stream-limits';
 
-const DEFAULTS = {
-  min_duration_s: 3,
-  max_duration_s: 4 * 3600,
-  max_streams: 8,
-  max_dimension: 8192,
-  /** Least share of the video that must decode for the job to go on. */
-  min_decodable: 0.95,
-  /** Go on with what can be decoded of a file that breaks off. */
-  accept_partial: false,
-};
+const SETTINGS = agentSettings(
+  {
+    min_duration_s: 3,
+    max_duration_s: 4 * 3600,
+    max_streams: 8,
+    max_dimension: 8192,
+    /** Least share of the video that must decode for the job to go on. */
+    min_decodable: 0.95,
+    /** Go on with what can be decoded of a file that breaks off. */
+    accept_partial: false,
+  },
+  (settings) => ({
+    limits: limitsFrom(settings),
+    leastDecodable: numberSetting(settings, 'min_decodable', 0, 1),
+    acceptPartial: flagSetting(settings, 'accept_partial'),
+  }),
+);
 
 function limitsFrom(settings: Record<string, unknown>): StreamLimits {
   return {
@@ -93,8 +100,7 @@ function checkClaims(probe: MediaProbe, stderr: string, limits: StreamLimits): P
 }
 
 /** Decides whether a damaged file is good enough. @returns warnings for the user */
-function judge(decoded: Decoded, settings: Record<string, unknown>): string[] {
-  const least = numberSetting(settings, 'min_decodable', 0, 1);
+function judge(decoded: Decoded, leastDecodable: number, acceptPartial: boolean): string[] {
   if (decoded.frames === 0 && isTooLarge(decoded.exit.stderr))
     throw new AgentError('TOO_LARGE_DIMENSIONS', undefined, {
       retryable: false,
@@ -103,13 +109,13 @@ function judge(decoded: Decoded, settings: Record<string, unknown>): string[] {
   const readable = `${sayDuration(decoded.seconds)} of ${sayDuration(decoded.expectedS)}`;
   const short = decoded.seconds / decoded.expectedS < 0.98;
   if (decoded.clean) return [];
-  if (decoded.share >= least)
+  if (decoded.share >= leastDecodable)
     return [
       short
         ? `The file is damaged: ${readable} could be decoded.`
         : `The file is damaged in places: ${decoded.errorLines} errors were covered up, which may show.`,
     ];
-  if (flagSetting(settings, 'accept_partial') && decoded.seconds > 0)
+  if (acceptPartial && decoded.seconds > 0)
     return [`The file is damaged: ${readable} could be decoded, and that was used, as asked for.`];
   const how = short
     ? `only ${readable} can be decoded`
@@ -127,16 +133,16 @@ export const inspector: Agent = {
   version: '1.0.0',
   title: 'Inspector',
   needs: [],
-  defaults: DEFAULTS,
+  defaults: SETTINGS.defaults,
   timeoutS: 7200,
   maxAttempts: 3,
   weight: 10,
   essential: true,
-  check: (settings) => void limitsFrom(settings),
+  check: SETTINGS.check,
 
   async run(run: AgentRun): Promise<AgentResult> {
-    const settings = withDefaults(DEFAULTS, run.settings);
-    const limits = limitsFrom(settings);
+    const { params, rules } = SETTINGS.of(run);
+    const { limits } = rules;
     refuseUnsupported(await sniffFile(run.source.path));
     const { probe, stderr } = await run.tools.probe(run.source.path, {
       cwd: run.workDir,
@@ -147,7 +153,7 @@ export const inspector: Agent = {
     run.progress(0.02);
 
     const decoded = await measureVideo(run, probe, stream, limits.maxDurationS);
-    const warnings = judge(decoded, settings);
+    const warnings = judge(decoded, rules.leastDecodable, rules.acceptPartial);
     if (decoded.seconds > limits.maxDurationS)
       throw new AgentError(
         'TOO_LONG',
@@ -164,7 +170,7 @@ export const inspector: Agent = {
     const output: InspectorOutput = {
       schema_version: SCHEMA_VERSION,
       engine: run.tools.engine,
-      params: settings,
+      params,
       verdict: decoded.clean ? 'ok' : 'damaged',
       container: probe.formatName,
       size: run.source.size,

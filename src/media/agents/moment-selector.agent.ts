@@ -13,7 +13,7 @@ import {
 import { pickBest } from './support/pick-best';
 import { proposalsFor } from './support/proposals';
 import { FEATURES, Scorer, type ScoredWindow } from './support/scoring';
-import { numberSetting, weightsSetting, wholeSetting, withDefaults } from './support/settings';
+import { agentSettings, invalid, numberSetting, weightsSetting, wholeSetting } from './support/settings';
 import {
   findBoundaries,
   fitLengths,
@@ -26,41 +26,41 @@ import {
 
 const VERSION = '2.2.0';
 
-const DEFAULTS = {
-  count: 3,
-  min_s: 8,
-  max_s: 60,
-  target_s: 20,
-  weights: {
-    /** What steps of other systems propose counts as much as all else together. */
-    proposed: 1,
-    speech: 0.25,
-    loudness: 0.15,
-    sound: 0.1,
-    motion: 0.15,
-    picture: 0.05,
-    variety: 0.1,
-    edges: 0.1,
-    length: 0.1,
+const SETTINGS = agentSettings(
+  {
+    count: 3,
+    min_s: 8,
+    max_s: 60,
+    target_s: 20,
+    weights: {
+      /** What steps of other systems propose counts as much as all else together. */
+      proposed: 1,
+      speech: 0.25,
+      loudness: 0.15,
+      sound: 0.1,
+      motion: 0.15,
+      picture: 0.05,
+      variety: 0.1,
+      edges: 0.1,
+      length: 0.1,
+    },
+    /** What a clip loses that is wholly black, or frozen without sound. */
+    dead_penalty: 1,
+    /** What a clip loses whose picture stands still all the time, while there is sound. */
+    still_penalty: 0.3,
+    /** What a clip loses that begins and ends in the middle of speech. */
+    mid_speech_penalty: 0.2,
+    /** Clips after the first in which nothing happens for more than this share are left out. */
+    max_dead_share: 0.8,
   },
-  /** What a clip loses that is wholly black, or frozen without sound. */
-  dead_penalty: 1,
-  /** What a clip loses whose picture stands still all the time, while there is sound. */
-  still_penalty: 0.3,
-  /** What a clip loses that begins and ends in the middle of speech. */
-  mid_speech_penalty: 0.2,
-  /** Clips after the first in which nothing happens for more than this share are left out. */
-  max_dead_share: 0.8,
-};
+  rulesFrom,
+);
 
 function wishedLengths(settings: Record<string, unknown>): LengthRules {
   const minS = numberSetting(settings, 'min_s', 1, 600);
   const maxS = numberSetting(settings, 'max_s', 1, 3600);
   const targetS = numberSetting(settings, 'target_s', 1, 3600);
-  if (minS > maxS)
-    throw new AgentError('INVALID_SETTING', 'The setting min_s must not be greater than max_s.', {
-      retryable: false,
-    });
+  if (minS > maxS) throw invalid('min_s', 'no greater than max_s');
   return { minS, maxS, targetS };
 }
 
@@ -85,12 +85,12 @@ export const momentSelector: Agent = {
   version: VERSION,
   title: 'Moment selector',
   needs: ['inspector', 'audio-analyst', 'speech-detector', 'scene-detector', 'visual-scorer'],
-  defaults: DEFAULTS,
+  defaults: SETTINGS.defaults,
   timeoutS: 300,
   maxAttempts: 3,
   weight: 2,
   essential: true,
-  check: (settings) => void rulesFrom(withDefaults(DEFAULTS, settings)),
+  check: SETTINGS.check,
 
   async run(run: AgentRun): Promise<AgentResult> {
     return { status: 'completed', output: await select(run) };
@@ -140,8 +140,8 @@ async function select(run: AgentRun): Promise<MomentSelectorOutput> {
   const speech = findInput(run, 'speech-detector');
   const picture = findInput(run, 'visual-scorer');
   const { proposals, outside } = proposalsFor(run, duration_s);
-  const settings = withDefaults(DEFAULTS, run.settings);
-  const { count, wished, weights, penalties, maxDeadShare } = rulesFrom(settings);
+  const { params, rules } = SETTINGS.of(run);
+  const { count, wished, weights, penalties, maxDeadShare } = rules;
   const lengths = fitLengths(duration_s, count, wished);
   const scorer = new Scorer({ scenes, sound, speech, picture, proposals }, weights, penalties, lengths);
   const boundaries = findBoundaries(
@@ -172,7 +172,7 @@ async function select(run: AgentRun): Promise<MomentSelectorOutput> {
   return {
     schema_version: SCHEMA_VERSION,
     engine: `moment-selector ${VERSION}`,
-    params: settings,
+    params,
     clips,
     candidates: seen,
     note: noteOf([

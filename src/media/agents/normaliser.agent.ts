@@ -4,14 +4,21 @@ import { AgentError } from './agent-error';
 import { finish, finishAndPublish, partName } from './support/files';
 import { fitShortSide, TONE_MAP, workingRate } from './support/geometry';
 import { SCHEMA_VERSION, micro, part, requireInput, type NormaliserOutput } from './support/outputs';
-import { numberSetting, wholeSetting, withDefaults } from './support/settings';
+import { agentSettings, numberSetting, wholeSetting } from './support/settings';
 
-const DEFAULTS = {
-  /** Shorter side of the analysis copy, in pixels. */
-  proxy_short_side: 360,
-  max_fps: 30,
-  crf: 26,
-};
+const SETTINGS = agentSettings(
+  {
+    /** Shorter side of the analysis copy, in pixels. */
+    proxy_short_side: 360,
+    max_fps: 30,
+    crf: 26,
+  },
+  (settings) => ({
+    shortSide: wholeSetting(settings, 'proxy_short_side', 90, 1080),
+    maxFps: numberSetting(settings, 'max_fps', 1, 60),
+    crf: wholeSetting(settings, 'crf', 10, 40),
+  }),
+);
 const PROXY = 'proxy.mp4';
 const SOUND = 'audio.wav';
 
@@ -24,17 +31,18 @@ export const normaliser: Agent = {
   version: '1.0.0',
   title: 'Normaliser',
   needs: ['inspector'],
-  defaults: DEFAULTS,
+  defaults: SETTINGS.defaults,
   timeoutS: 7200,
   maxAttempts: 3,
   weight: 25,
   essential: true,
+  check: SETTINGS.check,
 
   async run(run: AgentRun): Promise<AgentResult> {
     const { video, audio, duration_s } = requireInput(run, 'inspector');
-    const settings = withDefaults(DEFAULTS, run.settings);
-    const size = fitShortSide(video, wholeSetting(settings, 'proxy_short_side', 90, 1080));
-    const rate = workingRate(video, numberSetting(settings, 'max_fps', 1, 60));
+    const { params, rules } = SETTINGS.of(run);
+    const size = fitShortSide(video, rules.shortSide);
+    const rate = workingRate(video, rules.maxFps);
     const toneMapped = video.hdr !== null && run.tools.has('zscale') && run.tools.has('tonemap');
     if (video.hdr !== null && !toneMapped)
       run.log.warn('This ffmpeg cannot convert HDR; the colours of the clips will look pale.');
@@ -64,7 +72,7 @@ export const normaliser: Agent = {
       output: [
         ...picture,
         // A keyframe every 60 frames, so that the storyboard can be made from keyframes alone.
-        ...['-crf', String(wholeSetting(settings, 'crf', 10, 40)), '-g', '60', '-threads', '2'],
+        ...['-crf', String(rules.crf), '-g', '60', '-threads', '2'],
         ...['-t', String(duration_s), '-map_metadata', '-1', '-movflags', '+faststart'],
         ...['-fflags', '+bitexact', '-flags:v', '+bitexact', partName(PROXY, run.attempt)],
         ...(audio
@@ -88,7 +96,7 @@ export const normaliser: Agent = {
     const output: NormaliserOutput = {
       schema_version: SCHEMA_VERSION,
       engine: run.tools.engine,
-      params: settings,
+      params,
       proxy: { ...(await run.publish(file)), ...size, fps: micro(rate.fps), frames: measured.frames },
       audio: audio ? await finishAndPublish(run, SOUND, 'audio', 'audio/wav') : null,
       duration_s: micro(measured.durationS),

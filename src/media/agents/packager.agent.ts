@@ -19,10 +19,13 @@ import {
   type RenderedClip,
 } from './support/outputs';
 import { makePoster, makeStoryboard, type Storyboard } from './support/pictures';
-import { flagSetting, withDefaults } from './support/settings';
+import { agentSettings, flagSetting } from './support/settings';
 import { Shelf } from './support/shelf';
 
-const DEFAULTS = { hls: true, storyboard: true };
+const SETTINGS = agentSettings({ hls: true, storyboard: true }, (settings) => ({
+  hls: flagSetting(settings, 'hls'),
+  storyboard: flagSetting(settings, 'storyboard'),
+}));
 
 interface PackagerOutput extends OutputHeader {
   posters: { position: number; artifact_id: string }[];
@@ -101,26 +104,27 @@ export const packager: Agent = {
   version: '2.1.0',
   title: 'Packager',
   needs: ['quality-gate'],
-  defaults: DEFAULTS,
+  defaults: SETTINGS.defaults,
   timeoutS: 1800,
   maxAttempts: 3,
   weight: 5,
   essential: true,
+  check: SETTINGS.check,
 
   async run(run: AgentRun): Promise<AgentResult> {
     const source = requireInput(run, 'inspector');
-    const settings = withDefaults(DEFAULTS, run.settings);
-    const hls = flagSetting(settings, 'hls');
+    const { params, rules } = SETTINGS.of(run);
     const clips = finishedClips(run);
     const shelf = new Shelf(run);
     noteEarlier(run, shelf, clips);
 
-    const wanted = flagSetting(settings, 'storyboard');
-    const storyboard = wanted ? await makeStoryboard(run, shelf, requireInput(run, 'normaliser')) : null;
+    const storyboard = rules.storyboard
+      ? await makeStoryboard(run, shelf, requireInput(run, 'normaliser'))
+      : null;
     const drafts: ClipDraft[] = [];
     const progress = part(run, 0.2, 0.98);
     for (const [index, clip] of clips.entries()) {
-      drafts.push(await packageClip(run, shelf, clip, hls, storyboard));
+      drafts.push(await packageClip(run, shelf, clip, rules.hls, storyboard));
       progress((index + 1) / clips.length);
     }
     const manifest = {
@@ -135,7 +139,7 @@ export const packager: Agent = {
     const output: PackagerOutput = {
       schema_version: SCHEMA_VERSION,
       engine: run.tools.engine,
-      params: settings,
+      params,
       posters: drafts.map(({ position, poster_artifact_id }) => ({
         position,
         artifact_id: poster_artifact_id ?? '',

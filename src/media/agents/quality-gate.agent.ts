@@ -11,18 +11,32 @@ import {
 } from './support/outputs';
 import { bitRateCheck, similarity, watchClip, type QualityLimits } from './support/quality';
 import { planClip, renderClip } from './support/render-clip';
-import { flagSetting, numberSetting, wholeSetting, withDefaults } from './support/settings';
+import { agentSettings, flagSetting, numberSetting, wholeSetting } from './support/settings';
 
-const DEFAULTS = {
-  min_ssim: 0.9,
-  max_true_peak_dbtp: -1,
-  /** Share of a clip that may be black or stand still. */
-  max_still_share: 0.8,
-  max_kbps: 20_000,
-  /** Encode a clip once more, better, whose picture lost too much. */
-  rerender: true,
-  rerender_crf: 18,
-};
+const SETTINGS = agentSettings(
+  {
+    min_ssim: 0.9,
+    max_true_peak_dbtp: -1,
+    /** Share of a clip that may be black or stand still. */
+    max_still_share: 0.8,
+    max_kbps: 20_000,
+    /** Encode a clip once more, better, whose picture lost too much. */
+    rerender: true,
+    rerender_crf: 18,
+  },
+  rulesFrom,
+);
+
+function rulesFrom(settings: Record<string, unknown>) {
+  const limits: QualityLimits = {
+    minSsim: numberSetting(settings, 'min_ssim', 0, 1),
+    maxTruePeak: numberSetting(settings, 'max_true_peak_dbtp', -20, 10),
+    maxDeadShare: numberSetting(settings, 'max_still_share', 0, 1),
+    maxKbps: wholeSetting(settings, 'max_kbps', 100, 200_000),
+  };
+  const again = flagSetting(settings, 'rerender');
+  return { limits, again, crf: wholeSetting(settings, 'rerender_crf', 10, 40) };
+}
 
 /** Checks one clip as it is. */
 async function judge(
@@ -70,23 +84,17 @@ export const qualityGate: Agent = {
   version: '1.0.0',
   title: 'Quality gate',
   needs: ['clip-renderer'],
-  defaults: DEFAULTS,
+  defaults: SETTINGS.defaults,
   timeoutS: 7200,
   maxAttempts: 3,
   weight: 10,
+  check: SETTINGS.check,
 
   async run(run: AgentRun): Promise<AgentResult> {
     const source = requireInput(run, 'inspector');
     const rendered = requireInput(run, 'clip-renderer');
-    const settings = withDefaults(DEFAULTS, run.settings);
-    const limits: QualityLimits = {
-      minSsim: numberSetting(settings, 'min_ssim', 0, 1),
-      maxTruePeak: numberSetting(settings, 'max_true_peak_dbtp', -20, 10),
-      maxDeadShare: numberSetting(settings, 'max_still_share', 0, 1),
-      maxKbps: wholeSetting(settings, 'max_kbps', 100, 200_000),
-    };
-    const again = flagSetting(settings, 'rerender');
-    const crf = wholeSetting(settings, 'rerender_crf', 10, 40);
+    const { params, rules } = SETTINGS.of(run);
+    const { limits, again, crf } = rules;
 
     const clips: QualityGateOutput['clips'] = [];
     for (const [index, given] of rendered.clips.entries()) {
@@ -108,7 +116,7 @@ export const qualityGate: Agent = {
     const output: QualityGateOutput = {
       schema_version: SCHEMA_VERSION,
       engine: run.tools.engine,
-      params: settings,
+      params,
       clips,
     };
     run.progress(1);

@@ -9,7 +9,7 @@ import {
   type SceneDetectorOutput,
   type Span,
 } from './support/outputs';
-import { numberSetting, withDefaults } from './support/settings';
+import { agentSettings, numberSetting } from './support/settings';
 import { unite } from './support/windows';
 import {
   blackCollector,
@@ -20,17 +20,25 @@ import {
 } from '../tools/detectors';
 import type { MediaTools } from '../tools/media-tools';
 
-const DEFAULTS = {
-  /** Change of the picture, 0..100, that is a cut in any case. */
-  cut_threshold: 10,
-  /** A lesser change that is a cut if it stands out from the frames around it. */
-  soft_cut_threshold: 4,
-  stands_out: 2.5,
-  min_shot_s: 0.4,
-  min_black_s: 0.1,
-  freeze_noise_db: -50,
-  min_freeze_s: 1,
-};
+const SETTINGS = agentSettings(
+  {
+    /** Change of the picture, 0..100, that is a cut in any case. */
+    cut_threshold: 10,
+    /** A lesser change that is a cut if it stands out from the frames around it. */
+    soft_cut_threshold: 4,
+    stands_out: 2.5,
+    min_shot_s: 0.4,
+    min_black_s: 0.1,
+    freeze_noise_db: -50,
+    min_freeze_s: 1,
+  },
+  (settings) => ({
+    cuts: cutRules(settings),
+    minFreeze: numberSetting(settings, 'min_freeze_s', 0.1, 60),
+    minBlack: numberSetting(settings, 'min_black_s', 0.02, 60),
+    freezeNoiseDb: numberSetting(settings, 'freeze_noise_db', -90, -10),
+  }),
+);
 const SCORES = 'scores.txt';
 
 /**
@@ -40,7 +48,7 @@ const SCORES = 'scores.txt';
 const FREEZE_PIECE_S = 0.2;
 const FREEZE_GAP_S = 0.1;
 
-function rulesFrom(settings: Record<string, unknown>): CutRules {
+function cutRules(settings: Record<string, unknown>): CutRules {
   return {
     threshold: numberSetting(settings, 'cut_threshold', 0.1, 100),
     softThreshold: numberSetting(settings, 'soft_cut_threshold', 0.1, 100),
@@ -75,22 +83,21 @@ export const sceneDetector: Agent = {
   version: '1.0.0',
   title: 'Scene detector',
   needs: ['normaliser'],
-  defaults: DEFAULTS,
+  defaults: SETTINGS.defaults,
   timeoutS: 3600,
   maxAttempts: 3,
   weight: 10,
+  check: SETTINGS.check,
 
   async run(run: AgentRun): Promise<AgentResult> {
     const { proxy, duration_s } = requireInput(run, 'normaliser');
-    const settings = withDefaults(DEFAULTS, run.settings);
-    const rules = rulesFrom(settings);
+    const { params, rules } = SETTINGS.of(run);
     const meter = changeMeter(run.tools);
-    const minFreeze = numberSetting(settings, 'min_freeze_s', 0.1, 60);
     const blacks = blackCollector();
     const freezes = freezeCollector();
     const filter = [
-      `blackdetect=d=${numberSetting(settings, 'min_black_s', 0.02, 60)}:pix_th=0.10`,
-      `freezedetect=n=${numberSetting(settings, 'freeze_noise_db', -90, -10)}dB:d=${FREEZE_PIECE_S}`,
+      `blackdetect=d=${rules.minBlack}:pix_th=0.10`,
+      `freezedetect=n=${rules.freezeNoiseDb}dB:d=${FREEZE_PIECE_S}`,
       meter.filter,
     ].join(',');
     await run.tools.ffmpeg({
@@ -106,17 +113,17 @@ export const sceneDetector: Agent = {
         freezes.push(line);
       },
     });
-    const cuts = findCuts(await meter.read(join(run.workDir, SCORES)), duration_s, rules).map(
+    const cuts = findCuts(await meter.read(join(run.workDir, SCORES)), duration_s, rules.cuts).map(
       ({ time_s, score }) => ({ time_s: micro(time_s), score: micro(score) }),
     );
     const output: SceneDetectorOutput = {
       schema_version: SCHEMA_VERSION,
       engine: run.tools.engine,
-      params: settings,
+      params,
       cuts,
       blacks: rounded(blacks.finish(duration_s)),
       freezes: rounded(
-        unite(freezes.finish(duration_s), FREEZE_GAP_S).filter((f) => f.end_s - f.start_s >= minFreeze),
+        unite(freezes.finish(duration_s), FREEZE_GAP_S).filter((f) => f.end_s - f.start_s >= rules.minFreeze),
       ),
       shots: shotsBetween(cuts, duration_s),
     };

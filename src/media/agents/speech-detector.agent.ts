@@ -3,17 +3,25 @@ import { skipped } from './skip';
 import { perSecond, speechSegments } from './speech/segments';
 import { FRAME_S, hasSpeechEngine, SPEECH_ENGINE, speechProbabilities } from './speech/silero';
 import { SCHEMA_VERSION, micro, part, requireInput, type SpeechDetectorOutput } from './support/outputs';
-import { numberSetting, withDefaults } from './support/settings';
+import { agentSettings, numberSetting } from './support/settings';
 
-const DEFAULTS = {
-  /** Probability, 0..1, from which on it is speech. */
-  enter_threshold: 0.5,
-  /** Probability below which speech ends. */
-  leave_threshold: 0.35,
-  /** Shorter pauses belong to the speech around them. */
-  min_silence_s: 0.3,
-  min_speech_s: 0.25,
-};
+const SETTINGS = agentSettings(
+  {
+    /** Probability, 0..1, from which on it is speech. */
+    enter_threshold: 0.5,
+    /** Probability below which speech ends. */
+    leave_threshold: 0.35,
+    /** Shorter pauses belong to the speech around them. */
+    min_silence_s: 0.3,
+    min_speech_s: 0.25,
+  },
+  (settings) => ({
+    enter: numberSetting(settings, 'enter_threshold', 0.05, 0.99),
+    leave: numberSetting(settings, 'leave_threshold', 0.01, 0.99),
+    minSilenceS: numberSetting(settings, 'min_silence_s', 0, 10),
+    minSpeechS: numberSetting(settings, 'min_speech_s', 0, 10),
+  }),
+);
 
 /** Finds where somebody speaks, by a small neural network; music and noise are not taken for speech. */
 export const speechDetector: Agent = {
@@ -21,21 +29,16 @@ export const speechDetector: Agent = {
   version: '1.0.0',
   title: 'Speech detector',
   needs: ['normaliser'],
-  defaults: DEFAULTS,
+  defaults: SETTINGS.defaults,
   timeoutS: 3600,
   maxAttempts: 3,
   weight: 3,
+  check: SETTINGS.check,
 
   async run(run: AgentRun): Promise<AgentResult> {
     const { audio, duration_s } = requireInput(run, 'normaliser');
     if (!audio) return skipped('no_audio');
-    const settings = withDefaults(DEFAULTS, run.settings);
-    const rules = {
-      enter: numberSetting(settings, 'enter_threshold', 0.05, 0.99),
-      leave: numberSetting(settings, 'leave_threshold', 0.01, 0.99),
-      minSilenceS: numberSetting(settings, 'min_silence_s', 0, 10),
-      minSpeechS: numberSetting(settings, 'min_speech_s', 0, 10),
-    };
+    const { params, rules } = SETTINGS.of(run);
     if (!hasSpeechEngine()) return skipped('no_speech_engine');
     const found = await speechProbabilities({
       path: await run.open(audio.artifact_id),
@@ -56,7 +59,7 @@ export const speechDetector: Agent = {
     const output: SpeechDetectorOutput = {
       schema_version: SCHEMA_VERSION,
       engine: SPEECH_ENGINE,
-      params: settings,
+      params,
       segments,
       speech_ratio: duration_s > 0 ? micro(Math.min(1, spoken / duration_s)) : 0,
       probability: perSecond(found, FRAME_S),

@@ -2,17 +2,24 @@ import { join } from 'node:path';
 import type { Agent, AgentResult, AgentRun } from './agent';
 import { SCHEMA_VERSION, part, requireInput, type VisualScorerOutput } from './support/outputs';
 import { contentArea, meanPerSecond } from './support/picture-stats';
-import { flagSetting, numberSetting, wholeSetting, withDefaults } from './support/settings';
+import { agentSettings, flagSetting, numberSetting, wholeSetting } from './support/settings';
 import { readFrameFields } from '../tools/detectors';
 
-const DEFAULTS = {
-  /** Frames that are looked at in a second of video. */
-  sample_fps: 5,
-  /** Brightness, 0..255, up to which a border counts as black. */
-  bar_limit: 24,
-  /** Measure how sharp the picture is, where this ffmpeg can. */
-  sharpness: true,
-};
+const SETTINGS = agentSettings(
+  {
+    /** Frames that are looked at in a second of video. */
+    sample_fps: 5,
+    /** Brightness, 0..255, up to which a border counts as black. */
+    bar_limit: 24,
+    /** Measure how sharp the picture is, where this ffmpeg can. */
+    sharpness: true,
+  },
+  (settings) => ({
+    fps: numberSetting(settings, 'sample_fps', 1, 10),
+    barLimit: wholeSetting(settings, 'bar_limit', 0, 128),
+    sharpness: flagSetting(settings, 'sharpness'),
+  }),
+);
 const MOTION = 'motion.txt';
 const STILLS = 'stills.txt';
 const SIGNAL = 'lavfi.signalstats.';
@@ -23,25 +30,24 @@ export const visualScorer: Agent = {
   version: '1.0.0',
   title: 'Visual scorer',
   needs: ['normaliser'],
-  defaults: DEFAULTS,
+  defaults: SETTINGS.defaults,
   timeoutS: 3600,
   maxAttempts: 3,
   weight: 6,
+  check: SETTINGS.check,
 
   async run(run: AgentRun): Promise<AgentResult> {
     const { proxy, duration_s } = requireInput(run, 'normaliser');
-    const settings = withDefaults(DEFAULTS, run.settings);
-    const fps = numberSetting(settings, 'sample_fps', 1, 10);
-    const limit = wholeSetting(settings, 'bar_limit', 0, 128);
-    const sharp = flagSetting(settings, 'sharpness') && run.tools.has('blurdetect');
+    const { params, rules } = SETTINGS.of(run);
+    const sharp = rules.sharpness && run.tools.has('blurdetect');
     const stills = [
       'fps=1',
-      `cropdetect=limit=${limit}:round=2:reset=1`,
+      `cropdetect=limit=${rules.barLimit}:round=2:reset=1`,
       ...(sharp ? ['blurdetect'] : []),
       `metadata=print:file=${STILLS}`,
     ];
     const graph = [
-      `[0:v:0]fps=${fps},split=2[fast][slow]`,
+      `[0:v:0]fps=${rules.fps},split=2[fast][slow]`,
       `[fast]scale=320:-2,signalstats,metadata=print:file=${MOTION}[motion]`,
       `[slow]${stills.join(',')}[stills]`,
     ].join(';');
@@ -67,7 +73,7 @@ export const visualScorer: Agent = {
     const output: VisualScorerOutput = {
       schema_version: SCHEMA_VERSION,
       engine: run.tools.engine,
-      params: settings,
+      params,
       motion: meanPerSecond(frames, `${SIGNAL}YDIF`, seconds, (value) => value),
       brightness: meanPerSecond(frames, `${SIGNAL}YAVG`, seconds, (value) => value / 255),
       // The farthest that a colour can be from grey in 8 bits.

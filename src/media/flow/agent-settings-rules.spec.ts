@@ -2,7 +2,7 @@ import type { Agent } from '../agents/agent';
 import { agentFaults } from './agent-settings-rules';
 
 const defaults = { count: 3, names: ['a'], weights: { a: 1 }, limit: null };
-const agents = { ids: ['selector'], get: () => ({ defaults }) as unknown as Agent };
+const agents = { ids: ['selector'], get: () => ({ defaults, check: () => undefined }) as unknown as Agent };
 const paths = (given: Record<string, unknown>) =>
   agentFaults(given as Record<string, Record<string, unknown>>, agents).map(({ path }) => path);
 

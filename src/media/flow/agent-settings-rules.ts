@@ -68,13 +68,13 @@ export function faultsOf(
       ? []
       : [{ keys: [id, name], message: `must be of the type ${wanted}` }];
   });
-  if (faults.length > 0 || !type.check) return faults;
+  if (faults.length > 0) return faults;
   try {
     type.check({ ...type.defaults, ...below, ...values });
     return [];
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
-    return [{ keys: [id], message: error.message }];
+    return [{ keys: [id, ...(error.options.setting ?? [])], message: error.message }];
   }
 }
 

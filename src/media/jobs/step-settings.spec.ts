@@ -12,7 +12,7 @@ describe('the settings of the steps', () => {
   };
   const agents = {
     ids: Object.keys(defaults),
-    get: (id: string) => ({ defaults: defaults[id] }) as unknown as Agent,
+    get: (id: string) => ({ defaults: defaults[id], check: () => undefined }) as unknown as Agent,
   };
 
   /** Those that the product comes with. */
@@ -52,14 +52,20 @@ describe('the settings of the steps', () => {
 
   it.each([
     ['a text for a number', 'clip-renderer', { crf: '26' }, ['crf'], 'must be of the type number'],
-    ['a word that is none of the list', 'captioner', { source: 'x' }, [], 'The setting source must be'],
-    ['a number out of its bounds', 'clip-renderer', { crf: 99 }, [], 'The setting crf must be'],
+    [
+      'a word that is none of the list',
+      'captioner',
+      { source: 'x' },
+      ['source'],
+      'The setting source must be',
+    ],
+    ['a number out of its bounds', 'clip-renderer', { crf: 99 }, ['crf'], 'The setting crf must be'],
     [
       'bounds that contradict the operator',
       'moment-selector',
       { min_s: 50 },
-      [],
-      'min_s must not be greater',
+      ['min_s'],
+      'min_s must be no greater than max_s',
     ],
   ])('refuse %s before anything runs', (_what, agent, given, keys, message) => {
     const settings = new Settings();

@@ -2,8 +2,61 @@ import { AgentError } from '../agent-error';
 
 type Settings = Record<string, unknown>;
 
-function invalid(name: string, wanted: string): AgentError {
-  return new AgentError('INVALID_SETTING', `The setting ${name} must be ${wanted}.`, { retryable: false });
+/** What is wrong with a setting; one in an object is named with a dot. @param wanted what it must be */
+export function invalid(name: string, wanted: string): AgentError {
+  const setting = name.split('.');
+  return new AgentError('INVALID_SETTING', `The setting ${name} must be ${wanted}.`, {
+    retryable: false,
+    setting,
+  });
+}
+
+/** The settings of an agent. */
+export interface AgentSettings<T> {
+  /** Every setting, with what holds unless it is told otherwise. */
+  readonly defaults: Readonly<Settings>;
+  /** Says what is wrong with settings before anything runs. @throws AgentError INVALID_SETTING */
+  check(this: void, settings: Settings): void;
+  /** What a run goes by, and `params`, the settings that say so. @throws AgentError INVALID_SETTING */
+  of(this: void, run: { readonly settings: Settings }): { params: Settings; rules: T };
+}
+
+/**
+ * Declares the settings of an agent. What a run goes by comes from the function that checks them: none can be used that
+ * was not refused, out of its bounds, when the graph or the job was made.
+ *
+ * @param read reads all of them; those that are not given have their defaults. Throws AgentError INVALID_SETTING
+ */
+export function agentSettings<T>(
+  defaults: Readonly<Settings>,
+  read: (settings: Settings) => T,
+): AgentSettings<T> {
+  return {
+    defaults,
+    check: (settings) => {
+      refuseUnknown(defaults, settings);
+      read(withDefaults(defaults, settings));
+    },
+    of: ({ settings }) => {
+      const params = withDefaults(defaults, settings);
+      return { params, rules: read(params) };
+    },
+  };
+}
+
+/** Keys that an object among the settings does not have; one that is empty unless told takes any. */
+function refuseUnknown(defaults: Readonly<Settings>, settings: Settings): void {
+  for (const [name, fallback] of Object.entries(defaults)) {
+    const given = settings[name];
+    if (!isObject(fallback) || !isObject(given)) continue;
+    const known = Object.keys(fallback);
+    const unknown = Object.keys(given).find((key) => known.length > 0 && !known.includes(key));
+    if (unknown !== undefined)
+      throw new AgentError('INVALID_SETTING', `The setting ${name} has no ${unknown}.`, {
+        retryable: false,
+        setting: [name, unknown],
+      });
+  }
 }
 
 /**
