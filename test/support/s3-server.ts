@@ -1,4 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +13,8 @@ export interface TestS3 {
   variables: Variables;
   /** Where it keeps the objects. */
   folder: string;
+  /** Called with each request before it is answered, which waits for it. */
+  before: (request: IncomingMessage) => Promise<void> | void;
   close(): Promise<void>;
 }
 
@@ -34,11 +37,13 @@ export async function startS3(): Promise<TestS3> {
     configureBuckets: [{ name: BUCKET, configs: [] }],
   });
   server.middleware.unshift(async (context, next) => {
+    await s3.before(context.req);
     if (isSigned(context.req, KEY)) return next();
     Object.assign(context, { status: 403, type: 'application/xml', body: REFUSAL });
   });
   const { port } = (await server.run()) as AddressInfo;
-  return {
+  const s3: TestS3 = {
+    before: () => undefined,
     variables: {
       S3_BUCKET: BUCKET,
       S3_ENDPOINT: `http://127.0.0.1:${port}`,
@@ -54,4 +59,5 @@ export async function startS3(): Promise<TestS3> {
       await rm(folder, { recursive: true, force: true });
     },
   };
+  return s3;
 }

@@ -156,7 +156,7 @@ export class StepRunner {
       workDir,
       signal,
       progress,
-      publish: (file) => files.publish(file),
+      publish: (file) => files.publish(file, signal),
       open: (artifactId) => files.open(artifactId),
       log: new Logger(step.agent),
       tools: await this.tools.get(),

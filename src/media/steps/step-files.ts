@@ -27,14 +27,19 @@ export class StepFiles {
     private readonly of: { jobId: string; agent: string; attempt: number },
   ) {}
 
-  /** Moves a finished file into the blob store. */
-  async publish(file: ArtifactFile): Promise<PublishedArtifact> {
+  /**
+   * Moves a finished file into the blob store.
+   *
+   * @param signal of the attempt: a store that sends the file somewhere stops with it, so that what is discarded then
+   *   does not come after all
+   */
+  async publish(file: ArtifactFile, signal?: AbortSignal): Promise<PublishedArtifact> {
     if (this.closed) throw new Error('The attempt is over; nothing can be published any more');
     if (!NAME.test(file.name)) throw new Error(`An artifact cannot be called ${JSON.stringify(file.name)}`);
     if (this.published.some((other) => other.name === file.name))
       throw new Error(`The attempt has published ${file.name} before`);
     const storageKey = `${attemptPrefix(this.of)}/${file.name}`;
-    const { size, sha256 } = await this.blobs.put(storageKey, file.path);
+    const { size, sha256 } = await this.blobs.put(storageKey, file.path, undefined, signal);
     const id = uuidv7();
     const { name, kind, contentType } = file;
     this.published.push({ id, kind, name, contentType, storageKey, size, sha256 });

@@ -1,4 +1,5 @@
 import {
+  AbortMultipartUploadCommand,
   DeleteObjectCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
@@ -80,8 +81,8 @@ export class S3BlobStore extends BlobStore implements OnModuleDestroy {
     const blob = known ?? (await checksumOf(source));
     signal?.throwIfAborted();
     const upload = new Upload({
-      client: this.client,
-      // Where reading ends early, the upload removes its parts before it fails; aborted itself, it fails at once.
+      // Where reading or sending ends early, the upload removes its parts before it fails; aborted itself, it does not.
+      client: signal ? stoppedBy(this.client, signal) : this.client,
       params: { ...object, Body: createReadStream(source, { signal }), Metadata: { sha256: blob.sha256 } },
       partSize: Math.max(PART_BYTES, Math.ceil(blob.size / MAX_PARTS)),
       queueSize: PARTS_AT_A_TIME,
@@ -195,6 +196,13 @@ export class S3BlobStore extends BlobStore implements OnModuleDestroy {
     const [first] = Errors;
     if (first) throw new Error(`S3 did not remove ${first.Key}: ${first.Code} ${first.Message}`);
   }
+}
+
+/** The same client, whose requests end with the signal; all but the one that removes what was sent by then. */
+function stoppedBy(client: S3Client, signal: AbortSignal): S3Client {
+  const send = (command: Parameters<S3Client['send']>[0]) =>
+    client.send(command, command instanceof AbortMultipartUploadCommand ? {} : { abortSignal: signal });
+  return Object.assign(Object.create(client) as S3Client, { send });
 }
 
 function refuse(error: unknown): never {
