@@ -7,7 +7,7 @@ const DAY_MS = 86_400_000;
 
 /** Which rows of a table are to go. */
 export interface EndedRows {
-  readonly table: 'executions' | 'sessions';
+  readonly table: 'executions' | 'sessions' | 'uploads';
   /** Whether a row had ended before `$2`, as SQL; what ended before then also began before then. */
   readonly ended: string;
   /** How long they are kept after their end, in days. */
@@ -15,8 +15,8 @@ export interface EndedRows {
 }
 
 /**
- * Removes rows some days after their end. Ids are ordered by time, so this walks along the primary key; each batch is a
- * statement of its own, and passes over rows that somebody is using.
+ * Removes rows some days after their end. Ids are ordered by time, so this walks along the primary key, or an index that
+ * has the id after what rows are chosen by; each batch is a statement of its own, and passes over rows that somebody is using.
  *
  * @param signal ends it after a batch
  * @returns how many

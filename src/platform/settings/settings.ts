@@ -47,6 +47,8 @@ export class UploadSettings {
   @IsInt() @Min(60) @Max(2_592_000) expires_after_s = 86_400;
   /** How long a finalized upload that no job uses is kept, in seconds. */
   @IsInt() @Min(3_600) @Max(31_536_000) unused_kept_s = 604_800;
+  /** Days after it has expired when an upload is removed from the history as well. */
+  @IsInt() @Min(1) @Max(36_500) keep_days = 30;
   /** Unfinished uploads that a user may have at a time. */
   @IsInt() @Min(1) @Max(1_000) max_open_per_user = 20;
   /** Bytes of all uploads that a user holds: unfinished ones with their whole size, and files that are kept. */
