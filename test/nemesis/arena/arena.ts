@@ -3,7 +3,9 @@ import { freePort } from '../../../src/up/ports';
 import type { Variables } from '../../support/env';
 import { type BreakableCluster, DATABASE, startBreakable } from '../../support/private-servers';
 import type { HttpClient } from '../../support/http-client';
+import type { ServiceProcess } from '../../support/process';
 import { TEST_SETTINGS, type TestUser } from '../../support/users';
+import { PARKED_AGENTS } from '../workload/parked-queues';
 import { patiently, type Query } from './patiently';
 import { type Crash, Supervised } from './supervised';
 
@@ -28,6 +30,7 @@ export class Arena {
   readonly crashes: Crash[] = [];
   readonly apis: Supervised[] = [];
   readonly managers: Supervised[] = [];
+  readonly workers: Supervised[] = [];
   /** Addresses of the gateways of the apis, which they keep when they are started again. */
   readonly gateways: string[] = [];
   private readonly ports: number[] = [];
@@ -99,7 +102,7 @@ export class Arena {
 
   /** Resolves when every process runs. */
   async ready(): Promise<void> {
-    for (const place of [...this.apis, ...this.managers]) {
+    for (const place of this.places) {
       place.thaw();
       await place.ready();
     }
@@ -108,15 +111,16 @@ export class Arena {
   /** Starts further processes. */
   async grow({ managers, workers }: Pick<ArenaOptions, 'managers' | 'workers'>): Promise<void> {
     const { cluster } = this.broken;
-    const places = Array.from({ length: managers }, (_, i) => {
-      const name = `manager ${this.managers.length + i + 1}`;
-      return new Supervised(name, () => cluster.startManager(), this.onCrash);
-    });
-    this.managers.push(...places);
-    await Promise.all([
-      ...places.map((place) => place.start()),
-      ...Array.from({ length: workers }, () => cluster.startWorker()),
-    ]);
+    const added = [
+      ...this.add('manager', this.managers, managers, () => cluster.startManager()),
+      ...this.add('worker', this.workers, workers, () => cluster.startWorker()),
+    ];
+    await Promise.all(added.map((place) => place.start()));
+  }
+
+  /** All processes, up or not. */
+  get places(): Supervised[] {
+    return [...this.apis, ...this.managers, ...this.workers];
   }
 
   /** The last lines of all processes that ever ran. */
@@ -126,8 +130,22 @@ export class Arena {
 
   /** Ends everything. @throws if a process does not end in order */
   async stop(): Promise<void> {
-    await Promise.all([...this.apis, ...this.managers].map((place) => place.release()));
+    await Promise.all(this.places.map((place) => place.release()));
     await this.broken.stop();
+  }
+
+  private add(
+    role: string,
+    places: Supervised[],
+    count: number,
+    launch: () => Promise<ServiceProcess>,
+  ): Supervised[] {
+    const added = Array.from(
+      { length: count },
+      (_, i) => new Supervised(`${role} ${places.length + i + 1}`, launch, this.onCrash),
+    );
+    places.push(...added);
+    return added;
   }
 
   private async bringUp({ apis, managers, workers, leaseS }: ArenaOptions): Promise<void> {
@@ -140,6 +158,7 @@ export class Arena {
           ...TEST_SETTINGS,
           auth: { access_token_s: 3_600 },
           executions: { lease_s: leaseS, operation_lease_s: leaseS },
+          pipeline: PARKED_AGENTS,
         }),
       ],
     );

@@ -5,9 +5,10 @@ import type { History } from '../history';
 import type { Random } from '../random';
 import { forbiddenOrders, malformedOrders, previewOrders } from './harmless-orders';
 import { JobStock } from './job-stock';
-import { CLEAR_QUEUE, clearingOrders, exportOrders } from './operation-orders';
+import { clearingOrders, exportOrders } from './operation-orders';
 import type { OrderMaker } from './order-maker';
-import { CANCEL_QUEUE, cancelOrders, retryOrders, switchOrders, toggleOrders } from './sync-orders';
+import { PARKED_QUEUES } from './parked-queues';
+import { cancelOrders, retryOrders, switchOrders, toggleOrders } from './sync-orders';
 
 /** Queues that are paused and resumed, each by a client of its own. */
 const SWITCHED_QUEUES = ['scene-detector', 'audio-analyst', 'moment-selector', 'clip-renderer'];
@@ -50,9 +51,7 @@ export class Clients {
     for (let i = 0; i < count; i++) people.push(await arena.person('admin'));
     const [first] = people;
     if (!first) throw new Error('A run needs at least one client');
-    await arena.query('INSERT INTO queues (name, paused) SELECT unnest($1::text[]), true', [
-      [CANCEL_QUEUE, CLEAR_QUEUE],
-    ]);
+    await arena.query('INSERT INTO queues (name, paused) SELECT unnest($1::text[]), true', [PARKED_QUEUES]);
     const stock = new JobStock(arena.query, first.user.id);
     return new Clients(history, people, await arena.person('readonly'), stock);
   }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { CLEAR_QUEUE } from './operation-orders';
 import { order, type OrderMaker } from './order-maker';
+import { CLEAR_QUEUE } from './parked-queues';
 
 /** What would be cleared is shown. */
 export function previewOrders(): OrderMaker {

@@ -2,9 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Random } from '../random';
 import type { JobStock } from './job-stock';
 import { order, type OrderMaker } from './order-maker';
+import { CLEAR_QUEUE } from './parked-queues';
 
-/** The queue that one client fills and clears; it stays paused, so that no worker takes the jobs. */
-export const CLEAR_QUEUE = 'packager';
 /** Jobs that a clearing finds. */
 const JOBS_PER_CLEARING = 5;
 

@@ -1,9 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { JobStock } from './job-stock';
 import { order, type OrderMaker } from './order-maker';
-
-/** The queue in which jobs wait to be cancelled; it stays paused, so that no worker takes them. */
-export const CANCEL_QUEUE = 'normaliser';
+import { CANCEL_QUEUE } from './parked-queues';
 
 /** A failed job is queued again: its attempt is raised, in one transaction with the record. */
 export function retryOrders(stock: JobStock): OrderMaker {
