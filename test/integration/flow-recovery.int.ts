@@ -1,10 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { INestApplicationContext } from '@nestjs/common';
+import { FlowEvents } from '../../src/media/flow/flow-events';
 import { StepQueues } from '../../src/media/flow/queues/step-queues';
+import { JobsService } from '../../src/media/jobs/jobs.service';
 import { StepClaims } from '../../src/media/steps/step-claims';
 import { StepFiles } from '../../src/media/steps/step-files';
 import { StepSettlement } from '../../src/media/steps/step-settlement';
+import { LiveFeed } from '../../src/platform/feed/live-feed';
 import { Db } from '../../src/platform/postgres/db';
 import { BlobStore } from '../../src/platform/storage/blob-store';
 import { eventually } from '../support/eventually';
@@ -39,6 +42,33 @@ describe('what is lost on the way', () => {
     ]);
     return { jobId, stepId: step.id, attempt: 1 };
   }
+
+  // First, while there is no worker that would take the jobs.
+  it('tells of the end of a job whose teller died right after the commit, and of no other again', async () => {
+    const jobs = api.get(JobsService, { strict: false });
+    const told = await flow.createJob(api);
+    await jobs.cancel(told);
+    const untold = await flow.createJob(api);
+    const telling = jest.spyOn(api.get(FlowEvents, { strict: false }), 'committed');
+    telling.mockResolvedValueOnce(undefined);
+    await jobs.cancel(untold).finally(() => telling.mockRestore());
+
+    const feed = api.get(LiveFeed, { strict: false });
+    const saidOf = async (jobId: string, topic = `job:${jobId}`) => {
+      const { events } = await feed.read(topic, 0, 1_000);
+      return events
+        .map(({ json }) => JSON.parse(json) as { kind?: string; job_id: string; status: string })
+        .filter(({ kind, job_id }) => job_id === jobId && kind !== 'step')
+        .map(({ status }) => status);
+    };
+    expect(await saidOf(untold)).toEqual(['queued']);
+    const all = ['queued', 'cancelled'];
+    await eventually(async () => expect(await saidOf(untold)).toEqual(all), { timeoutMs: 20_000 });
+    expect(await saidOf(untold, 'jobs')).toEqual(all);
+    // Ends are looked at in their order.
+    expect(await saidOf(told)).toEqual(all);
+    expect(await saidOf(told, 'jobs')).toEqual(all);
+  }, 30_000);
 
   it('gives the step of a silent worker to another, and lets the first one change nothing any more', async () => {
     const jobId = await flow.createJob(api);

@@ -4,6 +4,7 @@ import { LostSteps } from '../steps/lost-steps';
 import { QueueDraining } from './queues/queue-draining';
 import { QueueMaintenance } from './queues/queue-maintenance';
 import { StepSweep } from './step-sweep';
+import { UntoldEnds } from './untold-ends';
 
 /** Runs between two looks for jobs that nobody advances; such would take a fault of ours. */
 const HEAL_EVERY = 10;
@@ -24,6 +25,7 @@ export class DispatcherManager implements Manager {
     private readonly sweep: StepSweep,
     private readonly queues: QueueMaintenance,
     private readonly draining: QueueDraining,
+    private readonly untold: UntoldEnds,
   ) {}
 
   /** One round; the number of things that it put right. */
@@ -36,6 +38,7 @@ export class DispatcherManager implements Manager {
       () => this.queues.clearStalled(),
       () => this.sweep.run(signal),
       () => this.queues.publishCounts(),
+      () => this.untold.tell(),
     ];
     if (this.runs % HEAL_EVERY === 0) parts.push(() => this.lost.healJobs());
     const errors: Error[] = [];

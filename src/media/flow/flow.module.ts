@@ -41,6 +41,7 @@ import { StepQueues } from './queues/step-queues';
 import { StepDispatch } from './step-dispatch';
 import { StepRunner } from './step-runner';
 import { StepSweep } from './step-sweep';
+import { UntoldEnds } from './untold-ends';
 
 /**
  * Jobs, their steps and their queues, for every process: the api makes jobs, the manager's dispatcher keeps
@@ -95,6 +96,7 @@ import { StepSweep } from './step-sweep';
     StepRunner,
     StepSettlement,
     StepSweep,
+    UntoldEnds,
   ],
   exports: [
     AgentRegistry,

@@ -81,6 +81,24 @@ export class LiveFeed implements OnModuleDestroy {
     return new Set(topics.filter((_topic, index) => replies[index]?.[1] !== 0));
   }
 
+  /**
+   * What the newest events say of those of the topics that have a past, as they were published: at most `limit` of each,
+   * newest first. Rejects while Redis is away.
+   */
+  async newest(topics: readonly string[], limit: number): Promise<Map<string, string[]>> {
+    const known = [...(await this.known(topics))];
+    const pipeline = this.redis.client.pipeline();
+    for (const topic of known) pipeline.xrevrange(this.keys(topic)[1], '+', '-', 'COUNT', limit);
+    const replies = known.length > 0 ? ((await pipeline.exec()) ?? []) : [];
+    return new Map(
+      known.map((topic, index) => {
+        const [error, rows] = replies[index] ?? [new Error('Redis did not answer')];
+        if (error) throw error;
+        return [topic, (rows as [id: string, fields: string[]][]).map(([, fields]) => fields[1] ?? 'null')];
+      }),
+    );
+  }
+
   /** Where the topic stands now; an unknown topic starts at 0 in a new epoch. */
   async position(topic: string): Promise<FeedPosition> {
     const [epoch, offset] = (await this.redis.client.eval(
