@@ -11,7 +11,11 @@ export class Book {
   /** Subscriptions that went on where they were. */
   resumed = 0;
 
-  constructor(readonly topic: string) {}
+  /** @param onNew told of each event that no subscriber had got before */
+  constructor(
+    readonly topic: string,
+    private readonly onNew: (text: string) => void = () => undefined,
+  ) {}
 
   /** Notes what is not as it must be. */
   violated(who: string, what: string): void {
@@ -31,6 +35,7 @@ export class Book {
     if (known === undefined) {
       this.texts.set(offset, text);
       this.texts.delete(offset - KEPT);
+      this.onNew(text);
     } else if (known !== text) {
       const here = `${known.slice(0, 300)} | ${text.slice(0, 300)}`;
       this.violated(who, `got something else than others at ${offset}: ${here}`);

@@ -1,52 +1,77 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { hashOfState } from '../../src/gateway/client/state-copy';
-import { LiveFeed } from '../../src/platform/feed/live-feed';
+import type { LiveFeed } from '../../src/platform/feed/live-feed';
 import type { Random } from '../nemesis/random';
 import { eventually } from '../support/eventually';
 import { Book } from './book';
+import { JOB_TOPIC, JobNews, JOBS_TOPIC } from './jobs/job-news';
 import { STATE_TOPIC, Subscriber } from './subscriber';
 
-/** What every subscriber follows. */
-const TOPICS = [STATE_TOPIC, 'jobs', 'executions', 'queues', 'workers'];
+/** What staff follow. */
+const TOPICS = [STATE_TOPIC, JOBS_TOPIC, 'executions', 'queues', 'workers'];
 /** How often a connection is cut, on average, in milliseconds. */
 const CUT_EVERY_MS = 20_000;
 /** Between two looks at who is cut next, in milliseconds. */
 const TICK_MS = 100;
 /** One in so many compares every state with its hash, which costs a core some milliseconds each. */
 const VERIFIES_EVERY = 50;
+/** One in so many is the owner of the jobs, who may follow their topics and no others. */
+const OWNERS_EVERY = 30;
+/** One in so many of the staff follows topics of jobs besides. */
+const JOB_FOLLOWERS_EVERY = 10;
+/** How many follow the topic of a job. */
+const FOLLOWERS = 8;
 /** How long a crowd may take to begin, and to have all that there was in the end, in milliseconds. */
 const PATIENCE_MS = 60_000;
 
-/** Where a crowd connects to. */
+/** Where a crowd connects to, and as whom. */
 export interface CrowdPlace {
   /** Of all gateways, up or not. */
   gateways: readonly string[];
-  /** Access tokens, one for each user. */
+  /** Access tokens of staff, one for each user. */
   tokens: readonly string[];
+  /** Access token of the owner of the jobs. */
+  ownerToken: string;
 }
 
 /** All subscribers of a soak. */
 export class Crowd {
-  readonly books = new Map(TOPICS.map((topic) => [topic, new Book(topic)]));
+  /** By topic. Those of jobs are added as jobs are. */
+  readonly books = new Map<string, Book>();
+  /** What they heard of jobs. */
+  readonly news = new JobNews();
+  /** Subscriptions of topics of jobs. */
+  jobSubscriptions = 0;
+  private readonly noted: string[] = [];
   private readonly subscribers: Subscriber[];
+  private readonly jobFollowers: Subscriber[] = [];
 
-  constructor(count: number, { gateways, tokens }: CrowdPlace, random: Random) {
-    this.subscribers = Array.from(
-      { length: count },
-      (_, number) =>
-        new Subscriber({
-          name: `subscriber ${number}`,
-          token: random.pick(tokens),
-          gateway: () => random.pick(gateways),
-          books: this.books,
-          verifies: number % VERIFIES_EVERY === 0,
-        }),
-    );
+  constructor(
+    count: number,
+    place: CrowdPlace,
+    private readonly random: Random,
+  ) {
+    for (const topic of TOPICS)
+      this.books.set(topic, new Book(topic, topic === JOBS_TOPIC ? this.hear : undefined));
+    const forStaff = [...this.books.values()];
+    this.subscribers = Array.from({ length: count }, (_, number) => {
+      const owner = number % OWNERS_EVERY === OWNERS_EVERY - 1;
+      const subscriber = new Subscriber({
+        name: `${owner ? 'owner' : 'subscriber'} ${number}`,
+        token: owner ? place.ownerToken : random.pick(place.tokens),
+        gateway: () => random.pick(place.gateways),
+        books: owner ? [] : forStaff,
+        verifies: number % VERIFIES_EVERY === 0,
+        violated: (what) => this.noted.push(what),
+      });
+      if (owner || number % JOB_FOLLOWERS_EVERY === 0) this.jobFollowers.push(subscriber);
+      return subscriber;
+    });
   }
 
   /** What was not as it must be. */
   get violations(): string[] {
-    return [...this.books.values()].flatMap((book) => book.violations);
+    return [...this.noted, ...[...this.books.values()].flatMap((book) => book.violations)];
   }
 
   /** Connections so far. */
@@ -57,15 +82,24 @@ export class Crowd {
   /** Connects all of them. Resolves when each has begun with every topic. */
   async open(): Promise<void> {
     for (const subscriber of this.subscribers) subscriber.open();
-    const begun = (one: Subscriber): boolean =>
-      one.copy !== undefined && [...one.tapes.values()].every(({ offset }) => offset !== undefined);
     await eventually(
       () => {
-        const late = this.subscribers.filter((one) => !begun(one)).length;
+        const late = this.subscribers.filter((one) => !one.begun).length;
         if (late > 0) throw new Error(`${late} subscribers have not begun`);
       },
       { timeoutMs: PATIENCE_MS, intervalMs: 100 },
     );
+  }
+
+  /** Lets some of them follow a job, whatever has become of it by now. */
+  followJob(jobId: string): void {
+    const book = new Book(`${JOB_TOPIC}${jobId}`, this.hear);
+    this.books.set(book.topic, book);
+    const left = [...this.jobFollowers];
+    while (left.length > Math.max(0, this.jobFollowers.length - FOLLOWERS)) {
+      left.splice(this.random.between(0, left.length - 1), 1)[0]?.follow(book);
+      this.jobSubscriptions++;
+    }
   }
 
   /** Cuts connections at random until `until`. */
@@ -80,34 +114,35 @@ export class Crowd {
   /** Once nothing is published any more: everybody must have come to the end of every topic, with the same state. */
   async finish(feed: LiveFeed): Promise<void> {
     for (const [topic, book] of this.books) {
-      const { offset } = await feed.position(topic);
-      const behind = (): Subscriber[] =>
-        this.subscribers.filter(({ tapes }) => tapes.get(topic)?.offset !== offset);
+      const places = this.subscribers.flatMap(({ tapes }) => tapes.get(topic) ?? []);
+      let end: number | undefined;
+      const behind = () => places.filter(({ offset }) => offset !== end).map(({ offset }) => offset);
       await eventually(
-        () => {
+        async () => {
+          // Whoever told of something last may just have done so.
+          ({ offset: end } = await feed.position(topic));
           if (behind().length > 0) throw new Error(`${behind().length} are behind`);
         },
         { timeoutMs: PATIENCE_MS, intervalMs: 100 },
       ).catch(() => {
-        const places = behind().map(({ tapes }) => tapes.get(topic)?.offset);
-        book.violated(
-          `${places.length} subscribers`,
-          `ended at ${places.slice(0, 5).join(', ')}, not ${offset}`,
-        );
+        const some = behind().slice(0, 5).join(', ');
+        book.violated(`${behind().length} subscribers`, `ended at ${some}, not ${end}`);
       });
     }
   }
 
   /** Compares every copy of the state with the hash that came with it, and with each other. @returns the hashes */
   hashes(): Set<string> {
-    const book = this.books.get(STATE_TOPIC);
-    for (const [number, { state }] of this.subscribers.entries())
-      if (!state.isTrue()) book?.violated(`subscriber ${number}`, 'has a state with another hash in the end');
-    return new Set(this.subscribers.map(({ copy }) => hashOfState(copy)));
+    const followers = this.subscribers.filter(({ state }) => state !== undefined);
+    for (const { state, name } of followers)
+      if (!state?.isTrue()) this.noted.push(`${name} has a state with another hash in the end`);
+    return new Set(followers.map(({ copy }) => hashOfState(copy)));
   }
 
   /** Ends all of them. */
   close(): void {
     for (const subscriber of this.subscribers) subscriber.close();
   }
+
+  private readonly hear = (text: string): void => this.news.heard(text);
 }

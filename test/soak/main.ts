@@ -9,7 +9,7 @@ const PRINTED = 20;
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
-/** `npm run soak`: exits with 1 if a subscriber missed something, got it twice, or has another state. */
+/** `npm run soak`: exits with 1 if a subscriber missed something, got it twice, or has another state, or a job did. */
 async function main({ minutes, subscribers, killEveryS, seed }: SoakOptions): Promise<number> {
   const folder = temporaryFolder('soak');
   process.env[RUN_FOLDER_VARIABLE] = folder;
@@ -18,7 +18,8 @@ async function main({ minutes, subscribers, killEveryS, seed }: SoakOptions): Pr
   const started = Date.now();
   const say = (text: string): void => print(`[${((Date.now() - started) / 1_000).toFixed(0)} s] ${text}`);
   print(`seed ${seed}`);
-  const plan = { subscribers, seed, clients: 3, workers: 1, managers: 2, say };
+  const jobs = { jobsAtOnce: 3, jobActEveryMs: 4_000 };
+  const plan = { subscribers, seed, clients: 3, workers: 2, managers: 2, say, ...jobs };
   const times = { durationMs: minutes * 60_000, killEveryMs: killEveryS * 1_000 };
   try {
     const result = await runSoak({ ...plan, ...times }, stop.signal);

@@ -14,42 +14,61 @@ export interface SubscriberOptions {
   token: string;
   /** The gateway to connect to, asked for at each connection. */
   gateway: () => string;
-  /** By topic; all of them are followed. */
-  books: ReadonlyMap<string, Book>;
+  /** What it follows from the start. */
+  books: Iterable<Book>;
   /** Whether each state is compared with its hash, or the last one alone. */
   verifies: boolean;
+  /** Told of what is not as it must be, and of no topic alone. */
+  violated(what: string): void;
 }
 
-/** One client of the gateway that follows all topics of the soak, and is cut off now and then. */
+/** One client of the gateway that follows topics of the soak, and is cut off now and then. */
 export class Subscriber {
-  readonly tapes: ReadonlyMap<string, Tape>;
-  readonly state: FollowedState;
+  readonly tapes = new Map<string, Tape>();
+  /** If it follows one. */
+  state: FollowedState | undefined;
   /** Connections so far. */
   connections = 0;
   /** The copy of the state that it was told last. */
   copy: { version: number } | undefined;
+  readonly name: string;
   private readonly client: GatewayClient;
   private socket: WebSocket | undefined;
 
   constructor(private readonly options: SubscriberOptions) {
-    const { books, name } = options;
-    this.tapes = new Map([...books].map(([topic, book]) => [topic, new Tape(name, book)]));
+    this.name = options.name;
     this.client = new GatewayClient({
       url: 'any of them',
       token: () => options.token,
       connect: () => this.connect(),
       onEnd: ({ code, reason }) => this.violated(`ended with ${code} ${reason}`),
     });
-    this.state = this.followState();
-    for (const topic of books.keys()) {
-      if (topic === STATE_TOPIC) continue;
-      this.client.follow(topic, { event: () => undefined, refused: ({ code }) => this.violated(code) });
-    }
+    for (const book of options.books) this.follow(book);
   }
 
   /** Connects, and comes back whenever the connection is lost. */
   open(): void {
     this.client.open();
+  }
+
+  /** Follows the topic of a book, to the end. */
+  follow(book: Book): void {
+    const { topic } = book;
+    this.tapes.set(topic, new Tape(this.name, book));
+    if (topic === STATE_TOPIC) this.state = this.followState();
+    else
+      this.client.follow(topic, {
+        event: () => undefined,
+        refused: ({ code }) => this.violated(`${topic}: ${code}`),
+      });
+  }
+
+  /** Whether everything that it follows has begun. */
+  get begun(): boolean {
+    return (
+      (!this.state || this.copy !== undefined) &&
+      [...this.tapes.values()].every(({ offset }) => offset !== undefined)
+    );
   }
 
   /** Loses the connection, whatever is under way on it. */
@@ -94,6 +113,6 @@ export class Subscriber {
   }
 
   private violated(what: string): void {
-    this.options.books.get(STATE_TOPIC)?.violated(this.options.name, what);
+    this.options.violated(`${this.name}: ${what}`);
   }
 }
