@@ -22,6 +22,8 @@ const BEGIN_AGAIN_MS = 1_000;
  */
 export class TopicChannel {
   private readonly subscribers = new Set<TopicSubscription>();
+  /** Those who wait until it is known where the topic stands. */
+  private arriving = 0;
   private readonly recent: Delivery[] = [];
   /** Events that came while the position or the history was being read. */
   private waiting: FeedEvent[] | undefined = [];
@@ -39,8 +41,9 @@ export class TopicChannel {
     this.attached = this.attach();
   }
 
+  /** Whether nobody follows it, or is about to: it may be dropped. */
   get empty(): boolean {
-    return this.subscribers.size === 0;
+    return this.subscribers.size === 0 && this.arriving === 0;
   }
 
   /**
@@ -52,9 +55,14 @@ export class TopicChannel {
     since?: Position,
     wants?: (data: unknown) => boolean,
   ): Promise<TopicSubscription> {
-    await this.attached;
     const subscription = new TopicSubscription(sink, (ended) => this.subscribers.delete(ended), wants);
-    this.subscribers.add(subscription);
+    this.arriving++;
+    try {
+      await this.attached;
+      this.subscribers.add(subscription);
+    } finally {
+      this.arriving--;
+    }
     const recent = since && this.recentAfter(since);
     if (since && recent) {
       subscription.live(since, true, recent);
