@@ -43,12 +43,16 @@ export async function killNowAndThen(
   }
 }
 
-/** Resolves when a worker runs a step, or none has for a while. */
+/** What runs of the jobs that have a video: others fail at once. */
+const RUNNING = `
+SELECT FROM steps s JOIN jobs j ON j.id = s.job_id
+ WHERE s.status = 'processing' AND j.upload_id IS NOT NULL LIMIT 1`;
+
+/** Resolves when a worker runs such a step, or none has for a while. */
 async function someStepRuns({ query }: Arena): Promise<void> {
   const runs = eventually(
     async () => {
-      const rows = await query(`SELECT FROM steps WHERE status = 'processing' LIMIT 1`);
-      if (rows.length === 0) throw new Error('no step runs');
+      if ((await query(RUNNING)).length === 0) throw new Error('no step runs');
     },
     { timeoutMs: BUSY_WITHIN_MS, intervalMs: 5 },
   );

@@ -33,6 +33,11 @@ export class JobBoard {
     return this.jobs.filter(({ status }) => status === 'queued' || status === 'processing');
   }
 
+  /** How many are in this state. */
+  count(status: JobState['status']): number {
+    return this.jobs.filter((job) => job.status === status).length;
+  }
+
   /** Those that can be retried. */
   get retryable(): JobState[] {
     return this.jobs.filter(({ status }) => status === 'failed' || status === 'cancelled');

@@ -8,7 +8,7 @@ import type { JobBoard } from './job-board';
 /** Share of acts that queue a job again, where there is one. */
 const RETRIES = 0.6;
 
-/** Somebody who cancels jobs that wait or run, and retries those that were cancelled or have failed. */
+/** Somebody who cancels jobs that wait or run, fewer than are completed, and retries those that were cancelled or have failed. */
 export class JobOperator {
   readonly violations: string[] = [];
 
@@ -50,7 +50,8 @@ export class JobOperator {
       };
       return order({ client, action: 'job.retry', payload, refusals });
     }
-    if (board.unfinished.length === 0) return undefined;
+    if (board.unfinished.length === 0 || board.count('cancelled') >= board.count('completed'))
+      return undefined;
     return order({
       client,
       action: 'job.cancel',
