@@ -7,6 +7,8 @@ import type { JobBoard } from './job-board';
 
 /** Share of acts that queue a job again, where there is one. */
 const RETRIES = 0.6;
+/** Share of cancellations that concern the newest job: those of workers that are gone are to be run by another. */
+const NEWEST = 0.75;
 
 /** Somebody who cancels jobs that wait or run, fewer than are completed, and retries those that were cancelled or have failed. */
 export class JobOperator {
@@ -50,14 +52,9 @@ export class JobOperator {
       };
       return order({ client, action: 'job.retry', payload, refusals });
     }
-    if (board.unfinished.length === 0 || board.count('cancelled') >= board.count('completed'))
-      return undefined;
-    return order({
-      client,
-      action: 'job.cancel',
-      payload: { job_id: random.pick(board.unfinished).id },
-      refusals,
-    });
+    const candidates = random.chance(NEWEST) ? board.unfinished.slice(-1) : board.unfinished;
+    if (candidates.length === 0 || board.count('cancelled') >= board.count('completed')) return undefined;
+    return order({ client, action: 'job.cancel', payload: { job_id: random.pick(candidates).id }, refusals });
   }
 
   private async place(wanted: Order): Promise<void> {
