@@ -86,17 +86,24 @@ export class LiveFeed implements OnModuleDestroy {
    * newest first. Rejects while Redis is away.
    */
   async newest(topics: readonly string[], limit: number): Promise<Map<string, string[]>> {
-    const known = [...(await this.known(topics))];
+    if (topics.length === 0) return new Map();
     const pipeline = this.redis.client.pipeline();
-    for (const topic of known) pipeline.xrevrange(this.keys(topic)[1], '+', '-', 'COUNT', limit);
-    const replies = known.length > 0 ? ((await pipeline.exec()) ?? []) : [];
-    return new Map(
-      known.map((topic, index) => {
-        const [error, rows] = replies[index] ?? [new Error('Redis did not answer')];
-        if (error) throw error;
-        return [topic, (rows as [id: string, fields: string[]][]).map(([, fields]) => fields[1] ?? 'null')];
-      }),
-    );
+    for (const [numbering, history] of topics.map((topic) => this.keys(topic)))
+      pipeline.exists(numbering).xrevrange(history, '+', '-', 'COUNT', limit);
+    const replies = ((await pipeline.exec()) ?? []).map(([error, reply]) => {
+      if (error) throw error;
+      return reply;
+    });
+    const found = new Map<string, string[]>();
+    topics.forEach((topic, index) => {
+      const rows = replies[2 * index + 1] as [id: string, fields: string[]][];
+      if (replies[2 * index] === 1)
+        found.set(
+          topic,
+          rows.map(([, fields]) => fields[1] ?? 'null'),
+        );
+    });
+    return found;
   }
 
   /** Where the topic stands now; an unknown topic starts at 0 in a new epoch. */
