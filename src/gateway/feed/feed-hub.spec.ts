@@ -2,22 +2,30 @@ import type { FeedEvent, FeedPosition, LiveFeed } from '../../platform/feed/live
 import type { LiveState } from '../../platform/feed/live-state';
 import { FeedHub } from './feed-hub';
 
-/** A feed whose position is told when the test says so. */
+/** A feed whose positions are told when the test says so. */
 class SlowFeed {
   told: (event: FeedEvent) => void = () => undefined;
   /** As when listening goes on after Redis was away. */
   resumed: () => void = () => undefined;
-  answer: () => void = () => undefined;
-  private readonly asked = new Promise<void>((resolve) => (this.answer = resolve));
+  private readonly asked: { topic: string; answer: (error?: Error) => void }[] = [];
 
   listen(told: (event: FeedEvent) => void, resumed: () => void): Promise<() => void> {
     Object.assign(this, { told, resumed });
     return Promise.resolve(() => undefined);
   }
 
-  async position(): Promise<FeedPosition> {
-    await this.asked;
-    return { offset: 0, epoch: 'one' };
+  position(topic: string): Promise<FeedPosition> {
+    return new Promise((resolve, reject) => {
+      const answer = (error?: Error) => (error ? reject(error) : resolve({ offset: 0, epoch: 'one' }));
+      this.asked.push({ topic, answer });
+    });
+  }
+
+  /** Answers all who have asked for that topic, or for any. */
+  async answer(topic?: string, error?: Error): Promise<void> {
+    const wanted = this.asked.filter((one) => topic === undefined || one.topic === topic);
+    for (const one of wanted) this.asked.splice(this.asked.indexOf(one), 1)[0]?.answer(error);
+    await new Promise(setImmediate);
   }
 }
 
@@ -42,16 +50,32 @@ describe('FeedHub', () => {
   it('does not drop a topic for want of followers while its first one waits until it can begin', async () => {
     const { seen, begun } = follow('job:1');
     feed.resumed();
-    await new Promise(setImmediate);
-    feed.answer();
+    await feed.answer();
     await begun;
     feed.told({ topic: 'job:1', offset: 1, epoch: 'one', json: '{}' });
     expect(seen).toEqual([1]);
   });
 
+  it('drops no topic in place of an older one of that name, whose followers were all turned away', async () => {
+    const turnedAway = expect(follow('jobs').begun).rejects.toThrow('Redis is away');
+    const others = Array.from({ length: 20 }, (_, n) => follow(`job:${n}`).begun);
+    for (let n = 0; n < others.length; n++) await feed.answer(`job:${n}`);
+    await Promise.all(others);
+    // The check gets no answer for the others, and so does not come to the oldest.
+    feed.resumed();
+    await feed.answer('jobs', new Error('Redis is away'));
+    await turnedAway;
+    const { seen, begun } = follow('jobs');
+    await feed.answer('jobs');
+    await begun;
+    for (let n = 0; n < others.length; n++) await feed.answer();
+    feed.told({ topic: 'jobs', offset: 1, epoch: 'one', json: '{}' });
+    expect(seen).toEqual([1]);
+  });
+
   it('drops it when the last one has left', async () => {
     const { seen, begun } = follow('job:1');
-    feed.answer();
+    await feed.answer();
     (await begun).end();
     expect(hub.follows('job:1')).toBe(false);
     feed.told({ topic: 'job:1', offset: 1, epoch: 'one', json: '{}' });

@@ -96,14 +96,15 @@ export class FeedHub {
     const channels = [...this.channels.values()];
     const next = async (): Promise<void> => {
       for (let channel = channels.pop(); channel; channel = channels.pop()) {
-        if (channel.empty) this.channels.delete(channel.topic);
-        else await channel.check();
+        if (!channel.empty) await channel.check();
+        // There may be another one of that name since the list was made.
+        else if (this.channels.get(channel.topic) === channel) this.channels.delete(channel.topic);
       }
     };
-    try {
-      await Promise.all(Array.from({ length: CHECK_WIDTH }, next));
-    } catch (error) {
-      this.log.debug(`Topics cannot be checked: ${(error as Error).message}`);
-    }
+    // All have ended before the next look begins: what fails for one fails for the others soon.
+    const ends = await Promise.allSettled(Array.from({ length: CHECK_WIDTH }, next));
+    for (const end of ends)
+      if (end.status === 'rejected')
+        this.log.debug(`Topics cannot be checked: ${(end.reason as Error).message}`);
   }
 }
