@@ -58,6 +58,7 @@ export class Crowd {
       const owner = number % OWNERS_EVERY === OWNERS_EVERY - 1;
       const subscriber = new Subscriber({
         name: `${owner ? 'owner' : 'subscriber'} ${number}`,
+        number,
         token: owner ? place.ownerToken : random.pick(place.tokens),
         gateway: () => random.pick(place.gateways),
         books: owner ? [] : forStaff,

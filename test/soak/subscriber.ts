@@ -8,9 +8,19 @@ import { readEvent, Tape } from './tape';
 /** The topic that has a state. */
 export const STATE_TOPIC = 'ssot';
 
+/** One in so many connections compresses. */
+const COMPRESSES_EVERY = 16;
+/**
+ * `ws` lets 10 messages of a whole process be inflated at a time, each of which takes turns of its event loop: in a busy
+ * one these clients would fall behind further and further, whatever the gateway does.
+ */
+const INFLATION = { concurrencyLimit: 1_000 };
+
 /** Who follows the feed, and where. */
 export interface SubscriberOptions {
   name: string;
+  /** By which connections that compress are spread over all. */
+  number: number;
   token: string;
   /** The gateway to connect to, asked for at each connection. */
   gateway: () => string;
@@ -98,7 +108,8 @@ export class Subscriber {
   private connect(): WebSocket {
     this.connections++;
     // Some offer to compress, as browsers do: what they are told must be the same.
-    const socket = new WebSocket(this.options.gateway(), { perMessageDeflate: this.connections % 4 === 0 });
+    const compresses = (this.options.number + this.connections) % COMPRESSES_EVERY === 0;
+    const socket = new WebSocket(this.options.gateway(), { perMessageDeflate: compresses && INFLATION });
     socket.on('message', (data: Buffer) => this.hear(data.toString()));
     socket.on('error', () => undefined); // always followed by 'close'
     return (this.socket = socket);
