@@ -203,11 +203,13 @@ describe('the run of an operation', () => {
     await eventually(
       async () => {
         await api.get(ExecutionSweeper).run({ fence: 1, signal: new AbortController().signal });
-        expect((await fence())[0]?.fence).toBeGreaterThan((before?.fence ?? 0) + 1);
+        // In one look, as it may be taken and given back again and again: an attempt counts while it is taken.
+        const [now] = await fence();
+        expect(now?.fence).toBeGreaterThan((before?.fence ?? 0) + 1);
+        expect(now?.attempts).toBe(before?.attempts);
       },
       { timeoutMs: 10_000 },
     );
-    expect((await fence())[0]?.attempts).toBe(before?.attempts);
     expect(stub.calls).toBe(1);
     await force(null);
     await endsAs(id, 'succeeded');
