@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Tx } from '../../platform/postgres/db';
 import { type JobRow, readSteps, type StepRow } from '../steps/step';
 import { AgentRegistry } from './agent-registry';
-import type { FlowChanges } from './flow-changes';
+import { abortsOf, type FlowChanges } from './flow-changes';
 import { weightedProgress } from './progress';
 import { recordEvent } from './system-events';
 import { isJobSettled, isStepDone, moveJob, moveSteps } from './transitions';
@@ -143,7 +143,6 @@ export class JobAdvance {
         set: 'finished_at = now(), lease_until = NULL',
       }),
     );
-    for (const { id, status, attempt } of steps)
-      if (status === 'processing') changes.aborts.push({ step_id: id, job_id: job.id, attempt, reason });
+    changes.aborts.push(...abortsOf(steps, reason));
   }
 }

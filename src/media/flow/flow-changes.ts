@@ -1,5 +1,5 @@
 import type { Messages } from '../../platform/messages/message-bus';
-import type { JobRow } from '../steps/step';
+import type { JobRow, StepRow } from '../steps/step';
 import type { JobStatus, MovedStep } from './transitions';
 
 /** The state of a job after a change, for those who watch it. */
@@ -20,6 +20,16 @@ export interface NewClip {
   start_s: number;
   end_s: number;
   score: number;
+}
+
+/** What the workers of those steps that run are told. */
+export function abortsOf(
+  steps: readonly Pick<StepRow, 'id' | 'job_id' | 'attempt' | 'status'>[],
+  reason: string,
+): Messages['step.abort'][] {
+  return steps
+    .filter((step) => step.status === 'processing')
+    .map(({ id, job_id, attempt }) => ({ step_id: id, job_id, attempt, reason }));
 }
 
 /**

@@ -3,6 +3,7 @@ import { MessageBus } from '../../platform/messages/message-bus';
 import { Db, type Tx } from '../../platform/postgres/db';
 import { idArray } from '../../platform/postgres/id-lists';
 import { isRecording } from '../../platform/telemetry/spans';
+import { abortsOf } from '../flow/flow-changes';
 import { groupBy } from '../flow/group-by';
 import { recordJob, type TracedJob } from '../flow/job-trace';
 import { StepEntries, type Walk } from '../flow/queues/step-entries';
@@ -112,8 +113,7 @@ export class BulkCancellation {
         traced: await this.traced(tx, idle),
       };
     });
-    for (const { id, job_id, attempt } of aborts)
-      await this.bus.publish('step.abort', { step_id: id, job_id, attempt, reason: 'cancel' });
+    for (const abort of abortsOf(aborts, 'cancel')) await this.bus.publish('step.abort', abort);
     for (const job of traced) recordJob(job, { status: 'cancelled' });
     return done;
   }

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { AppError } from '../../platform/errors/app-error';
-import { MessageBus, type Messages } from '../../platform/messages/message-bus';
+import { MessageBus } from '../../platform/messages/message-bus';
 import { Db, type Tx } from '../../platform/postgres/db';
 import { JobAdvance } from '../flow/advance-job';
-import { FlowChanges } from '../flow/flow-changes';
+import { abortsOf, FlowChanges } from '../flow/flow-changes';
 import { FlowEvents } from '../flow/flow-events';
 import { isJobSettled, type JobStatus } from '../flow/transitions';
-import { type JobRow, lockJob, readJob, readSteps, type StepRow } from '../steps/step';
+import { type JobRow, lockJob, readJob, readSteps } from '../steps/step';
 
 /** How long a canceller waits for the running step's process to be gone, in milliseconds. */
 const WAIT_MS = 5_000;
@@ -77,7 +77,7 @@ export class JobCancellation {
     try {
       const deadline = performance.now() + WAIT_MS;
       const steps = await readSteps(this.db, jobId);
-      for (const abort of abortsOf(steps)) await this.bus.publish('step.abort', abort);
+      for (const abort of abortsOf(steps, 'cancel')) await this.bus.publish('step.abort', abort);
       for (;;) {
         const job = await readJob(this.db, jobId);
         if (!job) throw new AppError('JOB_NOT_FOUND');
@@ -111,16 +111,9 @@ export class JobCancellation {
     const status = changes.jobs.get(job.id)?.status;
     if (status === 'cancelled') return { job_id: job.id, status };
     const steps = await readSteps(tx, job.id);
-    changes.aborts.push(...abortsOf(steps));
+    changes.aborts.push(...abortsOf(steps, 'cancel'));
     return { job_id: job.id, status: 'cancelling' };
   }
-}
-
-/** What the workers of those that run are told. */
-function abortsOf(steps: readonly StepRow[]): Messages['step.abort'][] {
-  return steps
-    .filter((step) => step.status === 'processing')
-    .map(({ id, job_id, attempt }) => ({ step_id: id, job_id, attempt, reason: 'cancel' }));
 }
 
 /** A wait that can be cut short. */

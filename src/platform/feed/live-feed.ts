@@ -100,7 +100,7 @@ export class LiveFeed implements OnModuleDestroy {
       if (replies[2 * index] === 1)
         found.set(
           topic,
-          rows.map(([, fields]) => fields[1] ?? 'null'),
+          rows.flatMap(([, fields]) => fields[1] ?? []),
         );
     });
     return found;
