@@ -6,7 +6,7 @@ import { ProcessDriver } from '../../src/fleet/drivers/process/process-driver';
 import { socketPath } from '../../src/up/control/control-server';
 import type { OwnedProcess } from '../../src/up/ownership/owned-processes';
 import { isAlive } from '../../src/platform/process/process-identity';
-import { freePort } from '../../src/up/ports';
+import { testPort } from '../support/ports';
 import { eventually } from '../support/eventually';
 import { Launch, START_MS } from '../support/launch';
 import { pools } from './cases/pools';
@@ -44,7 +44,7 @@ describe('npm start', () => {
 
   beforeAll(async () => {
     home = mkdtempSync(join(tmpdir(), 'agentos-launch-'));
-    const [port, wsPort] = [await freePort(), await freePort()];
+    const [port, wsPort] = [await testPort(), await testPort()];
     url = `http://127.0.0.1:${port}`;
     env = {
       AGENTOS_HOME: home,

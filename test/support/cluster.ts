@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createTestDatabase, type TestDatabase } from './database';
 import { type Installation, testVariables, type Variables } from './env';
 import { HttpClient } from './http-client';
-import { freePort } from '../../src/up/ports';
+import { testPort } from './ports';
 import { ServiceProcess } from './process';
 import { redisForTest } from './redis';
 import { temporaryFolder } from './servers';
@@ -75,7 +75,7 @@ export class Cluster {
     globalThis.agentosClusterLogs = () => cluster.logs();
     await saveSettings({ query }, options.settings);
     try {
-      const port = await freePort();
+      const port = await testPort();
       cluster.variables['PUBLIC_URL'] = `http://127.0.0.1:${port}`;
       // The first api creates the keys that the others find; the rest starts at the same time.
       if (options.apis !== 0) await cluster.startApi(port);
@@ -93,8 +93,8 @@ export class Cluster {
 
   async startApi(port?: number, variables: Variables = {}): Promise<ServiceProcess> {
     return this.run('api', 'main', this.apis, {
-      PORT: String(port ?? (await freePort())),
-      WS_PORT: String(await freePort()),
+      PORT: String(port ?? (await testPort())),
+      WS_PORT: String(await testPort()),
       ...variables,
     });
   }

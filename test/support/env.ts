@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Env, loadEnv } from '../../src/platform/settings/env';
-import { freePort } from '../../src/up/ports';
+import { testPort } from './ports';
 import { temporaryFolder } from './servers';
 
 /** Environment variables by name, as a process gets them. */
@@ -35,7 +35,7 @@ export function testVariables(installation: Installation, overrides: Variables =
  * temporary home, silent log. It never reads the environment of the machine.
  */
 export async function testEnv(installation: Installation, overrides: Variables = {}): Promise<Env> {
-  const [port, wsPort] = await Promise.all([freePort(), freePort()]);
+  const [port, wsPort] = await Promise.all([testPort(), testPort()]);
   return loadEnv(
     testVariables(installation, {
       LOG_LEVEL: 'silent',

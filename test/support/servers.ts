@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Guardian } from '../../src/up/ownership/guardian';
 import { identify } from '../../src/platform/process/process-identity';
-import { freePort } from '../../src/up/ports';
+import { testPort } from './ports';
 import { findPostgres, type PostgresBinaries } from '../../src/up/postgres/binaries';
 import { Cluster, makeClusterFolders } from '../../src/up/postgres/cluster';
 import { findRedis, type RedisBinary } from '../../src/up/redis/binaries';
@@ -133,7 +133,7 @@ export class PostgresServer extends Server {
     const cluster = new Cluster({ user, secretsFolder: join(dir, 'secrets'), signal });
     const binaries = await findPostgres(cluster.dataFolder, toolsFolder(), say, signal);
     await cluster.initialise(binaries);
-    const port = await freePort();
+    const port = await testPort();
     const server = new PostgresServer(dir, binaries, cluster, port, durable ? {} : FAST);
     await server.start();
     await cluster.prepare(port);
@@ -167,7 +167,7 @@ export class RedisServer extends Server {
     const dir = temporaryFolder('redis');
     const binary = await findRedis(toolsFolder(), say, new AbortController().signal);
     const instance = new RedisInstance(serviceUser(dir), join(dir, 'secrets'));
-    const server = new RedisServer(dir, binary, instance, await freePort());
+    const server = new RedisServer(dir, binary, instance, await testPort());
     await server.start();
     return server;
   }

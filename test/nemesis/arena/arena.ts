@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { freePort } from '../../../src/up/ports';
+import { testPort } from '../../support/ports';
 import type { Variables } from '../../support/env';
 import { type BreakableCluster, DATABASE, startBreakable } from '../../support/private-servers';
 import type { HttpClient } from '../../support/http-client';
@@ -163,9 +163,9 @@ export class Arena {
       ],
     );
     for (let i = 0; i < apis; i++) {
-      const port = await freePort();
+      const port = await testPort();
       this.ports.push(port);
-      const gateway = String(await freePort());
+      const gateway = String(await testPort());
       this.gateways.push(`ws://127.0.0.1:${gateway}`);
       const launch = () => cluster.startApi(port, { WS_PORT: gateway });
       this.apis.push(new Supervised(`api ${i + 1}`, launch, this.onCrash));
