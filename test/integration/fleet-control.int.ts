@@ -12,7 +12,8 @@ import type { FleetSettings } from '../../src/platform/settings/fleet.settings';
 import type { Patch } from '../../src/platform/settings/patch';
 import { RuntimeSettings } from '../../src/platform/settings/runtime-settings';
 import { eventually } from '../support/eventually';
-import { FlowTest, Gate, instant } from './flow-support';
+import { Gate } from '../support/gate';
+import { FlowTest, instant } from './flow-support';
 
 describe('the control channel of the workers', () => {
   let flow: FlowTest;

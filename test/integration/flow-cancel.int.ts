@@ -6,7 +6,8 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { JobsService } from '../../src/media/jobs/jobs.service';
 import { MessageBus } from '../../src/platform/messages/message-bus';
 import { AppError } from '../../src/platform/errors/app-error';
-import { FlowTest, Gate, hanging, instant } from './flow-support';
+import { Gate } from '../support/gate';
+import { FlowTest, hanging, instant } from './flow-support';
 
 const idsOf = (jobId: string, stepId = '') => ({ step_id: stepId, job_id: jobId });
 

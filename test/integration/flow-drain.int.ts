@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import type { INestApplicationContext } from '@nestjs/common';
 import { WorkerRegistry } from '../../src/fleet/workers/worker-registry';
 import { eventually } from '../support/eventually';
-import { FlowTest, Gate, hanging, instant } from './flow-support';
+import { Gate } from '../support/gate';
+import { FlowTest, hanging, instant } from './flow-support';
 
 describe('a worker that stops', () => {
   let flow: FlowTest;

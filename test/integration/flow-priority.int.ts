@@ -4,7 +4,8 @@ import { QueueAdmin } from '../../src/media/flow/queues/queue-admin.service';
 import { StepQueues } from '../../src/media/flow/queues/step-queues';
 import { Db } from '../../src/platform/postgres/db';
 import { eventually } from '../support/eventually';
-import { FlowTest, Gate, instant } from './flow-support';
+import { Gate } from '../support/gate';
+import { FlowTest, instant } from './flow-support';
 
 const JOBS = 60;
 

@@ -5,7 +5,8 @@ import { StepQueues } from '../../src/media/flow/queues/step-queues';
 import { StepClaims } from '../../src/media/steps/step-claims';
 import { LiveFeed } from '../../src/platform/feed/live-feed';
 import { eventually } from '../support/eventually';
-import { FlowTest, Gate, instant } from './flow-support';
+import { Gate } from '../support/gate';
+import { FlowTest, instant } from './flow-support';
 
 describe('the queues', () => {
   let flow: FlowTest;

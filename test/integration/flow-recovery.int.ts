@@ -11,7 +11,8 @@ import { LiveFeed } from '../../src/platform/feed/live-feed';
 import { Db } from '../../src/platform/postgres/db';
 import { BlobStore } from '../../src/platform/storage/blob-store';
 import { eventually } from '../support/eventually';
-import { FlowTest, Gate, hanging, instant } from './flow-support';
+import { Gate } from '../support/gate';
+import { FlowTest, hanging, instant } from './flow-support';
 
 describe('what is lost on the way', () => {
   let flow: FlowTest;

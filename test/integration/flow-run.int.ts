@@ -1,6 +1,7 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { AgentError } from '../../src/media/agents/agent';
-import { FlowTest, Gate, instant } from './flow-support';
+import { Gate } from '../support/gate';
+import { FlowTest, instant } from './flow-support';
 
 describe('a job on its way', () => {
   let flow: FlowTest;

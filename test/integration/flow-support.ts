@@ -51,14 +51,6 @@ const NO_TOOLS: Pick<MediaToolset, 'get' | 'capabilities' | 'cleanUp'> = {
   cleanUp: () => Promise.resolve(),
 };
 
-/** A barrier that a test opens. */
-export class Gate {
-  open: () => void = () => undefined;
-  readonly opened = new Promise<void>((resolve) => {
-    this.open = resolve;
-  });
-}
-
 const NEEDS: [AgentId, AgentId[]][] = [
   ['inspector', []],
   ['audio-analyst', ['inspector']],
@@ -135,6 +127,11 @@ export class FlowTest {
     await module.init();
     this.apps.push(module);
     return module;
+  }
+
+  /** The jobs to come are made of an upload that nobody has read yet. */
+  renewSource(): void {
+    this.uploadId = '';
   }
 
   /** Makes a job of a finalized upload. */

@@ -11,8 +11,9 @@ import { PipelineModule } from '../../src/pipeline/pipeline.module';
 import { RedisService } from '../../src/platform/redis/redis.service';
 import type { Actor } from '../../src/platform/security/roles';
 import { eventually } from '../support/eventually';
+import { Gate } from '../support/gate';
 import { makeUser, saveSettings } from '../support/users';
-import { FlowTest, Gate, instant } from './flow-support';
+import { FlowTest, instant } from './flow-support';
 import { runAction } from '../support/run-action';
 
 interface Answer {
