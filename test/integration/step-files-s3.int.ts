@@ -5,8 +5,9 @@ import { WorkerModule } from '../../src/fleet/workers/worker.module';
 import { FlowModule } from '../../src/media/flow/flow.module';
 import { JobsService } from '../../src/media/jobs/jobs.service';
 import { BlobStore } from '../../src/platform/storage/blob-store';
+import { Gate } from '../support/gate';
 import { startS3, type TestS3 } from '../support/s3-server';
-import { FlowTest, Gate, type Script } from './flow-support';
+import { FlowTest, type Script } from './flow-support';
 
 /** A file of several parts, and one that is sent at once. */
 const SIZES: [string, number][] = [
@@ -62,6 +63,23 @@ describe('the files of a step, where they live in S3', () => {
     for await (const { key } of api.get<BlobStore>(BlobStore, { strict: false }).list(`jobs/${jobId}`))
       left.push(key);
     expect(left).toEqual([]);
+    held.open();
+    s3.before = () => undefined;
+  });
+
+  it('are not waited for when they are its source and the job is cancelled', async () => {
+    const [asked, held] = [new Gate(), new Gate()];
+    s3.before = async ({ method, url = '' }) => {
+      if (method !== 'GET' || !url.includes('/source')) return;
+      asked.open();
+      await held.opened;
+    };
+    flow.renewSource();
+    const jobId = await flow.createJob(api);
+    await asked.opened;
+    const cancelled = await api.get(JobsService, { strict: false }).cancel(jobId);
+    expect(cancelled).toEqual({ job_id: jobId, status: 'cancelled' });
+    expect(flow.runs.filter((run) => run.jobId === jobId)).toEqual([]);
     held.open();
     s3.before = () => undefined;
   });

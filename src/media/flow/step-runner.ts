@@ -139,14 +139,14 @@ export class StepRunner {
       attempt: step.attempt,
       settings: { ...agent.defaults, ...step.settings },
       source: {
-        path: await files.local(source?.storage_key ?? ''),
+        path: await files.local(source?.storage_key ?? '', signal),
         filename: source?.filename ?? '',
         size: source?.size_bytes ?? 0,
         sha256: source?.sha256 ?? null,
       },
       captions: captions
         ? {
-            path: await files.local(captions.storage_key),
+            path: await files.local(captions.storage_key, signal),
             filename: captions.filename,
             size: captions.size_bytes,
             sha256: captions.sha256,
@@ -157,7 +157,7 @@ export class StepRunner {
       signal,
       progress,
       publish: (file) => files.publish(file, signal),
-      open: (artifactId) => files.open(artifactId),
+      open: (artifactId) => files.open(artifactId, signal),
       log: new Logger(step.agent),
       tools: await this.tools.get(),
     };

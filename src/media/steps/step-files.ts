@@ -47,20 +47,24 @@ export class StepFiles {
   }
 
   /** The local path of a file of this job: one of an earlier step, or of this attempt. */
-  async open(artifactId: string): Promise<string> {
+  async open(artifactId: string, signal?: AbortSignal): Promise<string> {
     const own = this.published.find((file) => file.id === artifactId);
-    if (own) return this.local(own.storageKey);
+    if (own) return this.local(own.storageKey, signal);
     const [row] = await this.db.query<{ storage_key: string }>(
       'SELECT storage_key FROM artifacts WHERE id = $1 AND job_id = $2',
       [artifactId, this.of.jobId],
     );
     if (!row) throw new Error(`The job has no artifact ${artifactId}`);
-    return this.local(row.storage_key);
+    return this.local(row.storage_key, signal);
   }
 
-  /** The path of a local file with what is stored under the key, which stays until {@link release}. */
-  async local(storageKey: string): Promise<string> {
-    const file = await this.blobs.local(storageKey);
+  /**
+   * The path of a local file with what is stored under the key, which stays until {@link release}.
+   *
+   * @param signal of the attempt: it does not wait for a store that fetches the file from somewhere
+   */
+  async local(storageKey: string, signal?: AbortSignal): Promise<string> {
+    const file = await this.blobs.local(storageKey, signal);
     this.held.push(file);
     return file.path;
   }

@@ -43,9 +43,10 @@ export abstract class BlobStore {
   /**
    * A file with the contents of `key` for tools that read files; it stays until it is released.
    *
-   * @throws Error if there is nothing under the key; AppError STORAGE_FULL
+   * @param signal stops a store that fetches the file from somewhere, unless others wait for it, too
+   * @throws Error if there is nothing under the key; AppError STORAGE_FULL; the reason of `signal`
    */
-  abstract local(key: string): Promise<LocalFile>;
+  abstract local(key: string, signal?: AbortSignal): Promise<LocalFile>;
   /**
    * The contents, or a part of them, in pieces, each of which is there until the next one is asked for.
    *

@@ -8,8 +8,8 @@ import type { LocalFile } from '../blob-store';
 export interface CopySource {
   /** The size of what is under a key, in bytes. @throws Error if there is nothing */
   sizeOf(key: string): Promise<number>;
-  /** Writes what is under a key into a new file, whole and checked, or throws. */
-  download(key: string, path: string): Promise<void>;
+  /** Writes what is under a key into a new file, whole and checked, or throws; sooner if the signal says so. */
+  download(key: string, path: string, signal: AbortSignal): Promise<void>;
 }
 
 interface Copy {
@@ -19,12 +19,17 @@ interface Copy {
   /** How many need it now. */
   holders: number;
   readonly ready: Promise<void>;
+  /** Whether it is ready. */
+  whole: boolean;
+  /** Ends fetching it. */
+  readonly fetching: AbortController;
 }
 
 /**
  * Copies of stored files in a folder of this process: each is fetched once, however many ask for it, and kept for
- * the next who does. Together they stay below `maxBytes`, the least recently used going first; what somebody holds
- * never goes, so it is exceeded where more than that is held at a time.
+ * the next who does; but not to its end, if nobody waits for it any longer. Together they stay below `maxBytes`, the
+ * least recently used going first; what somebody holds never goes, so it is exceeded where more than that is held at a
+ * time.
  */
 export class LocalCopies {
   /** In the order of their use. */
@@ -36,8 +41,14 @@ export class LocalCopies {
     private readonly source: CopySource,
   ) {}
 
-  /** A copy of what is under `key`, until it is released. @throws Error; AppError STORAGE_FULL */
-  async take(key: string): Promise<LocalFile> {
+  /**
+   * A copy of what is under `key`, until it is released.
+   *
+   * @param signal ends the wait for it
+   * @throws Error; AppError STORAGE_FULL; the reason of `signal`
+   */
+  async take(key: string, signal?: AbortSignal): Promise<LocalFile> {
+    signal?.throwIfAborted();
     const copy = this.copies.get(key) ?? this.begin(key);
     this.copies.delete(key);
     this.copies.set(key, copy);
@@ -48,9 +59,11 @@ export class LocalCopies {
       held = false;
     };
     try {
-      await copy.ready;
+      await (signal ? unlessAborted(copy.ready, signal) : copy.ready);
     } catch (error) {
       release();
+      if (copy.holders === 0 && !copy.whole) this.giveUp(key, copy);
+      signal?.throwIfAborted();
       throw storageError(error);
     }
     return { path: copy.path, release };
@@ -58,8 +71,15 @@ export class LocalCopies {
 
   /** Removes all copies, held or not. */
   async removeAll(): Promise<void> {
+    for (const copy of this.copies.values()) copy.fetching.abort();
     this.copies.clear();
     await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** Nobody waits for it any longer: the next who asks begins anew. */
+  private giveUp(key: string, copy: Copy): void {
+    if (this.copies.get(key) === copy) this.copies.delete(key);
+    copy.fetching.abort();
   }
 
   private begin(key: string): Copy {
@@ -68,6 +88,8 @@ export class LocalCopies {
       path,
       size: 0,
       holders: 0,
+      whole: false,
+      fetching: new AbortController(),
       ready: Promise.resolve().then(() => this.fetch(key, copy)),
     };
     return copy;
@@ -78,10 +100,11 @@ export class LocalCopies {
       copy.size = await this.source.sizeOf(key);
       await this.makeRoom();
       await mkdir(this.folder, { recursive: true, mode: 0o700 });
-      await this.source.download(key, copy.path);
+      await this.source.download(key, copy.path, copy.fetching.signal);
+      copy.fetching.signal.throwIfAborted();
+      copy.whole = true;
     } catch (error) {
-      // The next who asks begins anew.
-      if (this.copies.get(key) === copy) this.copies.delete(key);
+      this.giveUp(key, copy);
       await rm(copy.path, { force: true });
       throw error;
     }
@@ -96,5 +119,19 @@ export class LocalCopies {
       this.copies.delete(key);
       await rm(copy.path, { force: true });
     }
+  }
+}
+
+/** What comes of the promise, which goes on in any case. @throws the reason of `signal`, if it is aborted first */
+async function unlessAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  const over = new AbortController();
+  const aborted = new Promise<never>((_resolve, reject) => {
+    const onAbort = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true, signal: over.signal });
+  });
+  try {
+    await Promise.race([promise, aborted]);
+  } finally {
+    over.abort();
   }
 }

@@ -1,10 +1,13 @@
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { type AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { blobStoreContract, contentsOf } from '../../../../test/support/blob-store.contract';
+import { Gate } from '../../../../test/support/gate';
 import { startS3, type TestS3 } from '../../../../test/support/s3-server';
 import { loadEnv } from '../../settings/env';
 import { S3BlobStore } from './s3-blob-store';
@@ -75,6 +78,63 @@ describe('S3BlobStore', () => {
     expect(await files()).toBe(2);
     await small.onModuleDestroy();
     expect(await files()).toBe(0);
+  });
+
+  describe('while a file is fetched', () => {
+    /** Opens when S3 is asked for it; S3 sends nothing until `held` opens. */
+    let asked: Gate;
+    let held: Gate;
+    let requests: IncomingMessage[];
+    /** One of which there is no copy yet. */
+    let key: string;
+    const reason = new Error('stopping');
+
+    beforeEach(async () => {
+      [asked, held, requests] = [new Gate(), new Gate(), []];
+      key = `slow/${randomUUID()}`;
+      await put(key, 'hello');
+      s3.before = async (request) => {
+        if (request.method !== 'GET') return;
+        requests.push(request);
+        asked.open();
+        await held.opened;
+      };
+    });
+    afterEach(() => {
+      held.open();
+      s3.before = () => undefined;
+    });
+
+    it('lets go of it when the only one who waits is stopped', async () => {
+      const stopping = new AbortController();
+      const waiting = store.local(key, stopping.signal);
+      await asked.opened;
+      const closed = once(requests[0]?.socket ?? new Socket(), 'close');
+      stopping.abort(reason);
+      await expect(waiting).rejects.toBe(reason);
+      await closed;
+      held.open();
+      const again = await store.local(key);
+      expect(await readFile(again.path, 'utf8')).toBe('hello');
+      expect(requests).toHaveLength(2);
+    });
+
+    it('fetches it for the others when one of those who wait is stopped', async () => {
+      const stopping = new AbortController();
+      const waiting = store.local(key, stopping.signal);
+      const other = store.local(key);
+      await asked.opened;
+      stopping.abort(reason);
+      await expect(waiting).rejects.toBe(reason);
+      held.open();
+      expect(await readFile((await other).path, 'utf8')).toBe('hello');
+      expect(requests).toHaveLength(1);
+    });
+
+    it('asks for nothing for one who was stopped before', async () => {
+      await expect(store.local(key, AbortSignal.abort(reason))).rejects.toBe(reason);
+      expect(requests).toHaveLength(0);
+    });
   });
 
   it.each<[string, (refused: S3BlobStore) => Promise<unknown>]>([

@@ -67,7 +67,7 @@ export class S3BlobStore extends BlobStore implements OnModuleDestroy {
     const folder = join(env.workDir, processName(ownIdentity()), 'copies');
     this.copies = new LocalCopies(folder, s3.cacheBytes, {
       sizeOf: async (key) => (await this.head(key)).size,
-      download: (key, path) => this.download(key, path),
+      download: (key, path, signal) => this.download(key, path, signal),
     });
   }
 
@@ -95,9 +95,9 @@ export class S3BlobStore extends BlobStore implements OnModuleDestroy {
     return blob;
   }
 
-  async local(key: string): Promise<LocalFile> {
+  async local(key: string, signal?: AbortSignal): Promise<LocalFile> {
     keyParts(key);
-    return this.copies.take(key);
+    return this.copies.take(key, signal);
   }
 
   async *pieces(key: string, range?: ByteRange): AsyncGenerator<Buffer> {
@@ -106,12 +106,13 @@ export class S3BlobStore extends BlobStore implements OnModuleDestroy {
     yield* (await this.open(key, range)) as AsyncIterable<Buffer>;
   }
 
-  private async open(key: string, range?: ByteRange): Promise<Readable> {
+  private async open(key: string, range?: ByteRange, abortSignal?: AbortSignal): Promise<Readable> {
     const { Body } = await this.client.send(
       new GetObjectCommand({
         ...this.object(key),
         ...(range ? { Range: `bytes=${range.start}-${range.end}` } : {}),
       }),
+      { abortSignal },
     );
     if (!Body) throw new Error(`S3 answered without the contents of ${key}`);
     return Body as Readable;
@@ -174,14 +175,14 @@ export class S3BlobStore extends BlobStore implements OnModuleDestroy {
     return { size: ContentLength ?? 0, sha256: Metadata?.['sha256'] };
   }
 
-  private async download(key: string, path: string): Promise<void> {
+  private async download(key: string, path: string, signal: AbortSignal): Promise<void> {
     const stored = await this.head(key);
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await downloadTo(path, await this.open(key), stored);
+        return await downloadTo(path, await this.open(key, undefined, signal), stored, signal);
       } catch (error) {
         await rm(path, { force: true });
-        if (attempt === DOWNLOAD_ATTEMPTS || isMissing(error)) throw error;
+        if (attempt === DOWNLOAD_ATTEMPTS || isMissing(error) || signal.aborted) throw error;
       }
     }
   }
