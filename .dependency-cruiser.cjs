@@ -65,6 +65,13 @@ module.exports = {
       to: { path: '^src/(categories|user-api|ssot|gateway)/' },
     },
     {
+      name: 'routes-run-actions-by-one-way',
+      comment: 'RouteActions makes sure that a route is marked with the action that it runs.',
+      severity: 'error',
+      from: { path: '^src/user-api/', pathNot: '^src/user-api/actions/' },
+      to: { path: '^src/pipeline/pipeline\\.ts$' },
+    },
+    {
       name: 'only-the-contract-of-managers',
       comment: 'A control loop lives with what it serves and knows the contract; the host knows no loop.',
       severity: 'error',

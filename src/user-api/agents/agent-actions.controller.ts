@@ -1,15 +1,14 @@
 import { Body, Controller, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { actionCall, sendAnswer } from '../../pipeline/http/action-call';
 import type { ActionOptions } from '../../pipeline/options.dto';
-import { ActionRunner } from '../../pipeline/pipeline';
 import type { ErrorCode } from '../../platform/errors/error-codes';
 import { AdminNetworks } from '../../platform/http/access';
 import { ApiData } from '../../platform/http/api-data';
 import { ApiErrors } from '../../platform/http/api-errors';
 import { NoEnvelope } from '../../platform/http/envelope';
 import { RunsAction } from '../actions/action-route';
+import { type Exchange, RouteActions } from '../actions/route-actions';
 import {
   AgentActionBody,
   AgentConfigured,
@@ -53,7 +52,7 @@ const IDEMPOTENCY_KEY = {
 @Controller('api/agents')
 export class AgentActionsController {
   constructor(
-    @Inject(ActionRunner) private readonly runner: ActionRunner,
+    @Inject(RouteActions) private readonly actions: RouteActions,
     @Inject(AgentsNow) private readonly agents: AgentsNow,
   ) {}
 
@@ -76,7 +75,7 @@ export class AgentActionsController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     this.agents.find(agent_id);
-    await this.run('queue.resume', { queue: agent_id }, options, request, reply);
+    await this.run('queue.resume', { queue: agent_id }, options, { request, reply });
   }
 
   /**
@@ -98,7 +97,7 @@ export class AgentActionsController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     this.agents.find(agent_id);
-    await this.run('queue.pause', { queue: agent_id }, options, request, reply);
+    await this.run('queue.pause', { queue: agent_id }, options, { request, reply });
   }
 
   /**
@@ -119,7 +118,7 @@ export class AgentActionsController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    await this.run('worker.restart_all', payload, options, request, reply);
+    await this.run('worker.restart_all', payload, options, { request, reply });
   }
 
   /**
@@ -139,7 +138,7 @@ export class AgentActionsController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    await this.run('config.configure_agent', payload, options, request, reply);
+    await this.run('config.configure_agent', payload, options, { request, reply });
   }
 
   /**
@@ -161,17 +160,16 @@ export class AgentActionsController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     this.agents.find(agent_id);
-    await this.run('queue.clear', { queue: agent_id }, options, request, reply);
+    await this.run('queue.clear', { queue: agent_id }, options, { request, reply });
   }
 
   private async run(
     action: string,
     given: object,
     options: ActionOptions | undefined,
-    request: FastifyRequest,
-    reply: FastifyReply,
+    exchange: Exchange,
   ): Promise<void> {
     const payload = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-    sendAnswer(reply, await this.runner.run(action, payload, actionCall(request, { options })));
+    await this.actions.run(action, payload, exchange, { options });
   }
 }

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { WorkersModule } from '../../fleet/workers/workers.module';
 import { FlowModule } from '../../media/flow/flow.module';
-import { PipelineModule } from '../../pipeline/pipeline.module';
+import { RouteActionsModule } from '../actions/route-actions.module';
 import { AgentActionsController } from './agent-actions.controller';
 import { AgentConfigView } from './agent-config-view';
 import { AgentFiguresQuery } from './agent-figures';
@@ -11,7 +11,7 @@ import { AgentsNow } from './agents-now';
 
 /** /api/agents */
 @Module({
-  imports: [FlowModule, WorkersModule, PipelineModule],
+  imports: [FlowModule, WorkersModule, RouteActionsModule],
   controllers: [AgentsController, AgentActionsController],
   providers: [AgentsNow, AgentQueries, AgentFiguresQuery, AgentConfigView],
 })

@@ -1,14 +1,13 @@
 import { Body, Controller, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { actionCall, sendAnswer } from '../../pipeline/http/action-call';
-import { ActionRunner } from '../../pipeline/pipeline';
 import type { ErrorCode } from '../../platform/errors/error-codes';
 import { Roles } from '../../platform/http/access';
 import { ApiData } from '../../platform/http/api-data';
 import { ApiErrors } from '../../platform/http/api-errors';
 import { NoEnvelope } from '../../platform/http/envelope';
 import { RunsAction } from '../actions/action-route';
+import { RouteActions } from '../actions/route-actions';
 import {
   CancelJobBody,
   CancelJobResult,
@@ -48,7 +47,7 @@ const IDEMPOTENCY_KEY = {
 @ApiBearerAuth()
 @Controller('api/jobs')
 export class JobActionsController {
-  constructor(@Inject(ActionRunner) private readonly runner: ActionRunner) {}
+  constructor(@Inject(RouteActions) private readonly actions: RouteActions) {}
 
   /**
    * Cancels a job of yours.
@@ -70,8 +69,7 @@ export class JobActionsController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const options = body.reason === undefined ? undefined : { reason: body.reason };
-    const call = actionCall(request, { options, scope: 'own' });
-    sendAnswer(reply, await this.runner.run('job.cancel', { job_id }, call));
+    await this.actions.run('job.cancel', { job_id }, { request, reply }, { options, scope: 'own' });
   }
 
   /**
@@ -94,8 +92,7 @@ export class JobActionsController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const payload = body.from === undefined ? { job_id } : { job_id, from: body.from };
-    const call = actionCall(request, { scope: 'own' });
-    sendAnswer(reply, await this.runner.run('job.retry', payload, call));
+    await this.actions.run('job.retry', payload, { request, reply }, { scope: 'own' });
   }
 
   /**
@@ -118,11 +115,8 @@ export class JobActionsController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const call = actionCall(request, {
-      options: reason === undefined ? undefined : { reason },
-      scope: 'own',
-    });
+    const options = reason === undefined ? undefined : { reason };
     const action = status === 'cancelled' ? 'job.cancel' : 'job.retry';
-    sendAnswer(reply, await this.runner.run(action, { job_id }, call));
+    await this.actions.run(action, { job_id }, { request, reply }, { options, scope: 'own' });
   }
 }

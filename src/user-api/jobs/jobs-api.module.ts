@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { FlowModule } from '../../media/flow/flow.module';
+import { RouteActionsModule } from '../actions/route-actions.module';
 import { ClipsApiModule } from '../clips/clips-api.module';
-import { PipelineModule } from '../../pipeline/pipeline.module';
 import { JobActionsController } from './job-actions.controller';
 import { JobListsController } from './job-lists.controller';
 import { JobQueries } from './job-queries';
@@ -10,7 +10,7 @@ import { JobsController } from './jobs.controller';
 
 /** /api/jobs */
 @Module({
-  imports: [FlowModule, PipelineModule, ClipsApiModule],
+  imports: [FlowModule, RouteActionsModule, ClipsApiModule],
   controllers: [JobListsController, JobsController, JobActionsController],
   providers: [JobQueries, JobStatistics],
   exports: [JobStatistics],
