@@ -2,7 +2,6 @@ import type { Logger } from '@nestjs/common';
 import { newTraceId } from '../platform/telemetry/trace-id';
 import { runInTrace } from '../platform/telemetry/trace-scope';
 import type { RunTally } from './lease-keeper';
-import { managerDuration, managerLeads, managerRuns } from './manager-metrics';
 import type { Manager } from './manager';
 import { beginning } from '../platform/text/cut';
 
@@ -29,7 +28,6 @@ export class ControlLoopRunner {
     this.resign('the lead changed hands');
     this.fence = fence;
     this.lead = new AbortController();
-    managerLeads.set({ manager: this.manager.name }, 1);
     this.log.log(`Leads ${this.manager.name} (fence ${fence})`);
     this.schedule(this.lead.signal, 0);
   }
@@ -41,7 +39,6 @@ export class ControlLoopRunner {
     this.lead.abort(new Error(reason));
     this.lead = undefined;
     this.fence = undefined;
-    managerLeads.set({ manager: this.manager.name }, 0);
     this.log.log(`No longer leads ${this.manager.name}: ${reason}`);
   }
 
@@ -85,8 +82,6 @@ export class ControlLoopRunner {
     }
     const durationMs = performance.now() - started;
     if (failure) this.log.error(`${name} failed: ${failure.message}`, failure.stack);
-    managerRuns.inc({ manager: name, outcome: failure ? 'failure' : 'success' });
-    managerDuration.observe({ manager: name }, durationMs / 1000);
     this.tally = {
       runs: (this.tally?.runs ?? 0) + 1,
       failures: (this.tally?.failures ?? 0) + (failure ? 1 : 0),

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { AuthModule } from '../user-api/auth/auth.module';
 import { FrontPath } from './front-path';
+import { ReadModelMetrics } from './read-model-metrics';
 import { SsotController } from './ssot.controller';
 import { SsotModule } from './ssot.module';
 import { SsotService } from './ssot.service';
@@ -9,7 +10,7 @@ import { SsotService } from './ssot.service';
 @Module({
   imports: [SsotModule, AuthModule],
   controllers: [SsotController],
-  providers: [SsotService, FrontPath],
-  exports: [SsotService],
+  providers: [SsotService, FrontPath, ReadModelMetrics],
+  exports: [SsotService, ReadModelMetrics],
 })
 export class SsotHttpModule {}

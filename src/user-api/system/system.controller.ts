@@ -17,7 +17,7 @@ import { RedisService } from '../../platform/redis/redis.service';
 import { IpAllowList } from '../../platform/security/ip-allow-list';
 import { ENV, type Env } from '../../platform/settings/env';
 import { registry } from '../../platform/telemetry/metrics';
-
+import { ReadModelMetrics } from '../../ssot/read-model-metrics';
 import { Liveness, Readiness, type ReadinessCheck, RootInfo } from './system.dto';
 import { productVersion } from './version';
 
@@ -32,6 +32,7 @@ export class SystemController {
     @Inject(ENV) private readonly env: Env,
     private readonly db: Db,
     private readonly redis: RedisService,
+    private readonly readModel: ReadModelMetrics,
   ) {
     this.metricsReaders = new IpAllowList(env.adminIpAllowlist);
   }
@@ -75,15 +76,21 @@ export class SystemController {
     return { status: ok ? 'ready' : 'not_ready', checks };
   }
 
-  /** Metrics of this process in the Prometheus text format, for addresses of the admin allow-list. */
+  /**
+   * Metrics in the Prometheus text format, for addresses of the admin allow-list.
+   *
+   * @remarks Of this process, and of the installation as a whole: queues, workers, control loops, servers. The latter
+   * are those of the read model, and the same in every process.
+   */
   @Get('metrics')
   @NoEnvelope()
   @ApiProduces('text/plain')
   @ApiOkResponse({ description: 'Prometheus text format 0.0.4', schema: { type: 'string' } })
   @Header('content-type', registry.contentType)
-  metrics(@Req() request: FastifyRequest): Promise<string> {
+  async metrics(@Req() request: FastifyRequest): Promise<string> {
     if (!this.metricsReaders.contains(request.clientIp)) throw new AppError('IP_NOT_ALLOWED');
-    return registry.metrics();
+    const [own, shared] = await Promise.all([registry.metrics(), this.readModel.text()]);
+    return `${own}\n${shared}`;
   }
 
   /** Browsers ask for it on every visit of /docs. */

@@ -1,4 +1,5 @@
 import type { Cluster } from '../../support/cluster';
+import { eventually } from '../../support/eventually';
 
 /** What a load balancer and a monitoring system see. */
 export function health(running: () => Cluster): void {
@@ -91,6 +92,26 @@ export function health(running: () => Cluster): void {
     expect(after).not.toContain('no.such.action');
     expect(after).not.toContain('/no/such/path');
     expect(series(after)).toBeLessThanOrEqual(series(before) + 20);
+  });
+
+  it('metrics tell of the installation as a whole, in every process', async () => {
+    const { client } = await cluster.user('operator');
+    const changed = async (action: string, paused: number): Promise<void> => {
+      expect((await client.action(action, { queue: 'packager' })).status).toBe(200);
+      for (const api of [0, 1]) {
+        const read = async (): Promise<string> => (await cluster.http(api).get('/metrics')).bytes.toString();
+        const text = await read();
+        expect(text).toContain(`agentos_queue_paused{queue="packager"} ${paused}\n`);
+        // A manager that has just started does not lead yet.
+        await eventually(async () =>
+          expect(await read()).toContain('agentos_manager_up{manager="dispatcher"} 1\n'),
+        );
+        const names = [...text.matchAll(/^# TYPE (\w+) /gm)].map(([, name]) => name);
+        expect(new Set(names).size).toBe(names.length);
+      }
+    };
+    await changed('queue.pause', 1);
+    await changed('queue.resume', 0);
   });
 
   it('the pages for people are there', async () => {
