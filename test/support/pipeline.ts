@@ -98,12 +98,21 @@ export async function failedJob(database: TestDatabase, userId: string): Promise
   ]);
 }
 
-/** Puts a job into the database whose first step waits for a worker. */
-export async function waitingJob(database: Pick<TestDatabase, 'query'>, userId: string): Promise<string> {
-  return insertJob(database, userId, 'queued', [
+/**
+ * Puts a job into the database whose first step waits for a worker.
+ *
+ * @param forS where there is one: how long the step is put off, in seconds
+ */
+export async function waitingJob(
+  database: Pick<TestDatabase, 'query'>,
+  userId: string,
+  forS = 0,
+): Promise<string> {
+  const steps: [string, string][] = [
     ['inspector', 'queued'],
     ['normaliser', 'blocked'],
-  ]);
+  ];
+  return insertJob(database, userId, 'queued', steps, forS);
 }
 
 async function insertJob(
@@ -111,6 +120,7 @@ async function insertJob(
   userId: string,
   status: string,
   steps: [string, string][],
+  forS = 0,
 ): Promise<string> {
   const jobId = uuidv7();
   await database.query(
@@ -121,9 +131,9 @@ async function insertJob(
   for (const [position, [agent, state]] of steps.entries()) {
     const needs = position === 0 ? [] : [steps[position - 1]?.[0]];
     await database.query(
-      `INSERT INTO steps (id, job_id, agent, needs, position, status, queued_at)
-       VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $6 = 'queued' THEN now() END)`,
-      [uuidv7(), jobId, agent, needs, position, state],
+      `INSERT INTO steps (id, job_id, agent, needs, position, status, queued_at, not_before)
+       VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $6 = 'queued' THEN now() END, now() + make_interval(secs => $7))`,
+      [uuidv7(), jobId, agent, needs, position, state, forS],
     );
   }
   return jobId;

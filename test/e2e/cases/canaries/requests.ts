@@ -40,10 +40,11 @@ export function requestsWithSecrets(watching: () => Watch): void {
       expect(await watch.act('queue.clear', { queue: 'inspector' }, { dry_run: true, reason: value })).toBe(
         200,
       );
-      const job = await waitingJob(watch.cluster, watch.userId);
+      // There is a worker, which must not get to them first.
+      const job = await waitingJob(watch.cluster, watch.userId, 3_600);
       const reason = { json: { reason: value } };
       expect((await watch.user.call('POST', `/api/jobs/${job}/cancel`, reason)).status).toBe(200);
-      const other = await waitingJob(watch.cluster, watch.userId);
+      const other = await waitingJob(watch.cluster, watch.userId, 3_600);
       expect(await watch.act('job.cancel', { job_id: other }, { reason: value })).toBe(200);
     }
     const reason = `api_key=${plant('a reason of a critical action')}`;
