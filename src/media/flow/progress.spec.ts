@@ -10,6 +10,12 @@ describe('the progress of a job', () => {
     expect(weightedProgress([inspected, halfway], weightOf)).toBeCloseTo(0.55);
   });
 
+  it('has no more digits than anybody reads, and is 1 at the end alone', () => {
+    const at = (progress: number) =>
+      weightedProgress([{ agent: 'render', status: 'processing', progress }], weightOf);
+    expect([1 / 3, 0.57, 0.73333454, 0.99999, 1].map(at)).toEqual([0.3333, 0.57, 0.7333, 0.9999, 1]);
+  });
+
   it('counts a skipped step as done, whatever it had reported', () => {
     const skipped = { agent: 'inspect', status: 'skipped' as const, progress: 0 };
     expect(weightedProgress([skipped], weightOf)).toBe(1);
@@ -47,6 +53,11 @@ describe('the throttle', () => {
       await settled();
     }
     expect(passed).toEqual([0.1, 0.35, 0.6]);
+  });
+
+  it('passes on no more digits than anybody reads', () => {
+    throttle().report(2 / 3);
+    expect(passed).toEqual([0.6666]);
   });
 
   it('passes on nothing for less than a hundredth', async () => {
