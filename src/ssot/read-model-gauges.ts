@@ -1,3 +1,5 @@
+import type { WorkerDto } from './dto/agents-workers.dto';
+import type { ManagerDto } from './dto/managers.dto';
 import type { QueueDto } from './dto/queues.dto';
 import type { SnapshotDto } from './snapshot.dto';
 
@@ -9,7 +11,7 @@ export interface ReadModelGauge {
   readonly name: string;
   readonly help: string;
   readonly labels: readonly string[];
-  /** Numbers that only rise. Default: any. */
+  /** Whether it only rises: Prometheus calls that a counter. */
   readonly rises?: true;
   /** What it is now. */
   samples(document: SnapshotDto): readonly Sample[];
@@ -21,13 +23,23 @@ const timestampOf = (at: Date | string | null): number | null =>
   secondsOf(at === null ? null : new Date(at).getTime());
 
 /** Of each queue that the document lists. */
-function ofQueues(
-  samples: (queue: QueueDto) => readonly (readonly [number | null, Readonly<Record<string, string>>])[],
-): ReadModelGauge['samples'] {
+function ofQueues(samples: (queue: QueueDto) => readonly Sample[]): ReadModelGauge['samples'] {
   return ({ queue: section }) =>
     (section?.queues ?? []).flatMap((queue) =>
       samples(queue).map(([value, labels]): Sample => [value, { queue: queue.queue, ...labels }]),
     );
+}
+
+/** A number of each worker that the document lists. */
+function ofWorkers(value: (worker: WorkerDto) => number | null): ReadModelGauge['samples'] {
+  return ({ agents_workers: section }) =>
+    (section?.workers ?? []).map((worker) => [value(worker), { worker: worker.worker_id }]);
+}
+
+/** A number of each control loop. */
+function ofManagers(value: (loop: ManagerDto) => number | null): ReadModelGauge['samples'] {
+  return ({ managers: section }) =>
+    (section?.managers ?? []).map((loop) => [value(loop), { manager: loop.manager }]);
 }
 
 function quantiles(of: 'wait' | 'run'): ReadModelGauge['samples'] {
@@ -97,13 +109,13 @@ export const READ_MODEL_GAUGES: readonly ReadModelGauge[] = [
     name: 'agentos_queue_paused',
     help: '1 for a queue from which nothing is taken until it is resumed',
     labels: ['queue'],
-    samples: ofQueues((queue) => [[Number(queue.paused), {}]]),
+    samples: ofQueues((queue) => [[Number(queue.paused)]]),
   },
   {
     name: 'agentos_queue_oldest_waiting_timestamp_seconds',
     help: 'When the step that waits longest in a queue began to, as Unix time; absent if none waits',
     labels: ['queue'],
-    samples: ofQueues((queue) => [[timestampOf(queue.oldest_waiting_at), {}]]),
+    samples: ofQueues((queue) => [[timestampOf(queue.oldest_waiting_at)]]),
   },
   {
     name: 'agentos_queue_steps_1h',
@@ -143,18 +155,13 @@ export const READ_MODEL_GAUGES: readonly ReadModelGauge[] = [
     name: 'agentos_worker_memory_bytes',
     help: 'Memory that a worker holds; of the 25 busiest',
     labels: ['worker'],
-    samples: ({ agents_workers: section }) =>
-      (section?.workers ?? []).map((worker) => [worker.rss_bytes, { worker: worker.worker_id }]),
+    samples: ofWorkers((worker) => worker.rss_bytes),
   },
   {
     name: 'agentos_worker_loop_delay_seconds',
     help: 'How late the event loop of a worker was; of the 25 busiest',
     labels: ['worker'],
-    samples: ({ agents_workers: section }) =>
-      (section?.workers ?? []).map((worker) => [
-        secondsOf(worker.loop_delay_ms),
-        { worker: worker.worker_id },
-      ]),
+    samples: ofWorkers((worker) => secondsOf(worker.loop_delay_ms)),
   },
   {
     name: 'agentos_services',
@@ -172,37 +179,33 @@ export const READ_MODEL_GAUGES: readonly ReadModelGauge[] = [
     name: 'agentos_manager_up',
     help: '1 for a control loop that is led and whose last run did not fail',
     labels: ['manager'],
-    samples: ({ managers }) =>
-      (managers?.managers ?? []).map(({ manager, status }) => [Number(status === 'running'), { manager }]),
+    samples: ofManagers(({ status }) => Number(status === 'running')),
   },
   {
     name: 'agentos_manager_runs_total',
     help: 'Runs of a control loop',
     labels: ['manager'],
     rises: true,
-    samples: ({ managers }) => (managers?.managers ?? []).map(({ manager, runs }) => [runs, { manager }]),
+    samples: ofManagers(({ runs }) => runs),
   },
   {
     name: 'agentos_manager_failures_total',
     help: 'Runs of a control loop that failed',
     labels: ['manager'],
     rises: true,
-    samples: ({ managers }) =>
-      (managers?.managers ?? []).map(({ manager, failures }) => [failures, { manager }]),
+    samples: ofManagers(({ failures }) => failures),
   },
   {
     name: 'agentos_manager_last_run_timestamp_seconds',
     help: 'When a control loop ran last, as Unix time',
     labels: ['manager'],
-    samples: ({ managers }) =>
-      (managers?.managers ?? []).map((one) => [timestampOf(one.last_run_at), { manager: one.manager }]),
+    samples: ofManagers((loop) => timestampOf(loop.last_run_at)),
   },
   {
     name: 'agentos_manager_last_run_duration_seconds',
     help: 'How long the last run of a control loop took',
     labels: ['manager'],
-    samples: ({ managers }) =>
-      (managers?.managers ?? []).map((one) => [secondsOf(one.last_duration_ms), { manager: one.manager }]),
+    samples: ofManagers((loop) => secondsOf(loop.last_duration_ms)),
   },
   {
     name: 'agentos_maintenance',
