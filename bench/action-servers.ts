@@ -1,7 +1,8 @@
-import { type ChildProcess, execFile, fork } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { CLIENT_CORE, cpuMs, familyCpuMs, pin } from './measure';
+import { forkServer } from './forked';
+import { CLIENT_CORE, cpuMs, familyCpuMs } from './measure';
 
 /** What is measured: something that answers POST /api/admin/action. */
 export interface ActionServer {
@@ -75,28 +76,12 @@ export async function warmUp(server: ActionServer, bodies: readonly object[]): P
     count += (await loadActions(server, { bodies, connections: 64, seconds: 2 })).count;
 }
 
-/** Starts a server of this folder on the server's core; the answer's `stop` ends it. */
+/** Starts a server of this folder on the servers' core; the answer's `stop` ends it. */
 export async function startServer(
   name: string,
   file: string,
   args: readonly string[],
 ): Promise<ActionServer & { stop: () => void }> {
-  const execArgv = file.endsWith('.ts') ? ['-r', '@swc-node/register'] : [];
-  const child: ChildProcess = fork(join(__dirname, file), args, {
-    execArgv,
-    env: { ...process.env, NODE_ENV: 'production' },
-  });
-  const port = await new Promise<number>((resolve, reject) => {
-    child.once('message', (message) => resolve(message as number));
-    child.once('exit', () => reject(new Error(`${file} did not start`)));
-  });
-  const pid = child.pid ?? 0;
-  pin(pid);
-  return {
-    name,
-    url: `http://127.0.0.1:${port}/api/admin/action`,
-    pid,
-    tokens: [],
-    stop: () => child.disconnect(),
-  };
+  const { port, pid, stop } = await forkServer(file, args);
+  return { name, url: `http://127.0.0.1:${port}/api/admin/action`, pid, tokens: [], stop };
 }

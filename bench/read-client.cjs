@@ -13,7 +13,10 @@ const fields = Object.entries({ host: `${hostname}:${port}`, ...headers }).map(
   ([name, value]) => `${name}: ${value}`,
 );
 const request = Buffer.from(`GET ${pathname}${search} HTTP/1.1\r\n${fields.join('\r\n')}\r\n\r\n`);
-const END = Buffer.from('\r\n\r\n');
+/** Within so many bytes of an answer its head ends. */
+const MAX_HEAD = 4_096;
+/** What comes goes into the same memory for all: allocating it costs a client more than all else that it does. */
+const received = Buffer.alloc(256 * 1_024);
 
 const times = [];
 const statuses = {};
@@ -21,35 +24,37 @@ let open = connections;
 const until = performance.now() + seconds * 1000;
 
 function begin() {
-  const socket = connect(Number(port), hostname);
   let sentAt = 0;
   /** What is still missing of the body; the head is read when it is negative. */
   let missing = -1;
-  let head = Buffer.alloc(0);
   const next = () => {
     if (performance.now() >= until) return socket.end();
     sentAt = performance.now();
     socket.write(request);
   };
-  socket.setNoDelay(true);
-  socket.on('connect', next);
-  socket.on('data', (chunk) => {
+  const take = (length) => {
     if (missing < 0) {
-      head = head.length > 0 ? Buffer.concat([head, chunk]) : chunk;
-      const end = head.indexOf(END);
-      if (end < 0) return;
-      const text = head.latin1Slice(0, end);
-      const status = text.slice(9, 12);
+      const head = received.latin1Slice(0, Math.min(length, MAX_HEAD));
+      const end = head.indexOf('\r\n\r\n');
+      if (end < 0) throw new Error('the head of an answer did not come in one piece');
+      const status = head.slice(9, 12);
       statuses[status] = (statuses[status] ?? 0) + 1;
-      const length = /\r\ncontent-length: (\d+)/i.exec(text);
-      missing = (length ? Number(length[1]) : 0) - (head.length - end - END.length);
-      head = Buffer.alloc(0);
-    } else missing -= chunk.length;
-    if (missing > 0) return;
+      const body = /\r\ncontent-length: (\d+)/i.exec(head.slice(0, end));
+      missing = (body ? Number(body[1]) : 0) + (end + 4) - length;
+    } else missing -= length;
+    if (missing > 0) return true;
     missing = -1;
     times.push(performance.now() - sentAt);
     next();
+    return true;
+  };
+  const socket = connect({
+    port: Number(port),
+    host: hostname,
+    noDelay: true,
+    onread: { buffer: received, callback: take },
   });
+  socket.on('connect', next);
   socket.on('error', (error) => {
     process.stderr.write(`${error.message}\n`);
     process.exit(1);

@@ -85,7 +85,7 @@ describe('hits of the read model', () => {
     const key = `${prefixed.prefix}:admin:dashboard:v4`;
     await redis.set('bench:document', (await redis.get(key)) ?? '');
     const floor = await startReadServer('floor.cjs', [String(first.bytes.length)]);
-    const naive = await startReadServer('seed-design.cjs', [prefixed.url, 'bench:document', SECRET]);
+    const naive = await startReadServer('seed-design.ts', [prefixed.url, 'bench:document', SECRET]);
     /** Everybody has a limit of reads: each round is somebody else's. */
     const serversOf = async (): Promise<Record<string, ReadServer>> => {
       const { client: somebody } = await cluster.user('operator');

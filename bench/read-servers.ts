@@ -1,7 +1,8 @@
-import { type ChildProcess, execFile, fork } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { CLIENT_CORE, cpuMs, pin } from './measure';
+import { forkServer } from './forked';
+import { CLIENT_CORE, cpuMs } from './measure';
 
 /** Something that answers GET with a document. */
 export interface ReadServer {
@@ -33,19 +34,13 @@ const WARM_UP = Number(process.env['BENCH_WARM_UP'] ?? 10_000);
 
 const run = promisify(execFile);
 
-/** Starts a server of this folder on the server's core. */
+/** Starts a server of this folder on the servers' core. */
 export async function startReadServer(
   file: string,
   args: readonly string[],
 ): Promise<{ url: string; pid: number; stop: () => void }> {
-  const child: ChildProcess = fork(join(__dirname, file), args, { stdio: 'inherit' });
-  const port = await new Promise<number>((resolve, reject) => {
-    child.once('message', (message) => resolve(message as number));
-    child.once('exit', () => reject(new Error(`${file} did not start`)));
-  });
-  const pid = child.pid ?? 0;
-  pin(pid);
-  return { url: `http://127.0.0.1:${port}/`, pid, stop: () => child.disconnect() };
+  const { port, pid, stop } = await forkServer(file, args);
+  return { url: `http://127.0.0.1:${port}/`, pid, stop };
 }
 
 /** Reads for `seconds` from a process of its own, on the clients' core. */

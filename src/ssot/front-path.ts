@@ -84,7 +84,7 @@ export class FrontPath implements OnModuleInit, OnModuleDestroy {
     const snapshot = this.ssot.peek();
     if (!view || !asked || !snapshot || snapshot.empty) return false;
     const from = clientIp(request.socket.remoteAddress ?? '', asked.forwardedFor, this.proxies);
-    const actor = this.door.known(asked.authorization, from);
+    const actor = this.door.known(request.socket, asked.authorization, from);
     if (!actor || !mayReadAll(actor.role)) return false;
     const rendered = view(snapshot);
     const body = rendered.bodyFor(asked.acceptEncoding);

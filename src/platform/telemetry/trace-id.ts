@@ -9,7 +9,7 @@ const W3C = /^(?!0{32})[0-9a-f]{32}$/;
 
 const DIGITS = 32;
 /** Random digits in stock: asking for as many each time takes many times as long. */
-const STOCK = 128 * DIGITS;
+const STOCK = 1_024 * DIGITS;
 let stock = '';
 let used = STOCK;
 
