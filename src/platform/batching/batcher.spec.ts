@@ -52,10 +52,36 @@ describe('a batcher', () => {
     expect(await Promise.all(results)).toEqual([1, 2, 3, 4]);
   });
 
+  it('lets nobody who is alone wait for a turn of the event loop, until there are others', async () => {
+    const { calls, call } = heldCalls();
+    const batcher = new Batcher(call);
+    const alone = batcher.push(1);
+    await new Promise(process.nextTick);
+    calls[0]?.done([1]);
+    await alone;
+    const again = batcher.push(2);
+    await new Promise(process.nextTick);
+    expect(calls.map(({ items }) => items)).toEqual([[1], [2]]);
+    const others = [batcher.push(3), batcher.push(4)];
+    calls[1]?.done([2]);
+    await again;
+    await soon();
+    calls[2]?.done([3, 4]);
+    await Promise.all(others);
+    const after = batcher.push(5);
+    await new Promise(process.nextTick);
+    expect(calls.map(({ items }) => items)).toEqual([[1], [2], [3, 4]]);
+    await soon();
+    calls[3]?.done([5]);
+    expect(await after).toBe(5);
+  });
+
   it('takes along what the next turns of the event loop bring, and does not wait for ever', async () => {
     const { calls, call } = heldCalls();
     const batcher = new Batcher(call, { size: 100 });
-    const results: Promise<number>[] = [];
+    const results = [batcher.push(0), batcher.push(1)];
+    await soon();
+    calls[0]?.done([0, 1]);
     const pushUntilCalled = async () => {
       const { length } = calls;
       while (calls.length === length && results.length < 50) {
@@ -64,12 +90,12 @@ describe('a batcher', () => {
       }
     };
     await pushUntilCalled();
-    const [first] = calls;
-    expect(first?.items.length).toBeGreaterThan(2);
-    expect(first?.items.length).toBeLessThan(10);
-    first?.done([...first.items]);
+    const gathered = calls[1];
+    expect(gathered?.items.length).toBeGreaterThan(2);
+    expect(gathered?.items.length).toBeLessThan(10);
+    gathered?.done([...gathered.items]);
     await soon();
-    calls[1]?.done([...calls[1].items]);
+    calls[2]?.done([...calls[2].items]);
     expect(await Promise.all(results)).toEqual(results.map((_, i) => i));
   });
 

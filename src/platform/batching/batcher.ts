@@ -32,7 +32,8 @@ interface Waiting<T, R> {
  * Makes one call of many, as databases do with commits: what comes while a call is under way goes together in the next
  * one. Nothing waits for a timer, so that somebody who is alone is not held up. Unless it is eager, a call is made when a
  * turn of the event loop brings nothing new: a process that is busy finds what has come in meanwhile turn by turn, and
- * would make calls of a few items each otherwise. So the more there is to do, the less each item costs.
+ * would make calls of a few items each otherwise. So the more there is to do, the less each item costs. Whoever is
+ * alone time and again is not held up for that.
  */
 export class Batcher<T, R> {
   private readonly lanes: number;
@@ -44,6 +45,8 @@ export class Batcher<T, R> {
   private turns = 0;
   /** How many waited at the last turn. */
   private seen = 0;
+  /** How many went with the last call. */
+  private last = 0;
   /** A call is of many requests: it must not be logged and traced as a part of the one that happened to begin it. */
   private readonly start = AsyncResource.bind(() => this.flush());
 
@@ -71,18 +74,23 @@ export class Batcher<T, R> {
     this.scheduled = true;
     this.turns = 0;
     this.seen = 0;
-    if (this.eager) process.nextTick(this.start);
+    if (this.waitsForNobody()) process.nextTick(this.start);
     else setImmediate(this.start);
   }
 
   private flush(): void {
-    if (!this.eager && this.gathers()) {
+    if (!this.waitsForNobody() && this.gathers()) {
       setImmediate(this.start);
       return;
     }
     this.scheduled = false;
     while (this.underWay < this.lanes && this.waiting.length > 0)
       void this.send(this.waiting.splice(0, this.size));
+  }
+
+  /** Whoever was alone the last time, and is again, would wait turns of the event loop for others that do not come. */
+  private waitsForNobody(): boolean {
+    return this.eager || (this.last <= 1 && this.waiting.length <= 1);
   }
 
   /** Whether the last turn brought more, and the next one may. */
@@ -94,6 +102,7 @@ export class Batcher<T, R> {
 
   private async send(batch: readonly Waiting<T, R>[]): Promise<void> {
     this.underWay++;
+    this.last = batch.length;
     try {
       const results = await this.call(batch.map(({ item }) => item));
       batch.forEach(({ resolve }, i) => resolve(results[i] as R | PromiseLike<R>));
