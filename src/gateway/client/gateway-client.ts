@@ -8,6 +8,7 @@ import {
   type ServerFrame,
 } from '../protocol';
 import { Backoff } from './backoff';
+import { closeReason } from './close-reason';
 import { Follow, type FollowHandlers, type GatewayEnd } from './follow';
 
 /** What the client needs of a WebSocket; browsers' and `ws`' both have it. */
@@ -163,7 +164,7 @@ export class GatewayClient {
       if (socket === this.socket) this.send({ type: 'auth', token });
     } catch (error) {
       // Without a token there is nothing to wait for on this connection.
-      if (socket === this.socket) socket.close(3_000, String((error as Error).message).slice(0, 100));
+      if (socket === this.socket) socket.close(3_000, closeReason((error as Error).message));
     }
   }
 

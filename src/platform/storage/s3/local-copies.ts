@@ -6,8 +6,8 @@ import type { LocalFile } from '../blob-store';
 
 /** Where the copies come from. */
 export interface CopySource {
-  /** The size of what is under a key, in bytes. @throws Error if there is nothing */
-  sizeOf(key: string): Promise<number>;
+  /** The size of what is under a key, in bytes. @throws Error if there is nothing; sooner if the signal says so */
+  sizeOf(key: string, signal: AbortSignal): Promise<number>;
   /** Writes what is under a key into a new file, whole and checked, or throws; sooner if the signal says so. */
   download(key: string, path: string, signal: AbortSignal): Promise<void>;
 }
@@ -97,11 +97,12 @@ export class LocalCopies {
 
   private async fetch(key: string, copy: Copy): Promise<void> {
     try {
-      copy.size = await this.source.sizeOf(key);
+      const { signal } = copy.fetching;
+      copy.size = await this.source.sizeOf(key, signal);
       await this.makeRoom();
       await mkdir(this.folder, { recursive: true, mode: 0o700 });
-      await this.source.download(key, copy.path, copy.fetching.signal);
-      copy.fetching.signal.throwIfAborted();
+      await this.source.download(key, copy.path, signal);
+      signal.throwIfAborted();
       copy.whole = true;
     } catch (error) {
       this.giveUp(key, copy);

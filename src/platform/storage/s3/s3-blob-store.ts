@@ -66,7 +66,7 @@ export class S3BlobStore extends BlobStore implements OnModuleDestroy {
     // In the folder of this process: the next worker that starts removes what a killed one left there.
     const folder = join(env.workDir, processName(ownIdentity()), 'copies');
     this.copies = new LocalCopies(folder, s3.cacheBytes, {
-      sizeOf: async (key) => (await this.head(key)).size,
+      sizeOf: async (key, signal) => (await this.head(key, signal)).size,
       download: (key, path, signal) => this.download(key, path, signal),
     });
   }
@@ -170,13 +170,18 @@ export class S3BlobStore extends BlobStore implements OnModuleDestroy {
     return { Bucket: this.bucket, Key: keyParts(key).join('/') };
   }
 
-  private async head(key: string): Promise<{ size: number; sha256: string | undefined }> {
-    const { ContentLength, Metadata } = await this.client.send(new HeadObjectCommand(this.object(key)));
+  private async head(
+    key: string,
+    abortSignal?: AbortSignal,
+  ): Promise<{ size: number; sha256: string | undefined }> {
+    const { ContentLength, Metadata } = await this.client.send(new HeadObjectCommand(this.object(key)), {
+      abortSignal,
+    });
     return { size: ContentLength ?? 0, sha256: Metadata?.['sha256'] };
   }
 
   private async download(key: string, path: string, signal: AbortSignal): Promise<void> {
-    const stored = await this.head(key);
+    const stored = await this.head(key, signal);
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await downloadTo(path, await this.open(key, undefined, signal), stored, signal);
