@@ -64,10 +64,10 @@ export async function shortVideo(seconds = 10): Promise<string> {
   ]);
 }
 
-/** A video that keeps a worker busy for some seconds: `seconds` of 640x360 with a tone. */
-export async function longVideo(seconds: number): Promise<string> {
-  return made(`long-${seconds}`, 'mp4', [
-    ...['-f', 'lavfi', '-i', `testsrc2=size=640x360:rate=30:d=${seconds}`],
+/** A video that keeps a worker busy for some seconds: `seconds` of a moving picture with a tone. */
+export async function longVideo(seconds: number, size = '640x360'): Promise<string> {
+  return made(`long-${seconds}-${size}`, 'mp4', [
+    ...['-f', 'lavfi', '-i', `testsrc2=size=${size}:rate=30:d=${seconds}`],
     ...['-f', 'lavfi', '-i', `sine=f=330:r=48000:d=${seconds}`],
     ...['-c:v', 'libx264', '-preset', 'ultrafast', '-g', '60', '-pix_fmt', 'yuv420p', '-c:a', 'aac'],
     ...['-movflags', '+faststart'],
