@@ -29,8 +29,12 @@ describe('the graph, changed while jobs run', () => {
 
   afterAll(() => flow.close(), 60_000);
 
-  const change = (patch: SettingsChange) =>
-    api.get(RuntimeSettings, { strict: false }).update(patch, { authorId: null });
+  const settingsOf = (process: INestApplicationContext) => process.get(RuntimeSettings, { strict: false });
+  /** Saves a change; it holds in both processes afterwards, which is within a second anyway. */
+  const change = async (patch: SettingsChange) => {
+    const { version } = await settingsOf(api).update(patch, { authorId: null });
+    await eventually(() => expect(settingsOf(another).version()).toBe(version));
+  };
   const add = (id: string, after: string[], before?: string) =>
     change({
       pipeline: {
