@@ -71,8 +71,6 @@ export function kills(scene: () => Scene): void {
   /** Kills a process that stands there with an action of each sort, and has those asked for again at the others. */
   async function killAt(moment: Moment, trap: Trap): Promise<void> {
     victim = (victim + 1) % 3;
-    const process = arena.apis[victim];
-    if (!process) throw new Error(`there is no api ${victim}`);
     await arena.ready();
     const others = [0, 1, 2].filter((api) => api !== victim);
     const orders = await place(MOMENTS.indexOf(moment));
@@ -81,13 +79,10 @@ export function kills(scene: () => Scene): void {
     await trap.set();
     const askedAt = Date.now();
     const lost = standing.map((order) => client.ask(order, victim));
-    await trap.caught(
-      standing.map(({ key }) => key),
-      process,
-    );
+    await trap.caught(standing.map(({ key }) => key));
     lost.push(...behind.map((order) => client.ask(order, victim)));
     if (behind.length > 0) await delay(ARRIVED_MS);
-    await process.kill();
+    await arena.apis[victim]?.kill();
     await trap.release();
     for (const { status } of await Promise.all(lost)) expect(status).toBeNull();
 
