@@ -63,11 +63,11 @@ export class AdminDoor {
   }
 
   private tokenOn(connection: object, authorization: string | undefined): string | undefined {
+    if (authorization === undefined) return undefined;
     const last = this.tokens.get(connection);
-    if (authorization !== undefined && last?.authorization === authorization) return last.token;
+    if (last?.authorization === authorization) return last.token;
     const token = tokenOf(authorization);
-    if (token !== undefined && authorization !== undefined)
-      this.tokens.set(connection, { authorization, token });
+    if (token !== undefined) this.tokens.set(connection, { authorization, token });
     return token;
   }
 }
