@@ -46,16 +46,18 @@ export class Supervised {
     }
   }
 
-  /** kill -9; it is started again. Resolves when it is gone. */
+  /** kill -9, also while it stands still: it does not do anything more. It is started again. Resolves when it is gone. */
   async kill(): Promise<void> {
-    const service = this.takeDown();
-    await service?.kill();
+    this.meant = true;
+    this.frozen = false;
+    await this.service?.kill();
   }
 
   /** An orderly stop; it is started again. Resolves when it is gone. @throws if it does not end in order */
   async restart(): Promise<void> {
-    const service = this.takeDown();
-    await service?.stop();
+    this.meant = true;
+    this.thaw();
+    await this.service?.stop();
   }
 
   /** Stands still from now on. */
@@ -80,12 +82,6 @@ export class Supervised {
     this.stopping = true;
     this.thaw();
     await this.coming;
-  }
-
-  private takeDown(): ServiceProcess | undefined {
-    this.meant = true;
-    this.thaw();
-    return this.service;
   }
 
   private async bringUp(): Promise<void> {
