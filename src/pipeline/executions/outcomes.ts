@@ -40,10 +40,13 @@ export class Outcomes {
     const claim = claimOf(run);
     const whole = { ...verdict, httpStatus: answer.status, body: answer.body, result: run.result };
     const outcome = this.sealed.kept(run, claim.executionId, whole);
+    // What was done is there to be read already, and the record of it is no part of the read model.
+    const shown = this.show(run, verdict.status);
     const held = await this.persist(run, claim, outcome);
     if (!held) return this.answerOfSuccessor(run, claim);
     run.settled = answer;
-    await this.announce(run, verdict.status);
+    this.tell(run, verdict.status);
+    await shown;
     return answer;
   }
 
@@ -67,18 +70,9 @@ export class Outcomes {
    * Tells subscribers, waiters and the read model. Resolves when every process has let go of its snapshot, so that
    * the caller's next read shows the effect.
    */
-  async announce(run: Run, status: ExecutionStatus): Promise<void> {
-    const { name } = run.entry;
-    if (run.entry.risk === 'read') return;
-    void this.feed.publish('executions', {
-      execution_id: run.answeringId,
-      action: name,
-      kind: run.kind,
-      actor_id: run.actor.userId,
-      status,
-    });
-    if (run.kind === 'act' && status === 'succeeded')
-      await this.bus.publish('ssot.invalidate', { reason: name });
+  announce(run: Run, status: ExecutionStatus): Promise<void> {
+    this.tell(run, status);
+    return this.show(run, status);
   }
 
   /** The answer of an execution that has ended without one, made now and kept. */
@@ -92,6 +86,25 @@ export class Outcomes {
   /** The stored answer of an execution, as it was sent. */
   replayed(run: Run, executionId: string, status: number, body: Buffer): ActionAnswer {
     return replayedAnswer(run, status, this.sealed.opened(executionId, body));
+  }
+
+  /** Tells subscribers and waiters. */
+  private tell(run: Run, status: ExecutionStatus): void {
+    if (run.entry.risk === 'read') return;
+    void this.feed.publish('executions', {
+      execution_id: run.answeringId,
+      action: run.entry.name,
+      kind: run.kind,
+      actor_id: run.actor.userId,
+      status,
+    });
+  }
+
+  /** Has every process read anew what an act has changed; resolves when all have let go of the old. Never rejects. */
+  private async show(run: Run, status: ExecutionStatus): Promise<void> {
+    const { name, risk } = run.entry;
+    if (risk !== 'read' && run.kind === 'act' && status === 'succeeded')
+      await this.bus.publish('ssot.invalidate', { reason: name });
   }
 
   private async persist(run: Run, claim: Claim, outcome: Outcome): Promise<boolean> {

@@ -71,6 +71,8 @@ export function kills(scene: () => Scene): void {
   /** Kills a process that stands there with an action of each sort, and has those asked for again at the others. */
   async function killAt(moment: Moment, trap: Trap): Promise<void> {
     victim = (victim + 1) % 3;
+    const process = arena.apis[victim];
+    if (!process) throw new Error(`there is no api ${victim}`);
     await arena.ready();
     const others = [0, 1, 2].filter((api) => api !== victim);
     const orders = await place(MOMENTS.indexOf(moment));
@@ -79,10 +81,13 @@ export function kills(scene: () => Scene): void {
     await trap.set();
     const askedAt = Date.now();
     const lost = standing.map((order) => client.ask(order, victim));
-    await trap.caught(standing.map(({ key }) => key));
+    await trap.caught(
+      standing.map(({ key }) => key),
+      process,
+    );
     lost.push(...behind.map((order) => client.ask(order, victim)));
     if (behind.length > 0) await delay(ARRIVED_MS);
-    await arena.apis[victim]?.kill();
+    await process.kill();
     await trap.release();
     for (const { status } of await Promise.all(lost)) expect(status).toBeNull();
 
