@@ -1,8 +1,7 @@
-import { plainToInstance } from 'class-transformer';
-import { IsBoolean, IsInt, IsString, Max, MaxLength, Min, MinLength, validateSync } from 'class-validator';
+import { IsBoolean, IsInt, IsString, Max, MaxLength, Min, MinLength } from 'class-validator';
 import type { FieldError } from '../platform/errors/app-error';
-import { bodyField, fieldErrors } from '../platform/errors/field-errors';
 import { MayBeAbsent } from './catalogue/fields';
+import { strictInstance } from './catalogue/strict-instance';
 
 /** How long a caller may wait for an operation, in milliseconds. */
 export const MAX_WAIT_MS = 30_000;
@@ -26,13 +25,6 @@ export class ActionOptions {
 /** Options of a request, or what is wrong with them. */
 export function readOptions(given: unknown): { options: ActionOptions } | { errors: FieldError[] } {
   if (given === undefined) return { options: new ActionOptions() };
-  if (typeof given !== 'object' || given === null || Array.isArray(given))
-    return { errors: [bodyField(['options'], 'must be an object')] };
-  const options = plainToInstance(ActionOptions, given);
-  const errors = fieldErrors(
-    validateSync(options, { whitelist: true, forbidNonWhitelisted: true }),
-    bodyField,
-    ['options'],
-  );
-  return errors.length > 0 ? { errors } : { options };
+  const made = strictInstance(ActionOptions, given, 'options', 'is not an option');
+  return 'errors' in made ? made : { options: made.instance };
 }
