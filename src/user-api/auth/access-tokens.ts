@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { errors, jwtVerify, SignJWT } from 'jose';
+import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import { v7 as uuidv7 } from 'uuid';
 import { AppError } from '../../platform/errors/app-error';
 import { SigningKeys } from '../../platform/security/signing-keys';
@@ -14,6 +14,7 @@ const TYPE = 'at+jwt';
 /** Ours have some 400 characters. */
 const MAX_LENGTH = 2_048;
 const CACHED_TOKENS = 10_000;
+const CACHED_FORGERIES = 1_000;
 const KID = /^[\w-]{16}$/;
 
 /** What an access token says. Role and account state are not in it: Postgres has them. */
@@ -41,6 +42,8 @@ export class KnownUserRefused extends AppError {
 export class AccessTokens {
   /** Verified ones, since a signature check costs a hundred times a look-up. */
   private readonly verified = new LruMap<string, AccessClaims>(CACHED_TOKENS);
+  /** Whose signature is none of the key that they name, and never will be: each request is looked at more than once. */
+  private readonly forged = new LruMap<string, true>(CACHED_FORGERIES);
 
   constructor(@Inject(SigningKeys) private readonly keys: SigningKeys) {}
 
@@ -69,36 +72,38 @@ export class AccessTokens {
   async verify(token: string): Promise<AccessClaims> {
     const known = this.verified.get(token);
     // A key that was taken away takes its tokens with it, those which have been seen before as well.
-    if (known && this.keys.find(known.kid)) {
-      if (known.expiresAt > Date.now()) return known;
-      this.verified.delete(token);
-      throw expired(known.userId);
-    }
-    if (token.length > MAX_LENGTH || !isWellFormed(token)) throw refused();
-    const claims = await this.check(token);
-    this.verified.set(token, claims);
+    const claims = known && this.keys.find(known.kid) ? known : await this.check(token);
+    if (claims.expiresAt <= Date.now()) throw expired(claims.userId);
     return claims;
   }
 
+  /** What a token says that is ours, be it expired. */
   private async check(token: string): Promise<AccessClaims> {
+    if (token.length > MAX_LENGTH || this.forged.get(token) || !isWellFormed(token)) throw refused();
     try {
-      const { payload, protectedHeader } = await jwtVerify(token, ({ kid }) => this.publicKey(kid), {
+      const claims = claimsOf(await this.payloadOf(token), decodeProtectedHeader(token).kid);
+      this.verified.set(token, claims);
+      return claims;
+    } catch (error) {
+      if (error instanceof errors.JWSSignatureVerificationFailed) this.forged.set(token, true);
+      throw error instanceof AppError ? error : refused(error);
+    }
+  }
+
+  private async payloadOf(token: string): Promise<JWTPayload> {
+    try {
+      const { payload } = await jwtVerify(token, ({ kid }) => this.publicKey(kid), {
         algorithms: ['EdDSA'],
         issuer: ISSUER,
         audience: AUDIENCE,
         typ: TYPE,
         requiredClaims: ['sub', 'sid', 'iat', 'exp'],
       });
-      const { sub, sid, iat = 0, exp = 0 } = payload;
-      const { kid } = protectedHeader;
-      if (typeof sub !== 'string' || typeof sid !== 'string' || !kid) throw refused();
-      // None is issued for longer, so one that says so is none of ours, whoever signed it.
-      if (exp - iat > MAX_ACCESS_TOKEN_S) throw refused();
-      return { userId: sub, sessionId: sid, expiresAt: exp * 1000, kid };
+      return payload;
     } catch (error) {
       // The signature is checked before the times are, so the claims can be believed.
-      if (error instanceof errors.JWTExpired && error.payload.sub) throw expired(error.payload.sub);
-      throw error instanceof AppError ? error : refused(error);
+      if (error instanceof errors.JWTExpired) return error.payload;
+      throw error;
     }
   }
 
@@ -108,6 +113,13 @@ export class AccessTokens {
     if (!key) throw refused();
     return key.publicKey;
   }
+}
+
+function claimsOf({ sub, sid, iat = 0, exp = 0 }: JWTPayload, kid: string | undefined): AccessClaims {
+  if (typeof sub !== 'string' || typeof sid !== 'string' || !kid) throw refused();
+  // None is issued for longer, so one that says so is none of ours, whoever signed it.
+  if (exp - iat > MAX_ACCESS_TOKEN_S) throw refused();
+  return { userId: sub, sessionId: sid, expiresAt: exp * 1000, kid };
 }
 
 function refused(cause?: unknown): AppError {
