@@ -11,6 +11,7 @@ import { Db } from '../platform/postgres/db';
 import { AuditKeys, readPublicKey, type VerifyingKey } from '../platform/security/audit-keys';
 import { EnvError, loadEnv } from '../platform/settings/env';
 import { readJson } from './files';
+import { answerHelp } from './help';
 import { StartProblem } from './problem';
 import { type Endpoints, homeFolder, installationFiles, loadDotEnv } from './settings';
 
@@ -131,6 +132,7 @@ function describe(result: Verification): string {
 }
 
 async function main(): Promise<void> {
+  if (answerHelp(process.argv.slice(2), USAGE)) return;
   // Whatever ends this program before it has come to a result, it is not that the audit is intact.
   process.exitCode = 2;
   const options = readOptions(process.argv.slice(2));

@@ -5,6 +5,7 @@ import { ApiClient, ApiError, type ClipView, type JobView } from './client/api-c
 import { followJob, type JobNews } from './client/follow-job';
 import { uploadFile } from './client/upload';
 import { readJson } from './files';
+import { answerHelp } from './help';
 import { StartProblem } from './problem';
 import { homeFolder, installationFiles, loadDotEnv, type Credentials, type Endpoints } from './settings';
 
@@ -70,6 +71,7 @@ function gatewayOf(url: string, port = '8765'): string {
 }
 
 async function main(): Promise<void> {
+  if (answerHelp(process.argv.slice(2), USAGE)) return;
   loadDotEnv();
   const files = installationFiles(homeFolder());
   const endpoints = readJson<Endpoints>(files.endpointsFile);

@@ -3,6 +3,7 @@ import { dataSourceOptions } from '../platform/postgres/data-source';
 import { Db } from '../platform/postgres/db';
 import { type Erasure, eraseUser } from './erasure';
 import { readJson } from './files';
+import { answerHelp } from './help';
 import { StartProblem } from './problem';
 import { type Endpoints, homeFolder, installationFiles, loadDotEnv } from './settings';
 
@@ -11,6 +12,7 @@ const USAGE = `Usage: npm run user:erase -- USER --yes
 USER is the id or the e-mail address of an account. What is erased cannot be brought back.`;
 
 async function main(args: readonly string[]): Promise<void> {
+  if (answerHelp(args, USAGE)) return;
   const [who, ...options] = args.filter((arg) => arg !== '--yes');
   if (who === undefined || options.length > 0 || !args.includes('--yes')) throw new StartProblem(USAGE);
   loadDotEnv();

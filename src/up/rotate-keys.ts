@@ -1,12 +1,15 @@
 import { join, resolve } from 'node:path';
 import { addKey, pruneKeys } from '../platform/security/key-rotation';
 import { SETTLE_MS } from '../platform/security/signing-keys';
+import { answerHelp } from './help';
 import { homeFolder, loadDotEnv } from './settings';
 
-const USAGE = 'Usage: npm run keys:rotate [-- --prune]';
+const USAGE = `Usage: npm run keys:rotate [-- --prune]
+Makes a new key that signs access tokens. --prune instead removes the keys that no token needs any more.`;
 
 /** Adds a signing key, or with `--prune` removes those that no token needs any more. */
 async function main(args: readonly string[]): Promise<void> {
+  if (answerHelp(args, USAGE)) return;
   loadDotEnv();
   const dir = resolve(process.env.KEYS_DIR || join(homeFolder(), 'keys'));
   if (args.length === 0) return rotate(dir);

@@ -3,8 +3,9 @@ import { Client } from 'pg';
 import { REBUILD_ROLLUPS } from '../media/rollups/rebuild-sql';
 import { hashPassword } from '../platform/security/passwords';
 import { readJson } from './files';
+import { answerHelp } from './help';
 import { StartProblem } from './problem';
-import { activeJobs, seedOptions, type SeedOptions } from './seed/options';
+import { activeJobs, SEED_USAGE, seedOptions, type SeedOptions } from './seed/options';
 import { CLEAN, FILL, HELPERS, INSERT_EVENTS, INSERT_USERS, PLAN, SEED_USERS } from './seed/statements';
 import { homeFolder, installationFiles, loadDotEnv, type Endpoints } from './settings';
 
@@ -125,6 +126,7 @@ function databaseUrl(): string {
 }
 
 async function main(): Promise<void> {
+  if (answerHelp(process.argv.slice(2), SEED_USAGE)) return;
   loadDotEnv();
   const options = seedOptions(process.argv.slice(2));
   const url = databaseUrl();
