@@ -1,3 +1,4 @@
+import { maskSecrets } from '../../platform/security/scrub-text';
 import type { LiveFeed } from '../../platform/feed/live-feed';
 import type { AuditEntry } from './audit-entry';
 import type { AuditLog } from './audit-log';
@@ -83,6 +84,15 @@ describe('security events', () => {
     for (let i = 0; i < 50; i++) await events.record({ ...DENIED, kind: 'role_changed' });
     expect(alerts).toHaveLength(50);
   });
+
+  it.each<SecurityEvent['kind']>(['refresh_token_reused', 'signing_key_added', 'password_set'])(
+    'of the kind %s lose no word in the log, though their name is that of a secret',
+    async (kind) => {
+      await events.record({ ...DENIED, kind });
+      expect(lines).toEqual([`From elsewhere. (${kind}, trace t0)`]);
+      expect(maskSecrets(lines[0] ?? '', '[masked]')).toBe(lines[0]);
+    },
+  );
 
   it('that are held back are told before the process stops', async () => {
     for (let i = 0; i < 3; i++) await events.alert(from('203.0.113.9', i));

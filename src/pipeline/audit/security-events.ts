@@ -83,7 +83,8 @@ export class SecurityEvents implements BeforeApplicationShutdown {
   private async tell(event: SecurityEvent, more?: number): Promise<void> {
     const { kind, message, userId, actorId, origin } = event;
     const times = more === undefined ? '' : `${more} more in 10 s, the last of them: `;
-    this.log.warn(`${kind}: ${times}${message} (trace ${origin.traceId})`);
+    // The kind behind: before a colon, one that names a token or a key would have the next word taken for a secret.
+    this.log.warn(`${times}${message} (${kind}, trace ${origin.traceId})`);
     await this.feed.publish('alerts', {
       kind,
       severity: isChange(kind) ? 'info' : 'warning',
