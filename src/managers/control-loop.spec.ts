@@ -73,6 +73,26 @@ describe('ControlLoopRunner', () => {
     expect(loop.takeTally()).toBeUndefined();
   });
 
+  it('tells of failures that stay the same once a minute, of others at once, and when they are over', async () => {
+    const lines: string[] = [];
+    jest.spyOn(log, 'error').mockImplementation((line: string) => void lines.push(line));
+    jest.spyOn(log, 'log').mockImplementation((line: string) => void lines.push(line));
+    body = () => Promise.reject(new Error('no luck'));
+    loop.leadWith(1);
+    await jest.advanceTimersByTimeAsync(60_050);
+    body = () => Promise.reject(new Error('no hope'));
+    await jest.advanceTimersByTimeAsync(200);
+    body = () => Promise.resolve();
+    await jest.advanceTimersByTimeAsync(200);
+    expect(lines).toEqual([
+      'Leads example (fence 1)',
+      'example failed: no luck',
+      'example failed (601 times by now): no luck',
+      'example failed: no hope',
+      'example is well again, after 603 failed runs',
+    ]);
+  });
+
   it('aborts the run when the lead is lost, counts no failure, and starts no more', async () => {
     let seen: AbortSignal | undefined;
     body = ({ signal }) => {

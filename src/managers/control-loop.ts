@@ -1,6 +1,7 @@
 import type { Logger } from '@nestjs/common';
 import { newTraceId } from '../platform/telemetry/trace-id';
 import { runInTrace } from '../platform/telemetry/trace-scope';
+import { FailureLog } from './failure-log';
 import type { RunTally } from './lease-keeper';
 import type { Manager } from './manager';
 import { beginning } from '../platform/text/cut';
@@ -16,11 +17,14 @@ export class ControlLoopRunner {
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
   private tally: RunTally | undefined;
+  private readonly failures: FailureLog;
 
   constructor(
     readonly manager: Manager,
     private readonly log: Logger,
-  ) {}
+  ) {
+    this.failures = new FailureLog(manager.name, log);
+  }
 
   /** Begins to lead under this fence, or goes on; a higher fence ends the lead before it. */
   leadWith(fence: number): void {
@@ -71,7 +75,6 @@ export class ControlLoopRunner {
   }
 
   private async run(signal: AbortSignal): Promise<void> {
-    const { name } = this.manager;
     const started = performance.now();
     let failure: Error | undefined;
     try {
@@ -81,7 +84,8 @@ export class ControlLoopRunner {
       if (!signal.aborted) failure = error instanceof Error ? error : new Error(String(error));
     }
     const durationMs = performance.now() - started;
-    if (failure) this.log.error(`${name} failed: ${failure.message}`, failure.stack);
+    if (failure) this.failures.failed(failure);
+    else if (!signal.aborted) this.failures.succeeded();
     this.tally = {
       runs: (this.tally?.runs ?? 0) + 1,
       failures: (this.tally?.failures ?? 0) + (failure ? 1 : 0),
