@@ -16,6 +16,7 @@ import { OriginList } from './origins';
 import { CLOSE, type ClientFrame } from './protocol';
 import { SignIn } from './sign-in';
 import { Subscriptions } from './subscriptions';
+import { reasonOf } from '../platform/errors/unavailable';
 
 /** How long a client may take to sign in, in milliseconds. */
 const AUTH_WAIT_MS = 5_000;
@@ -101,7 +102,7 @@ export class Gateway implements OnGatewayConnection, OnApplicationBootstrap, Bef
     ws.on('pong', () => (connection.alive = true));
     ws.on('ping', () => this.spend(connection));
     // Always followed by 'close'; ws closes with the code that fits (1002, 1007, 1009).
-    ws.on('error', (error: Error) => this.log.debug(`Connection ${connection.id}: ${error.message}`));
+    ws.on('error', (error: Error) => this.log.debug(`Connection ${connection.id}: ${reasonOf(error)}`));
     ws.on('close', () => {
       admitted();
       this.connections.delete(connection);
@@ -177,8 +178,7 @@ export class Gateway implements OnGatewayConnection, OnApplicationBootstrap, Bef
 
   private refuse(connection: Connection, error: unknown, topic?: string): void {
     const known = error instanceof AppError;
-    if (!known)
-      this.log.error(`Connection ${connection.id}: ${(error as Error).message}`, (error as Error).stack);
+    if (!known) this.log.error(`Connection ${connection.id}: ${reasonOf(error)}`, (error as Error).stack);
     const code: ErrorCode = known ? error.code : 'SERVICE_UNAVAILABLE';
     const message = known ? error.message : 'This is not available at the moment.';
     connection.send({ type: 'error', code, message, ...(topic === undefined ? {} : { topic }) });

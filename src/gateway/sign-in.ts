@@ -9,6 +9,7 @@ import { AuthService } from '../user-api/auth/auth.service';
 import type { Connection, SignedIn } from './connection';
 import { CLOSE } from './protocol';
 import { Subscriptions } from './subscriptions';
+import { reasonOf } from '../platform/errors/unavailable';
 
 /** How often Postgres is asked about all open sessions, in case a message was lost, in milliseconds. */
 const POLL_MS = 1_000;
@@ -102,7 +103,7 @@ export class SignIn {
       await this.applyRole(connection, actor.role);
     } catch (error) {
       if (error instanceof AppError && error.code === 'UNAUTHORIZED') this.end(connection);
-      else this.log.warn(`A changed user could not be looked up yet: ${(error as Error).message}`);
+      else this.log.warn(`A changed user could not be looked up yet: ${reasonOf(error)}`);
     }
   }
 
@@ -135,7 +136,7 @@ export class SignIn {
         else await this.applyRole(connection, role);
       }
     } catch (error) {
-      this.log.debug(`Open sessions cannot be checked: ${(error as Error).message}`);
+      this.log.debug(`Open sessions cannot be checked: ${reasonOf(error)}`);
     } finally {
       this.polling = false;
     }

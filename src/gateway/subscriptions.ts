@@ -9,6 +9,7 @@ import { LogTail } from './logs/log-tail';
 import { CLOSE, type LogFilter, type Position } from './protocol';
 import { TopicAccess } from './topic-access';
 import { ADMIN_TOPICS, MAX_TOPICS } from './topics';
+import { reasonOf } from '../platform/errors/unavailable';
 
 /** What connections follow. */
 @Injectable()
@@ -76,7 +77,7 @@ export class Subscriptions {
           return connection.close(CLOSE.forbidden, 'the role does not allow it any more');
       }
     } catch (error) {
-      this.log.warn(`Connection ${connection.id}: its topics cannot be checked: ${(error as Error).message}`);
+      this.log.warn(`Connection ${connection.id}: its topics cannot be checked: ${reasonOf(error)}`);
       connection.close(CLOSE.tryLater, 'what the new role allows cannot be found out');
     }
   }

@@ -1,4 +1,5 @@
 import type { Logger } from '@nestjs/common';
+import { reasonOf } from '../platform/errors/unavailable';
 import { newTraceId } from '../platform/telemetry/trace-id';
 import { runInTrace } from '../platform/telemetry/trace-scope';
 import { FailureLog } from './failure-log';
@@ -91,7 +92,7 @@ export class ControlLoopRunner {
       failures: (this.tally?.failures ?? 0) + (failure ? 1 : 0),
       lastRunAt: new Date(),
       lastDurationMs: Math.round(durationMs),
-      lastError: failure ? beginning(failure.message, MAX_ERROR_LENGTH) : null,
+      lastError: failure ? beginning(reasonOf(failure), MAX_ERROR_LENGTH) : null,
     };
   }
 }

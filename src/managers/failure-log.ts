@@ -1,4 +1,5 @@
 import type { Logger } from '@nestjs/common';
+import { reasonOf } from '../platform/errors/unavailable';
 
 /** So often, in milliseconds, it is told that something still fails in the same way. */
 const TOLD_AGAIN_MS = 60_000;
@@ -9,7 +10,7 @@ const TOLD_AGAIN_MS = 60_000;
  */
 export class FailureLog {
   private runs = 0;
-  private told: { message: string; at: number } | undefined;
+  private told: { reason: string; at: number } | undefined;
 
   /** @param name what is tried, as a sentence begins */
   constructor(
@@ -17,13 +18,14 @@ export class FailureLog {
     private readonly log: Logger,
   ) {}
 
-  failed({ message, stack }: Error): void {
+  failed(error: Error): void {
+    const reason = reasonOf(error);
     this.runs++;
-    const same = this.told?.message === message;
+    const same = this.told?.reason === reason;
     if (this.told && same && performance.now() - this.told.at < TOLD_AGAIN_MS) return;
     const times = same ? ` (${this.runs} times by now)` : '';
-    this.log.error(`${this.name} failed${times}: ${message}`, stack);
-    this.told = { message, at: performance.now() };
+    this.log.error(`${this.name} failed${times}: ${reason}`, error.stack);
+    this.told = { reason, at: performance.now() };
   }
 
   succeeded(): void {

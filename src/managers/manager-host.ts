@@ -13,6 +13,7 @@ import { ENV, type Env } from '../platform/settings/env';
 import { ControlLoopRunner } from './control-loop';
 import { LEASE_MS, LeaseKeeper, RENEW_MS } from './lease-keeper';
 import { CONTROL_LOOP, type Manager } from './manager';
+import { reasonOf } from '../platform/errors/unavailable';
 
 /** How often a free lead is looked for and metrics are written, in milliseconds. */
 const TICK_MS = 1_000;
@@ -97,7 +98,7 @@ export class ManagerHost implements OnApplicationBootstrap, BeforeApplicationShu
       for (const { loop, fence } of tallies) await this.report(loop, fence);
       await this.keeper.release(led);
     } catch (error) {
-      this.log.warn(`The leads could not be given up and will run out: ${(error as Error).message}`);
+      this.log.warn(`The leads could not be given up and will run out: ${reasonOf(error)}`);
     }
   }
 
@@ -124,7 +125,7 @@ export class ManagerHost implements OnApplicationBootstrap, BeforeApplicationShu
       if (this.away) this.log.log('Leads can be renewed again');
       this.away = false;
     } catch (error) {
-      if (!this.away) this.log.warn(`Leads cannot be renewed: ${(error as Error).message}`);
+      if (!this.away) this.log.warn(`Leads cannot be renewed: ${reasonOf(error)}`);
       this.away = true;
     }
     void this.pulse.beat();

@@ -3,6 +3,7 @@ import { Counter, Gauge, Registry } from 'prom-client';
 import { READ_MODEL_GAUGES, type ReadModelGauge } from './read-model-gauges';
 import type { SnapshotDto } from './snapshot.dto';
 import { SsotService } from './ssot.service';
+import { reasonOf } from '../platform/errors/unavailable';
 
 /** The metrics of the installation as a whole. Every api process shows the same, from the read model. */
 @Injectable()
@@ -35,7 +36,7 @@ export class ReadModelMetrics {
     try {
       return (await this.readModel.read()).snapshot.document;
     } catch (error) {
-      this.log.debug(`Metrics without the read model: ${(error as Error).message}`);
+      this.log.debug(`Metrics without the read model: ${reasonOf(error)}`);
       return undefined;
     }
   }

@@ -13,6 +13,7 @@ import { ServicesCollector } from './sections/services.collector';
 import { SystemCollector } from './sections/system.collector';
 import { WorkersCollector } from './sections/workers.collector';
 import type { SectionMetaDto, SnapshotDto } from './snapshot.dto';
+import { reasonOf } from '../platform/errors/unavailable';
 
 /** A section's new value: read for this build or kept from the one before. */
 interface Part<T> {
@@ -114,7 +115,7 @@ export class SnapshotBuilder {
     // Said once when it begins and once when it is over, not every few seconds.
     if (!outcome.ok && !this.failing.has(name)) {
       this.failing.add(name);
-      this.log.warn(`The part "${name}" of the read model cannot be read: ${outcome.error.message}`);
+      this.log.warn(`The part "${name}" of the read model cannot be read: ${reasonOf(outcome.error)}`);
     } else if (outcome.ok && this.failing.delete(name)) {
       this.log.log(`The part "${name}" of the read model can be read again`);
     }

@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { AppError } from '../platform/errors/app-error';
-import { unavailableServer } from '../platform/errors/unavailable';
+import { reasonOf, unavailableServer } from '../platform/errors/unavailable';
 import { MessageBus } from '../platform/messages/message-bus';
 import { HeldSnapshot, ttlOf, type SnapshotSource } from './held-snapshot';
 import { SnapshotBuilds } from './snapshot-builds';
@@ -137,8 +137,7 @@ export class SsotService {
       await this.flyTo();
       return true;
     } catch (error) {
-      const { message, stack } = error as Error;
-      this.log.error(`The read model could not be built: ${message}`, stack);
+      this.log.error(`The read model could not be built: ${reasonOf(error)}`, (error as Error).stack);
       return false;
     }
   }
@@ -158,7 +157,7 @@ export class SsotService {
       else await this.nextUpdate();
     } catch (error) {
       if (unavailableServer(error) !== 'redis') throw error;
-      this.log.debug(`Redis is away, the read model is built directly: ${(error as Error).message}`);
+      this.log.debug(`Redis is away, the read model is built directly: ${reasonOf(error)}`);
       await this.buildAlone();
     }
   }
@@ -226,7 +225,7 @@ export class SsotService {
     try {
       this.adoptFrom(await this.load(), this.minVersion);
     } catch (error) {
-      this.log.debug(`The new snapshot could not be fetched: ${(error as Error).message}`);
+      this.log.debug(`The new snapshot could not be fetched: ${reasonOf(error)}`);
     }
   }
 

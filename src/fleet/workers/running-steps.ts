@@ -6,6 +6,7 @@ import { traceOfJob } from '../../media/flow/job-trace';
 import { StepRunner } from '../../media/flow/step-runner';
 import { type Claim, StepClaims } from '../../media/steps/step-claims';
 import { runInTrace } from '../../platform/telemetry/trace-scope';
+import { reasonOf } from '../../platform/errors/unavailable';
 
 /** How long a step goes on while Postgres answers no sign of life, in milliseconds. */
 const ALONE_MS = 60_000;
@@ -123,9 +124,7 @@ export class RunningSteps {
       if (state === 'cancelling') this.abortOne(entry, 'cancel');
     } catch (error) {
       const silentMs = performance.now() - entry.lastHeardAt;
-      this.log.warn(
-        `No sign of life for step ${step.id} (${Math.round(silentMs)} ms): ${(error as Error).message}`,
-      );
+      this.log.warn(`No sign of life for step ${step.id} (${Math.round(silentMs)} ms): ${reasonOf(error)}`);
       if (silentMs > ALONE_MS) this.abortOne(entry, 'lost');
     }
   }
@@ -135,7 +134,7 @@ export class RunningSteps {
     try {
       await ticket.moveToCompleted('', true, true);
     } catch (error) {
-      this.log.debug(`Ticket ${ticket.id} could not be removed: ${(error as Error).message}`);
+      this.log.debug(`Ticket ${ticket.id} could not be removed: ${reasonOf(error)}`);
     }
   }
 }

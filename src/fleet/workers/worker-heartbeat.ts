@@ -6,6 +6,7 @@ import { RunningSteps } from './running-steps';
 import { WorkerDuty } from './worker-duty';
 import { BEAT_MS, WorkerRegistry } from './worker-registry';
 import { lateness } from './worker-vitals';
+import { reasonOf } from '../../platform/errors/unavailable';
 
 /** Tells the registry every two seconds that this worker is alive, and what it does. */
 @Injectable()
@@ -41,7 +42,7 @@ export class WorkerHeartbeat {
       await this.registry.leave(this.env.workerId);
     } catch (error) {
       // The registry forgets it by itself.
-      this.log.debug(`No goodbye: ${(error as Error).message}`);
+      this.log.debug(`No goodbye: ${reasonOf(error)}`);
     }
   }
 
@@ -66,7 +67,7 @@ export class WorkerHeartbeat {
       });
       this.failing = false;
     } catch (error) {
-      if (!this.failing) this.log.warn(`The registry does not hear this worker: ${(error as Error).message}`);
+      if (!this.failing) this.log.warn(`The registry does not hear this worker: ${reasonOf(error)}`);
       this.failing = true;
     }
   }

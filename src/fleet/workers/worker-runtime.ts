@@ -19,6 +19,7 @@ import { WorkerDuty } from './worker-duty';
 import { WorkerHeartbeat } from './worker-heartbeat';
 import { WorkerTroubles } from './worker-troubles';
 import { WorkerVitals } from './worker-vitals';
+import { reasonOf } from '../../platform/errors/unavailable';
 
 /** How long a worker that found nothing waits before it looks again unasked, in milliseconds. */
 const IDLE_MS = 1_000;
@@ -136,7 +137,7 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
         .then(() => Promise.all(WAKING.map((event) => queue._registerEvent(event))))
         .then(() => WAKING.forEach((event) => queue.on(event, () => this.wake())))
         .catch((error: Error) =>
-          this.log.debug(`Queue ${name} was left before Redis came: ${error.message}`),
+          this.log.debug(`Queue ${name} was left before Redis came: ${reasonOf(error)}`),
         );
     }
   }
@@ -149,7 +150,7 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
         if (this.duty.hasRoom(this.running.size) && (await this.take())) continue;
         this.failing = false;
       } catch (error) {
-        if (!this.failing) this.log.warn(`No steps can be taken at the moment: ${(error as Error).message}`);
+        if (!this.failing) this.log.warn(`No steps can be taken at the moment: ${reasonOf(error)}`);
         this.troubles.note('No steps could be taken; see the log.');
         this.failing = true;
         await delay(REST_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);

@@ -6,6 +6,7 @@ import { ADMIN_TOPICS } from '../topics';
 import { TopicChannel } from './topic-channel';
 import { TopicSnapshots } from './topic-snapshots';
 import type { Sink, TopicSubscription } from './topic-subscription';
+import { reasonOf } from '../../platform/errors/unavailable';
 
 /** How often each topic is checked for events that were lost, in milliseconds. */
 const CHECK_MS = 10_000;
@@ -35,7 +36,7 @@ export class FeedHub {
       )
       .then(
         (unlisten) => (this.unlisten = unlisten),
-        (error: Error) => this.log.error(`The feed cannot be listened to: ${error.message}`, error.stack),
+        (error: Error) => this.log.error(`The feed cannot be listened to: ${reasonOf(error)}`, error.stack),
       );
     this.timer = setInterval(() => void this.check(), CHECK_MS);
   }
@@ -79,7 +80,7 @@ export class FeedHub {
     const channel = new TopicChannel(
       topic,
       this.feed,
-      (error) => this.log.warn(`The topic ${topic} has a gap for now: ${error.message}`),
+      (error) => this.log.warn(`The topic ${topic} has a gap for now: ${reasonOf(error)}`),
       ADMIN_TOPICS.get(topic)?.hasState && new TopicSnapshots(topic, this.states),
     );
     this.channels.set(topic, channel);

@@ -2,6 +2,7 @@ import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { LogFeed, type LogLine, LOG_TOPIC, LOOK_BACK_MS } from '../../platform/feed/log-feed';
 import { Db } from '../../platform/postgres/db';
 import { FeedHub } from '../feed/feed-hub';
+import { reasonOf } from '../../platform/errors/unavailable';
 
 /** Between two looks into the log, in milliseconds. */
 const LOOK_MS = 500;
@@ -53,7 +54,7 @@ export class LogTail implements OnModuleDestroy {
   private again(): void {
     this.timer = setTimeout(() => {
       this.look()
-        .catch((error: Error) => this.log.warn(`The log cannot be followed for now: ${error.message}`))
+        .catch((error: Error) => this.log.warn(`The log cannot be followed for now: ${reasonOf(error)}`))
         .finally(() => {
           if (this.hub.follows(LOG_TOPIC)) return this.again();
           this.timer = undefined;

@@ -3,6 +3,7 @@ import { Db } from '../../platform/postgres/db';
 import { HELD, QueueState } from './queues/queue-state';
 import { StepEntries } from './queues/step-entries';
 import type { MovedStep } from './transitions';
+import { reasonOf } from '../../platform/errors/unavailable';
 
 /** Hands steps that wait in Postgres over to Bull. */
 @Injectable()
@@ -24,7 +25,7 @@ export class StepDispatch {
     try {
       await this.entries.add(await this.admitted(steps));
     } catch (error) {
-      this.log.warn(`${steps.length} steps will be dispatched later: ${(error as Error).message}`);
+      this.log.warn(`${steps.length} steps will be dispatched later: ${reasonOf(error)}`);
     }
   }
 

@@ -21,6 +21,7 @@ import { abortKind, StepAbort } from './step-abort';
 import { failureOf, flowFailure, type StepFailure } from './step-failure';
 import { keyOfStep } from './step-key';
 import { isStepDone } from './transitions';
+import { reasonOf } from '../../platform/errors/unavailable';
 
 /** How long a worker tries to report the end of a step while Postgres is away, in milliseconds. */
 const REPORT_FOR_MS = 60_000;
@@ -77,7 +78,7 @@ export class StepRunner {
       // The lease runs out and somebody runs the step again; this attempt's files are removed then.
       failSpan('NOT_REPORTED');
       this.tell(step.id, 'NOT_REPORTED');
-      this.log.error(`The end of step ${step.id} could not be reported: ${(error as Error).message}`);
+      this.log.error(`The end of step ${step.id} could not be reported: ${reasonOf(error)}`);
     } finally {
       files.release();
       if (workDir) await this.removeDir(workDir);
@@ -89,7 +90,7 @@ export class StepRunner {
       await rm(workDir, { recursive: true, force: true });
     } catch (error) {
       // The next worker that starts here clears it away.
-      this.log.warn(`A work dir could not be removed: ${(error as Error).message}`);
+      this.log.warn(`A work dir could not be removed: ${reasonOf(error)}`);
     }
   }
 

@@ -22,6 +22,7 @@ import { type JobState, lockJobs } from '../steps/step';
 import type { AfterCommits } from './after-commits';
 import { type Alongside, type BulkItem, type BulkVerdict, ids, judge, waitingStateOf } from './bulk';
 import { BulkEvents } from './bulk-events';
+import { reasonOf } from '../../platform/errors/unavailable';
 
 type OpenStep = Pick<MovedStep, 'id' | 'job_id' | 'agent' | 'status' | 'attempt'>;
 
@@ -180,7 +181,7 @@ export class BulkCancellation {
       return await this.entries.remove(steps, walk);
     } catch (error) {
       // What stays behind in Bull is refused when a worker wants to claim it.
-      this.log.warn(`Entries of cancelled steps stay in Redis for now: ${(error as Error).message}`);
+      this.log.warn(`Entries of cancelled steps stay in Redis for now: ${reasonOf(error)}`);
       return 0;
     }
   }

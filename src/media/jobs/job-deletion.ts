@@ -9,6 +9,7 @@ import { isJobSettled, type JobStatus, type MovedStep } from '../flow/transition
 import { lockJob, readJob } from '../steps/step';
 import { releaseUploads } from '../uploads/upload-use';
 import { JobCancellation } from './job-cancellation';
+import { reasonOf } from '../../platform/errors/unavailable';
 
 /** What there is of a job. */
 export interface JobBelongings {
@@ -120,7 +121,7 @@ export class JobDeletion {
       await this.entries.remove(steps);
     } catch (error) {
       // What stays behind in Bull is refused when a worker wants to claim it.
-      this.log.warn(`Entries of a deleted job stay in Redis for now: ${(error as Error).message}`);
+      this.log.warn(`Entries of a deleted job stay in Redis for now: ${reasonOf(error)}`);
     }
   }
 }

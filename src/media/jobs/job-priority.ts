@@ -7,6 +7,7 @@ import { StepEntries } from '../flow/queues/step-entries';
 import { recordEvent } from '../flow/system-events';
 import { isJobSettled, type MovedStep } from '../flow/transitions';
 import { lockJob, readJob } from '../steps/step';
+import { reasonOf } from '../../platform/errors/unavailable';
 
 /** A job with another place in its queues. */
 export interface PriorityResult {
@@ -87,7 +88,7 @@ export class JobPriority {
       changes.addJob({ job_id: job.id, status: job.status, progress: job.progress, attempt: job.attempt });
       await this.events.committed(changes);
     } catch (error) {
-      this.log.warn(`Bull will order the steps of job ${jobId} later: ${(error as Error).message}`);
+      this.log.warn(`Bull will order the steps of job ${jobId} later: ${reasonOf(error)}`);
     }
   }
 }

@@ -8,6 +8,7 @@ import { HEARTBEAT_MS } from './step-claims';
 import { attemptPrefix } from './step-files';
 import { StepSettlement } from './step-settlement';
 import { lockJob } from './step';
+import { reasonOf } from '../../platform/errors/unavailable';
 
 /** Things dealt with in one round. */
 const BATCH = 100;
@@ -93,7 +94,7 @@ export class LostSteps {
       );
     } catch (error) {
       // The next attempt that completes removes what earlier ones left.
-      this.log.warn(`Files of a lost attempt stay for now: ${(error as Error).message}`);
+      this.log.warn(`Files of a lost attempt stay for now: ${reasonOf(error)}`);
     }
   }
 }

@@ -4,6 +4,7 @@ import { AgentRegistry } from '../flow/agent-registry';
 import { FlowEvents } from '../flow/flow-events';
 import { weightedProgress } from '../flow/progress';
 import type { StepStatus } from '../flow/transitions';
+import { reasonOf } from '../../platform/errors/unavailable';
 
 /** Writes down how far running steps have come. */
 @Injectable()
@@ -40,7 +41,7 @@ export class StepProgress {
       if (job)
         await this.events.progress({ jobId: of.jobId, agent: of.agent, progress: fraction }, job.progress);
     } catch (error) {
-      this.log.debug(`Progress of step ${of.stepId} could not be stored: ${(error as Error).message}`);
+      this.log.debug(`Progress of step ${of.stepId} could not be stored: ${reasonOf(error)}`);
     }
   }
 }

@@ -10,6 +10,7 @@ import { assemble, ChunkLost } from './assembler';
 import { storageKeyOf, type Upload } from './upload';
 import { UploadFiles } from './upload-files';
 import { UploadStore } from './upload-store';
+import { reasonOf } from '../../platform/errors/unavailable';
 
 /** A finalizer that was not heard of for so long may be replaced, in seconds. */
 const LEASE_S = 15;
@@ -93,7 +94,7 @@ export class UploadFinalizer implements OnApplicationShutdown {
   /** Goes on in the background, however long the request waits. */
   private start(upload: Upload, claim: string, sha256: string | undefined): Promise<void> {
     const work = this.work(upload, claim, sha256).catch((error: unknown) => {
-      this.log.error(`Upload ${upload.id} could not be released: ${(error as Error).message}`);
+      this.log.error(`Upload ${upload.id} could not be released: ${reasonOf(error)}`);
     });
     this.running.add(work);
     void work.finally(() => this.running.delete(work));
@@ -106,7 +107,8 @@ export class UploadFinalizer implements OnApplicationShutdown {
       this.store.renew(upload.id, claim, LEASE_S).then(
         (kept) => kept || lost.abort(new AppError('CONFLICT')),
         // One failed renewal is no loss: the lease outlives two more tries.
-        (error: Error) => this.log.warn(`The lease of upload ${upload.id} was not renewed: ${error.message}`),
+        (error: Error) =>
+          this.log.warn(`The lease of upload ${upload.id} was not renewed: ${reasonOf(error)}`),
       );
     }, RENEW_MS);
     try {
@@ -142,7 +144,7 @@ export class UploadFinalizer implements OnApplicationShutdown {
     if (!(await this.store.complete(upload.id, claim, sha256, key)))
       return this.dropIfExpired(upload.id, key);
     await this.files.discard(upload.id).catch((error: Error) => {
-      this.log.warn(`The chunks of upload ${upload.id} are left to the sweeper: ${error.message}`);
+      this.log.warn(`The chunks of upload ${upload.id} are left to the sweeper: ${reasonOf(error)}`);
     });
   }
 
@@ -186,7 +188,7 @@ export class UploadFinalizer implements OnApplicationShutdown {
     const lost = error instanceof ChunkLost ? error.index : undefined;
     if (lost !== undefined)
       this.log.warn(`Chunk ${lost} of upload ${upload.id} is lost and has to be sent again`);
-    else if (!code) this.log.error(`Upload ${upload.id} could not be finalized: ${(error as Error).message}`);
+    else if (!code) this.log.error(`Upload ${upload.id} could not be finalized: ${reasonOf(error)}`);
     await this.store.release(upload.id, claim, code, lost);
   }
 }

@@ -5,7 +5,7 @@ import {
   Logger,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { unavailableServer } from '../../platform/errors/unavailable';
+import { reasonOf, unavailableServer } from '../../platform/errors/unavailable';
 import { Db, type Tx } from '../../platform/postgres/db';
 import { sqlState } from '../../platform/postgres/pg-errors';
 import { addressGroup } from '../limits/address-group';
@@ -145,12 +145,12 @@ export class AuditLog implements BeforeApplicationShutdown, OnApplicationShutdow
     } catch (error) {
       return this.later([entry], error);
     }
-    this.log.error(`A denial was recorded without what it says (trace ${entry.trace_id}): ${messageOf(why)}`);
+    this.log.error(`A denial was recorded without what it says (trace ${entry.trace_id}): ${reasonOf(why)}`);
     return [];
   }
 
   private later(entries: readonly AuditEntry[], error: unknown): readonly AuditEntry[] {
-    this.log.error(`${entries.length} denials could not be recorded yet: ${messageOf(error)}`);
+    this.log.error(`${entries.length} denials could not be recorded yet: ${reasonOf(error)}`);
     return entries;
   }
 
@@ -167,8 +167,4 @@ export class AuditLog implements BeforeApplicationShutdown, OnApplicationShutdow
 function isRejection(error: unknown): boolean {
   const state = sqlState(error);
   return state === undefined ? unavailableServer(error) === undefined : REJECTED.test(state);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

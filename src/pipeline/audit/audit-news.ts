@@ -3,6 +3,7 @@ import { NumberedFeed } from '../../platform/feed/numbered-feed';
 import { Db } from '../../platform/postgres/db';
 import type { SealedFields } from './leaf';
 import { entryPages } from './seals/stored';
+import { reasonOf } from '../../platform/errors/unavailable';
 
 /** The topic of audit entries. */
 export const AUDIT_TOPIC = 'audit';
@@ -40,7 +41,7 @@ export class AuditNews {
           await this.feed.tell(AUDIT_TOPIC, entries.map(toldOf));
       this.told = end;
     } catch (error) {
-      this.log.warn(`New entries of the audit are not told yet: ${(error as Error).message}`);
+      this.log.warn(`New entries of the audit are not told yet: ${reasonOf(error)}`);
     }
   }
 }

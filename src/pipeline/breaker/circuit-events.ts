@@ -7,6 +7,7 @@ import { DEPENDENCIES, type Dependency } from '../catalogue/action.decorator';
 import { circuitTransitions } from '../metrics';
 import type { CircuitChange } from './circuit';
 import type { SharedCircuit } from './circuit-store';
+import { reasonOf } from '../../platform/errors/unavailable';
 
 /** How long a system event waits before it is tried again, in milliseconds: Postgres may be what opened. */
 const RETRY_MS = 1_000;
@@ -107,7 +108,7 @@ export class CircuitEvents implements OnApplicationShutdown {
         this.waiting = this.waiting.filter((other) => other !== row);
       }
     } catch (error) {
-      this.log.warn(`${this.waiting.length} system events wait for Postgres: ${(error as Error).message}`);
+      this.log.warn(`${this.waiting.length} system events wait for Postgres: ${reasonOf(error)}`);
       this.timer = setTimeout(() => void this.write(), RETRY_MS).unref();
     } finally {
       this.writing = false;

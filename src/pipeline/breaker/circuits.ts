@@ -10,6 +10,7 @@ import { circuitRules } from './circuit-rules';
 import { CircuitStore, type Ruled, type SharedCircuit } from './circuit-store';
 import { LocalCircuit, type Part } from './local-circuit';
 import { ResultBatch } from './result-batch';
+import { reasonOf } from '../../platform/errors/unavailable';
 
 /** How often each process looks how the shared circuits stand, in milliseconds; a message makes it sooner. */
 const LOOK_MS = 250;
@@ -151,7 +152,7 @@ export class Circuits implements OnModuleInit, OnApplicationShutdown {
       const now = performance.now();
       return { permits: watched.map((ruled, i) => this.permit(id, ruled, now, circuits[i]?.probe === true)) };
     } catch (error) {
-      this.log.warn(`Circuits could not be asked: ${(error as Error).message}`);
+      this.log.warn(`Circuits could not be asked: ${reasonOf(error)}`);
       const now = performance.now();
       for (const { dependency } of watched) this.circuit(dependency).lose(now);
       const refusal = this.refusalHere(watched, now);
@@ -164,7 +165,7 @@ export class Circuits implements OnModuleInit, OnApplicationShutdown {
     const askedAt = performance.now();
     answer.then(
       (circuit) => this.saw(circuit, askedAt),
-      (error: Error) => this.log.warn(`A result for ${dependency} was lost: ${error.message}`),
+      (error: Error) => this.log.warn(`A result for ${dependency} was lost: ${reasonOf(error)}`),
     );
   }
 
@@ -197,8 +198,7 @@ export class Circuits implements OnModuleInit, OnApplicationShutdown {
       (await this.store.sync(this.settings.version(), told)).forEach((circuit) => this.saw(circuit, askedAt));
       this.away = false;
     } catch (error) {
-      if (!this.away)
-        this.log.warn(`Circuits cannot be read, each process goes alone: ${(error as Error).message}`);
+      if (!this.away) this.log.warn(`Circuits cannot be read, each process goes alone: ${reasonOf(error)}`);
       this.away = true;
     }
   }

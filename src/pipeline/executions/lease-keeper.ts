@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { Claim } from './execution';
 import { ExecutionStore } from './execution-store';
 import { ExecutionTiming } from './timing';
+import { reasonOf } from '../../platform/errors/unavailable';
 
 /** Why a run was ended from outside. */
 export class ClaimLost extends Error {
@@ -26,7 +27,8 @@ export class LeaseKeeper {
           if (!held) abort.abort(new ClaimLost());
         },
         // Tried again in a moment; if Postgres stays away the lease ends, and the fence keeps us out.
-        (error: Error) => this.log.warn(`Claim ${claim.executionId} could not be renewed: ${error.message}`),
+        (error: Error) =>
+          this.log.warn(`Claim ${claim.executionId} could not be renewed: ${reasonOf(error)}`),
       );
     }, this.timing.renewEveryMs(leaseS));
     timer.unref();

@@ -13,6 +13,7 @@ import type { Claim, EarlierExecution, ExecutionStatus, Outcome, OutcomeOrigin }
 import { ExecutionStore } from './execution-store';
 import { ClaimLost } from './lease-keeper';
 import { SealedAnswers } from './sealed-answers';
+import { reasonOf } from '../../platform/errors/unavailable';
 
 /** Waits between tries to record an outcome, in milliseconds. */
 const RETRY_MS = [100, 300, 900];
@@ -112,7 +113,7 @@ export class Outcomes {
       try {
         return await this.store.settle(claim, outcome, await this.originOf(run));
       } catch (error) {
-        this.log.warn(`Outcome of ${claim.executionId} is not recorded yet: ${(error as Error).message}`);
+        this.log.warn(`Outcome of ${claim.executionId} is not recorded yet: ${reasonOf(error)}`);
         await delay(pause);
       }
     }

@@ -4,6 +4,7 @@ import type { Progress } from '../catalogue/action-command';
 import { ClaimLost } from '../executions/lease-keeper';
 import type { OperationStore, TakenOperation } from './operation-store';
 import { AbortRequested } from './stop-reasons';
+import { reasonOf } from '../../platform/errors/unavailable';
 
 /** Progress is passed on at most so often, in milliseconds. */
 const EVERY_MS = 500;
@@ -74,7 +75,7 @@ export class OperationPulse {
       if (held.abortRequested) this.abort.abort(new AbortRequested());
     } catch (error) {
       // The next beat makes up for it, unless by then another process may have begun.
-      this.log.warn(`Operation ${claim.executionId} gave no sign of life: ${(error as Error).message}`);
+      this.log.warn(`Operation ${claim.executionId} gave no sign of life: ${reasonOf(error)}`);
       if (performance.now() > this.heldUntil) this.abort.abort(new ClaimLost());
     }
     await this.feed.publish('executions', {

@@ -7,6 +7,7 @@ import { successAnswer } from '../answers';
 import { ClaimLost } from '../executions/lease-keeper';
 import { Outcomes } from '../executions/outcomes';
 import type { ActionAnswer, Run } from '../run';
+import { reasonOf } from '../../platform/errors/unavailable';
 
 /** The Bull queue of operations. */
 export const OPERATIONS = 'operations';
@@ -70,7 +71,7 @@ export class OperationQueue {
       const jobId = await this.freeEntry(`${executionId}-${fence}`);
       await this.queue.add({ execution_id: executionId }, { ...options, jobId });
     } catch (error) {
-      this.log.warn(`Operation ${executionId} could not be queued yet: ${(error as Error).message}`);
+      this.log.warn(`Operation ${executionId} could not be queued yet: ${reasonOf(error)}`);
     }
   }
 

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { AppError } from '../../platform/errors/app-error';
-import { unavailableServer } from '../../platform/errors/unavailable';
+import { reasonOf, unavailableServer } from '../../platform/errors/unavailable';
 import { LiveFeed } from '../../platform/feed/live-feed';
 import { toAppError } from '../../platform/http/exception.filter';
 import { MessageBus } from '../../platform/messages/message-bus';
@@ -79,7 +79,7 @@ export class OperationRunner implements OnModuleInit {
       await ended;
     } catch (error) {
       // Nothing is on record: when the claim runs out another process goes on with it.
-      this.log.error(`What ${executionId} came to could not be recorded: ${(error as Error).message}`);
+      this.log.error(`What ${executionId} came to could not be recorded: ${reasonOf(error)}`);
     } finally {
       this.running.delete(executionId);
     }
@@ -139,7 +139,7 @@ export class OperationRunner implements OnModuleInit {
     const error = toAppError(thrown);
     failSpan(error.code);
     if (unavailableServer(thrown) && operation.attempts < MAX_ATTEMPTS) {
-      this.log.warn(`${operation.action} will be begun again: ${(thrown as Error).message}`);
+      this.log.warn(`${operation.action} will be begun again: ${reasonOf(thrown)}`);
       return;
     }
     if (error.status >= 500) this.log.error(`${operation.action} failed`, (thrown as Error).stack);

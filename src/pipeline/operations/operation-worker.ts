@@ -10,6 +10,7 @@ import type { Queue } from 'bull';
 import { ENV, type Env } from '../../platform/settings/env';
 import { type OperationJob, OPERATIONS } from './operation-queue';
 import { OperationRunner } from './operation-runner';
+import { reasonOf } from '../../platform/errors/unavailable';
 
 /** Takes operations from their queue, in a manager process. */
 @Injectable()
@@ -23,12 +24,12 @@ export class OperationWorker implements OnApplicationBootstrap, BeforeApplicatio
   ) {}
 
   onApplicationBootstrap(): void {
-    this.queue.on('error', (error) => this.log.warn(`The queue of operations: ${error.message}`));
+    this.queue.on('error', (error) => this.log.warn(`The queue of operations: ${reasonOf(error)}`));
     // Settles when the queue is closed, so it is not awaited.
     this.queue
       .process(this.env.operationsConcurrency, (job) => this.runner.run(job.data.execution_id))
       .catch((error: Error) =>
-        this.log.error(`Operations are not taken any more: ${error.message}`, error.stack),
+        this.log.error(`Operations are not taken any more: ${reasonOf(error)}`, error.stack),
       );
   }
 

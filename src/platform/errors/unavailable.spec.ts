@@ -1,10 +1,29 @@
 import { DatabaseError } from 'pg';
 import { AppError } from './app-error';
-import { unavailableServer } from './unavailable';
+import { reasonOf, unavailableServer } from './unavailable';
 
 const queryFailed = (code: string) => Object.assign(new DatabaseError('failed', 0, 'error'), { code });
 const socket = (code: string) => Object.assign(new Error(code), { code });
 const named = (name: string, message = 'away') => Object.assign(new Error(message), { name });
+
+describe('the reason of a failure', () => {
+  it.each<[unknown, string]>([
+    [new Error('Command timed out'), 'Redis: Command timed out'],
+    [
+      new Error('Connection terminated due to connection timeout'),
+      'Postgres: Connection terminated due to connection timeout',
+    ],
+    [queryFailed('57P01'), `Postgres: ${queryFailed('57P01').message}`],
+    // Whose it is stands there already, or is not sure.
+    [
+      new Error('LOADING Redis is loading the dataset in memory'),
+      'LOADING Redis is loading the dataset in memory',
+    ],
+    [socket('ECONNREFUSED'), 'ECONNREFUSED'],
+    [new TypeError('x is undefined'), 'x is undefined'],
+    ['text', 'text'],
+  ])('names whose time is up: %s', (error, reason) => expect(reasonOf(error)).toBe(reason));
+});
 
 describe('what an error says about servers', () => {
   it.each([

@@ -1,6 +1,8 @@
 /** What can be away although we are well. */
 export type Server = 'postgres' | 'redis';
 
+const NAMES: Readonly<Record<Server, string>> = { postgres: 'Postgres', redis: 'Redis' };
+
 /** SQLSTATE classes and codes that mean Postgres cannot serve, and not that the statement was wrong. */
 const POSTGRES_STATES = /^(?:08|53|57P|58)/;
 const SOCKET_CODES = new Set([
@@ -20,14 +22,29 @@ const REDIS_MESSAGES =
 
 /** Which server an error says is away or unable to serve; undefined if the error says nothing of the kind. */
 export function unavailableServer(error: unknown): Server | undefined {
+  const named = namedBy(error);
+  if (named) return named;
+  const { code } = (error ?? {}) as { code?: unknown };
+  // ioredis wraps the errors of its sockets (see REDIS_NAMES); pg passes them on as they are.
+  return error instanceof Error && typeof code === 'string' && SOCKET_CODES.has(code)
+    ? 'postgres'
+    : undefined;
+}
+
+/** What went wrong, for those who read the log, with the server's name where its client does not say whose time is up. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const server = namedBy(error);
+  return server && !error.message.toLowerCase().includes(server)
+    ? `${NAMES[server]}: ${error.message}`
+    : error.message;
+}
+
+/** The server whose client has made the error. */
+function namedBy(error: unknown): Server | undefined {
   if (!(error instanceof Error)) return undefined;
   const { code } = error as { code?: unknown };
   if (REDIS_NAMES.has(error.name) || REDIS_MESSAGES.test(error.message)) return 'redis';
   if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && POSTGRES_STATES.test(code)) return 'postgres';
-  if (POSTGRES_MESSAGES.test(error.message)) return 'postgres';
-  if (typeof code === 'string' && SOCKET_CODES.has(code)) {
-    // ioredis wraps the errors of its sockets (see REDIS_NAMES); pg passes them on as they are.
-    return 'postgres';
-  }
-  return undefined;
+  return POSTGRES_MESSAGES.test(error.message) ? 'postgres' : undefined;
 }

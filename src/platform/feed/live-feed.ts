@@ -4,6 +4,7 @@ import { RedisService } from '../redis/redis.service';
 import { RedisScript, ScriptBatch } from '../redis/script';
 import { APPEND, BEGIN, feedChannel, POSITION, topicKeys } from './feed-scripts';
 import { LostTopics } from './lost-topics';
+import { reasonOf } from '../errors/unavailable';
 
 /** Appends an event. A topic whose state was lost begins a new epoch. */
 const PUBLISH = new RedisScript(`
@@ -61,7 +62,7 @@ export class LiveFeed implements OnModuleDestroy {
         [topic, JSON.stringify(data), randomUUID()],
       );
     } catch (error) {
-      this.log.warn(`Event of ${topic} was lost: ${(error as Error).message}`);
+      this.log.warn(`Event of ${topic} was lost: ${reasonOf(error)}`);
       this.lost.add(topic);
     }
   }
@@ -160,7 +161,7 @@ export class LiveFeed implements OnModuleDestroy {
         const [topic, offset, epoch] = JSON.parse(text.slice(0, end)) as [string, number, string];
         handler({ topic, offset, epoch, json: text.slice(end + 1) });
       } catch (error) {
-        this.log.error(`An event could not be handled: ${(error as Error).message}`);
+        this.log.error(`An event could not be handled: ${reasonOf(error)}`);
       }
     });
     await subscriber.subscribe(this.channel());
@@ -169,7 +170,7 @@ export class LiveFeed implements OnModuleDestroy {
       // Asked again, though ioredis does so too: only the answer tells from when on events come.
       subscriber
         .subscribe(this.channel())
-        .then(resumed, (error: Error) => this.log.warn(`The feed cannot be listened to: ${error.message}`));
+        .then(resumed, (error: Error) => this.log.warn(`The feed cannot be listened to: ${reasonOf(error)}`));
     });
     return () => subscriber.disconnect();
   }

@@ -6,6 +6,7 @@ import { canonicalJson } from '../security/canonical-json';
 import { APPEND, feedChannel, NUMBERING_TTL_S, POSITION, topicKeys } from './feed-scripts';
 import { jsonPatch, type PatchOperation } from './json-diff';
 import type { FeedPosition } from './live-feed';
+import { reasonOf } from '../errors/unavailable';
 
 /** How often a publisher tries again that another one was faster than. */
 const ATTEMPTS = 3;
@@ -96,7 +97,7 @@ export class LiveState {
       this.log.warn(`The state of ${topic} was not published: others were faster each time`);
     } catch (error) {
       this.held.delete(topic);
-      this.log.warn(`The state of ${topic} was not published: ${(error as Error).message}`);
+      this.log.warn(`The state of ${topic} was not published: ${reasonOf(error)}`);
     }
   }
 

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { RedisService } from '../redis/redis.service';
 import { RedisScript } from '../redis/script';
 import { feedChannel, topicKeys } from './feed-scripts';
+import { reasonOf } from '../errors/unavailable';
 
 /** How long to wait before Redis is asked again, in milliseconds. */
 const AGAIN_MS = 1_000;
@@ -53,7 +54,7 @@ export class LostTopics {
     if (this.timer) return;
     this.timer = setTimeout(() => {
       this.renew()
-        .catch((error: Error) => this.log.debug(`Topics cannot begin anew yet: ${error.message}`))
+        .catch((error: Error) => this.log.debug(`Topics cannot begin anew yet: ${reasonOf(error)}`))
         .finally(() => {
           this.timer = undefined;
           if (this.all || this.topics.size > 0) this.soon();

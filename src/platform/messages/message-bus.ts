@@ -4,6 +4,7 @@ import { Batcher } from '../batching/batcher';
 import { RedisService } from '../redis/redis.service';
 import { RedisScript, ScriptBatch } from '../redis/script';
 import { currentTrace, runInTrace } from '../telemetry/trace-scope';
+import { reasonOf } from '../errors/unavailable';
 
 /**
  * What processes tell each other, by kind. At most once: a message may be lost, so each has a slower way
@@ -134,12 +135,12 @@ export class MessageBus implements OnModuleInit {
           this.connections++;
           this.connected = true;
         },
-        (error: Error) => this.log.warn(`Could not subscribe to messages: ${error.message}`),
+        (error: Error) => this.log.warn(`Could not subscribe to messages: ${reasonOf(error)}`),
       );
     });
     // Waits for Redis in the background: a process starts without it, too.
     subscriber.subscribe(this.channel, this.ackChannel).catch((error: Error) => {
-      this.log.warn(`Could not subscribe to messages: ${error.message}`);
+      this.log.warn(`Could not subscribe to messages: ${reasonOf(error)}`);
     });
   }
 
@@ -162,7 +163,7 @@ export class MessageBus implements OnModuleInit {
       else if (ACKNOWLEDGED.has(kind)) await this.publishAndWait(kind, payload);
       else await this.send({ kind, payload });
     } catch (error) {
-      this.log.warn(`Message ${kind} was lost: ${(error as Error).message}`);
+      this.log.warn(`Message ${kind} was lost: ${reasonOf(error)}`);
     }
   }
 
@@ -233,14 +234,14 @@ export class MessageBus implements OnModuleInit {
     const [channel, id] = message.ack;
     if (channel === this.ackChannel) return this.acknowledged(id);
     this.redis.client.publish(channel, String(id)).catch((error: Error) => {
-      this.log.debug(`A message could not be acknowledged: ${error.message}`);
+      this.log.debug(`A message could not be acknowledged: ${reasonOf(error)}`);
     });
   }
 
   /** What a handler does before its first await is done when this returns. */
   private call(handler: Handler<never>, { kind, payload }: Envelope, at: number): void {
     const failed = (error: Error) =>
-      this.log.error(`Handler of ${kind} failed: ${error.message}`, error.stack);
+      this.log.error(`Handler of ${kind} failed: ${reasonOf(error)}`, error.stack);
     try {
       Promise.resolve(handler(payload, at)).catch(failed);
     } catch (error) {

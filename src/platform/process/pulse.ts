@@ -1,6 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { ENV, type Env } from '../settings/env';
+import { reasonOf } from '../errors/unavailable';
 
 /** The least time between two signs of life, in milliseconds. */
 const EVERY_MS = 1_000;
@@ -32,7 +33,7 @@ export class Pulse implements OnModuleInit {
       await writeFile(this.env.pulseFile, `${new Date().toISOString()}\n`);
       this.failing = false;
     } catch (error) {
-      if (!this.failing) this.log.error(`No sign of life can be given: ${(error as Error).message}`);
+      if (!this.failing) this.log.error(`No sign of life can be given: ${reasonOf(error)}`);
       this.failing = true;
     }
   }

@@ -7,6 +7,7 @@ import { MessageBus } from '../messages/message-bus';
 import { Db, type Tx } from '../postgres/db';
 import { applyPatch, changesBetween, type Patch, type SettingChange } from './patch';
 import { Settings } from './settings';
+import { reasonOf } from '../errors/unavailable';
 
 /** Who saves settings, and what they say about it. */
 export interface SettingsAuthor {
@@ -144,7 +145,7 @@ export class RuntimeSettings implements OnModuleInit, OnApplicationShutdown {
       await this.refresh();
       this.failing = false;
     } catch (error) {
-      if (!this.failing) this.log.warn(`Settings could not be read: ${(error as Error).message}`);
+      if (!this.failing) this.log.warn(`Settings could not be read: ${reasonOf(error)}`);
       this.failing = true;
     }
   }

@@ -7,6 +7,7 @@ import { QueueState } from '../../media/flow/queues/queue-state';
 import { AppError } from '../../platform/errors/app-error';
 import { AgentQueries } from './agent-queries';
 import type { AgentState, AgentStatus } from './agents.dto';
+import { reasonOf } from '../../platform/errors/unavailable';
 
 /** What all agents do at a moment. */
 export interface Moment {
@@ -53,7 +54,7 @@ export class AgentsNow {
     try {
       return await answer;
     } catch (error) {
-      this.log.debug(`Redis has no answer about agents: ${(error as Error).message}`);
+      this.log.debug(`Redis has no answer about agents: ${reasonOf(error)}`);
       return undefined;
     }
   }

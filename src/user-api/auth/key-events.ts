@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { SecurityEvents } from '../../pipeline/audit/security-events';
 import { RedisService } from '../../platform/redis/redis.service';
 import { type SigningKey, SigningKeys } from '../../platform/security/signing-keys';
+import { reasonOf } from '../../platform/errors/unavailable';
 
 /** How long it is remembered that somebody has told of a key, in seconds. */
 const TOLD_S = 3_600;
@@ -21,7 +22,9 @@ export class KeyEvents implements OnModuleInit, OnModuleDestroy {
 
   onModuleInit(): void {
     this.unfollow = this.keys.onNewKey((key) => {
-      this.tell(key).catch((error: Error) => this.log.error(`New signing key ${key.kid}: ${error.message}`));
+      this.tell(key).catch((error: Error) =>
+        this.log.error(`New signing key ${key.kid}: ${reasonOf(error)}`),
+      );
     });
   }
 

@@ -8,6 +8,7 @@ import { Action } from '../../../pipeline/catalogue/action.decorator';
 import { ActionCommand } from '../../../pipeline/catalogue/action-command';
 import type { ActionHandler } from '../../../pipeline/catalogue/action-handler';
 import { MayBeAbsent, Recorded } from '../../../pipeline/catalogue/fields';
+import { reasonOf } from '../../../platform/errors/unavailable';
 
 @Action({
   name: 'job.retry',
@@ -50,7 +51,7 @@ export class RetryJobHandler implements ActionHandler<RetryJob> {
     // The job is queued, whatever happens now; what Redis does not take, the dispatcher brings.
     await this.jobs
       .dispatchJob(job_id)
-      .catch((error: Error) => this.log.warn(`Job ${job_id} will be dispatched later: ${error.message}`));
+      .catch((error: Error) => this.log.warn(`Job ${job_id} will be dispatched later: ${reasonOf(error)}`));
     return retried;
   }
 }

@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { type Check, failing, type Finding, type HealthStatus } from './check';
 import { FlowChecks } from './flow-checks';
 import { ServerChecks } from './server-checks';
+import { reasonOf } from '../../../platform/errors/unavailable';
 
 /** Longer than this means that it does not work, in milliseconds, where a check does not say otherwise. */
 const DEADLINE_MS = 2_000;
@@ -48,7 +49,7 @@ export class HealthCheck {
       return await check.run();
     } catch (error) {
       // The reason may name hosts and paths, so it goes to the log only.
-      this.log.warn(`Check ${check.name}: ${(error as Error).message}`);
+      this.log.warn(`Check ${check.name}: ${reasonOf(error)}`);
       return failing('It could not be checked.', check.adviceOnFailure);
     }
   }

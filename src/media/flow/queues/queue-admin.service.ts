@@ -8,6 +8,7 @@ import { QueuePurging } from './queue-purging';
 import { type Drain, type QueueStanding, QueueState } from './queue-state';
 import { StepQueues } from './step-queues';
 import { SWEPT } from './swept-mark';
+import { reasonOf } from '../../../platform/errors/unavailable';
 
 /** What pausing or resuming did to one queue. */
 export interface PauseResult {
@@ -159,7 +160,7 @@ export class QueueAdmin {
           await this.queues.setPaused(queue, paused.has(queue));
         } catch (error) {
           // Claims look at Postgres, and the dispatcher makes Bull follow when Redis is back.
-          this.log.warn(`Bull will follow later with queue ${queue}: ${(error as Error).message}`);
+          this.log.warn(`Bull will follow later with queue ${queue}: ${reasonOf(error)}`);
         }
       }),
     );
@@ -192,7 +193,7 @@ export class QueueAdmin {
       await this.redis.client.del(this.redis.key(...SWEPT));
     } catch (error) {
       // It goes round over what waits anyway.
-      this.log.warn(`What a drain held back comes in slowly: ${(error as Error).message}`);
+      this.log.warn(`What a drain held back comes in slowly: ${reasonOf(error)}`);
     }
   }
 
