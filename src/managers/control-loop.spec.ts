@@ -89,7 +89,7 @@ describe('ControlLoopRunner', () => {
       'example failed: no luck',
       'example failed (601 times by now): no luck',
       'example failed: no hope',
-      'example is well again, after 603 failed runs',
+      'example is well again, after 603 failures',
     ]);
   });
 

@@ -1,8 +1,8 @@
 import type { Logger } from '@nestjs/common';
 import { reasonOf } from '../platform/errors/unavailable';
+import { FailureLog } from '../platform/telemetry/failure-log';
 import { newTraceId } from '../platform/telemetry/trace-id';
 import { runInTrace } from '../platform/telemetry/trace-scope';
-import { FailureLog } from './failure-log';
 import type { RunTally } from './lease-keeper';
 import type { Manager } from './manager';
 import { beginning } from '../platform/text/cut';
@@ -24,7 +24,8 @@ export class ControlLoopRunner {
     readonly manager: Manager,
     private readonly log: Logger,
   ) {
-    this.failures = new FailureLog(manager.name, log);
+    const { name } = manager;
+    this.failures = new FailureLog(log, { fails: `${name} failed`, again: `${name} is well again` }, 'error');
   }
 
   /** Begins to lead under this fence, or goes on; a higher fence ends the lead before it. */

@@ -14,6 +14,7 @@ import { ControlLoopRunner } from './control-loop';
 import { LEASE_MS, LeaseKeeper, RENEW_MS } from './lease-keeper';
 import { CONTROL_LOOP, type Manager } from './manager';
 import { reasonOf } from '../platform/errors/unavailable';
+import { FailureLog } from '../platform/telemetry/failure-log';
 
 /** How often a free lead is looked for and metrics are written, in milliseconds. */
 const TICK_MS = 1_000;
@@ -40,7 +41,10 @@ export class ManagerHost implements OnApplicationBootstrap, BeforeApplicationShu
   private ticking: Promise<void> | undefined;
   private renewedAt = 0;
   private stopped = false;
-  private away = false;
+  private readonly renewals = new FailureLog(this.log, {
+    fails: 'Leads cannot be renewed',
+    again: 'Leads can be renewed again',
+  });
 
   constructor(
     private readonly discovery: DiscoveryService,
@@ -122,11 +126,9 @@ export class ManagerHost implements OnApplicationBootstrap, BeforeApplicationShu
       for (const loop of this.loops.values()) await this.report(loop, loop.fence);
       if (names.length > 0) this.apply(names, await this.keeper.claim(names), now);
       if (due) this.renewedAt = now;
-      if (this.away) this.log.log('Leads can be renewed again');
-      this.away = false;
+      this.renewals.succeeded();
     } catch (error) {
-      if (!this.away) this.log.warn(`Leads cannot be renewed: ${reasonOf(error)}`);
-      this.away = true;
+      this.renewals.failed(error);
     }
     void this.pulse.beat();
   }

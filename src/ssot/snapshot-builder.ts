@@ -13,7 +13,7 @@ import { ServicesCollector } from './sections/services.collector';
 import { SystemCollector } from './sections/system.collector';
 import { WorkersCollector } from './sections/workers.collector';
 import type { SectionMetaDto, SnapshotDto } from './snapshot.dto';
-import { reasonOf } from '../platform/errors/unavailable';
+import { FailureLog } from '../platform/telemetry/failure-log';
 
 /** A section's new value: read for this build or kept from the one before. */
 interface Part<T> {
@@ -29,7 +29,7 @@ interface Part<T> {
 @Injectable()
 export class SnapshotBuilder {
   private readonly log = new Logger(SnapshotBuilder.name);
-  private readonly failing = new Set<string>();
+  private readonly failures = new Map<string, FailureLog>();
   private readonly jobs;
   private readonly workers;
   private readonly queues;
@@ -111,15 +111,20 @@ export class SnapshotBuilder {
 
   private async read<T extends object>(collector: BoundedCollector<T>): Promise<Outcome<T>> {
     const outcome = await collector.run();
-    const { name } = collector;
-    // Said once when it begins and once when it is over, not every few seconds.
-    if (!outcome.ok && !this.failing.has(name)) {
-      this.failing.add(name);
-      this.log.warn(`The part "${name}" of the read model cannot be read: ${reasonOf(outcome.error)}`);
-    } else if (outcome.ok && this.failing.delete(name)) {
-      this.log.log(`The part "${name}" of the read model can be read again`);
-    }
+    const failures = this.failuresOf(collector.name);
+    if (outcome.ok) failures.succeeded();
+    else failures.failed(outcome.error);
     return outcome;
+  }
+
+  private failuresOf(name: string): FailureLog {
+    const known = this.failures.get(name);
+    if (known) return known;
+    const part = `The part "${name}" of the read model`;
+    const sentences = { fails: `${part} cannot be read`, again: `${part} can be read again` };
+    const made = new FailureLog(this.log, sentences);
+    this.failures.set(name, made);
+    return made;
   }
 }
 

@@ -7,6 +7,7 @@ import { WorkerDuty } from './worker-duty';
 import { BEAT_MS, WorkerRegistry } from './worker-registry';
 import { lateness } from './worker-vitals';
 import { reasonOf } from '../../platform/errors/unavailable';
+import { FailureLog } from '../../platform/telemetry/failure-log';
 
 /** Tells the registry every two seconds that this worker is alive, and what it does. */
 @Injectable()
@@ -16,7 +17,10 @@ export class WorkerHeartbeat {
   private readonly loopDelay = monitorEventLoopDelay({ resolution: 20 });
   private capabilities: object = {};
   private timer?: NodeJS.Timeout;
-  private failing = false;
+  private readonly beats = new FailureLog(this.log, {
+    fails: 'The registry does not hear this worker',
+    again: 'The registry hears this worker again',
+  });
 
   constructor(
     @Inject(ENV) private readonly env: Env,
@@ -65,10 +69,9 @@ export class WorkerHeartbeat {
         rss_bytes: process.memoryUsage.rss(),
         loop_delay_ms,
       });
-      this.failing = false;
+      this.beats.succeeded();
     } catch (error) {
-      if (!this.failing) this.log.warn(`The registry does not hear this worker: ${reasonOf(error)}`);
-      this.failing = true;
+      this.beats.failed(error);
     }
   }
 }

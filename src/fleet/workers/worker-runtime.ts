@@ -20,6 +20,7 @@ import { WorkerHeartbeat } from './worker-heartbeat';
 import { WorkerTroubles } from './worker-troubles';
 import { WorkerVitals } from './worker-vitals';
 import { reasonOf } from '../../platform/errors/unavailable';
+import { FailureLog } from '../../platform/telemetry/failure-log';
 
 /** How long a worker that found nothing waits before it looks again unasked, in milliseconds. */
 const IDLE_MS = 1_000;
@@ -44,7 +45,10 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
   private taking?: Promise<void>;
   private inTaking?: Promise<boolean>;
   private drained?: Promise<void>;
-  private failing = false;
+  private readonly takings = new FailureLog(this.log, {
+    fails: 'No steps can be taken at the moment',
+    again: 'Steps can be taken again',
+  });
   private announced = '';
   private readonly attached = new Set<string>();
   private unfollow: () => void = () => undefined;
@@ -147,12 +151,12 @@ export class WorkerRuntime implements OnApplicationBootstrap, BeforeApplicationS
       this.awake = false;
       void this.pulse.beat();
       try {
-        if (this.duty.hasRoom(this.running.size) && (await this.take())) continue;
-        this.failing = false;
+        const took = this.duty.hasRoom(this.running.size) && (await this.take());
+        this.takings.succeeded();
+        if (took) continue;
       } catch (error) {
-        if (!this.failing) this.log.warn(`No steps can be taken at the moment: ${reasonOf(error)}`);
+        this.takings.failed(error);
         this.troubles.note('No steps could be taken; see the log.');
-        this.failing = true;
         await delay(REST_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);
         continue;
       }

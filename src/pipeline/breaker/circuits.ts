@@ -11,6 +11,7 @@ import { CircuitStore, type Ruled, type SharedCircuit } from './circuit-store';
 import { LocalCircuit, type Part } from './local-circuit';
 import { ResultBatch } from './result-batch';
 import { reasonOf } from '../../platform/errors/unavailable';
+import { FailureLog } from '../../platform/telemetry/failure-log';
 
 /** How often each process looks how the shared circuits stand, in milliseconds; a message makes it sooner. */
 const LOOK_MS = 250;
@@ -54,7 +55,10 @@ export class Circuits implements OnModuleInit, OnApplicationShutdown {
   private timer?: NodeJS.Timeout;
   private looking?: Promise<void>;
   private lookAgain = false;
-  private away = false;
+  private readonly reading = new FailureLog(this.log, {
+    fails: 'Circuits cannot be read, each process goes alone',
+    again: 'Circuits can be read again',
+  });
 
   constructor(
     @Inject(CircuitStore) private readonly store: CircuitStore,
@@ -196,10 +200,9 @@ export class Circuits implements OnModuleInit, OnApplicationShutdown {
         seen: this.circuit(dependency).lastSeen(askedAt),
       }));
       (await this.store.sync(this.settings.version(), told)).forEach((circuit) => this.saw(circuit, askedAt));
-      this.away = false;
+      this.reading.succeeded();
     } catch (error) {
-      if (!this.away) this.log.warn(`Circuits cannot be read, each process goes alone: ${reasonOf(error)}`);
-      this.away = true;
+      this.reading.failed(error);
     }
   }
 }

@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { ENV, type Env } from '../settings/env';
-import { reasonOf } from '../errors/unavailable';
+import { FailureLog } from '../telemetry/failure-log';
 
 /** The least time between two signs of life, in milliseconds. */
 const EVERY_MS = 1_000;
@@ -15,7 +15,11 @@ const EVERY_MS = 1_000;
 export class Pulse implements OnModuleInit {
   private readonly log = new Logger(Pulse.name);
   private beatAt = -Infinity;
-  private failing = false;
+  private readonly signs = new FailureLog(
+    this.log,
+    { fails: 'No sign of life can be given', again: 'Signs of life can be given again' },
+    'error',
+  );
 
   constructor(@Inject(ENV) private readonly env: Pick<Env, 'pulseFile'>) {}
 
@@ -31,10 +35,9 @@ export class Pulse implements OnModuleInit {
     this.beatAt = now;
     try {
       await writeFile(this.env.pulseFile, `${new Date().toISOString()}\n`);
-      this.failing = false;
+      this.signs.succeeded();
     } catch (error) {
-      if (!this.failing) this.log.error(`No sign of life can be given: ${reasonOf(error)}`);
-      this.failing = true;
+      this.signs.failed(error);
     }
   }
 }

@@ -7,7 +7,7 @@ import { MessageBus } from '../messages/message-bus';
 import { Db, type Tx } from '../postgres/db';
 import { applyPatch, changesBetween, type Patch, type SettingChange } from './patch';
 import { Settings } from './settings';
-import { reasonOf } from '../errors/unavailable';
+import { FailureLog } from '../telemetry/failure-log';
 
 /** Who saves settings, and what they say about it. */
 export interface SettingsAuthor {
@@ -42,7 +42,10 @@ export class RuntimeSettings implements OnModuleInit, OnApplicationShutdown {
   private settings = new Settings();
   private loadedVersion = 0;
   private timer?: NodeJS.Timeout;
-  private failing = false;
+  private readonly reading = new FailureLog(this.log, {
+    fails: 'Settings cannot be read',
+    again: 'Settings can be read again',
+  });
 
   constructor(
     @Inject(Db) private readonly db: Db,
@@ -143,10 +146,9 @@ export class RuntimeSettings implements OnModuleInit, OnApplicationShutdown {
   private async poll(): Promise<void> {
     try {
       await this.refresh();
-      this.failing = false;
+      this.reading.succeeded();
     } catch (error) {
-      if (!this.failing) this.log.warn(`Settings could not be read: ${reasonOf(error)}`);
-      this.failing = true;
+      this.reading.failed(error);
     }
   }
 
