@@ -251,6 +251,19 @@ describe('the rate limiter', () => {
     }
   });
 
+  it.each(LIMIT_KINDS)('%s: forgets nothing of a window that settings make longer', async (kind) => {
+    const ends = (key: string) => redis.client.pttl(`${redis.prefix}:limit:${kind === 'sliding' ? 'log' : kind}:${key}`);
+    for (const [key, limit] of [
+      ['longer-admitted', 2],
+      ['longer-refused', 1],
+    ] as const) {
+      await limiter.consume([policy(kind, limit, 60, key)]);
+      expect(await ends(key)).toBeLessThanOrEqual(75_000);
+      await limiter.consume([policy(kind, limit, 3_600, key)]);
+      expect(await ends(key)).toBeGreaterThanOrEqual(3_600_000);
+    }
+  });
+
   it('leaves no key without an end', async () => {
     const keys = await redis.client.keys(`${redis.prefix}:*`);
     expect(keys.length).toBeGreaterThan(0);

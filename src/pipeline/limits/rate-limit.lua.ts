@@ -9,20 +9,20 @@
  * `log` keeps the times of admitted requests, oldest first, so it is exact: no stretch of a window's length ever holds
  * more than the limit. `weighted` is the same where requests cost more than one: the log then has their costs. `bucket`
  * is exact to a billionth of a request. All times are kept in the values, so that keys expiring is only tidying up: a
- * key is given a quarter more than its window, once in a quarter of it. What is recorded for later than now, because the
- * clock was set back, is mended: nobody waits longer than a window for it.
+ * key that would not live for a window is given a quarter more than one, at each request, since settings may have made the
+ * window longer. What is recorded for later than now, because the clock was set back, is mended: nobody
+ * waits longer than a window for it.
  */
 export const RATE_LIMIT_LUA = `
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-local left, reset, state_of, dated = {}, {}, {}, {}
+local left, reset, state_of = {}, {}, {}
 
 local function text(number) return string.format('%.0f', number) end
 
-local function keep(key, window, last)
-  local quarter = window / 4
-  if last and math.floor(last / quarter) == math.floor(now / quarter) then return end
-  redis.call('PEXPIRE', key, text(math.ceil((window + quarter) / 1000)))
+local function keep(key, window)
+  if redis.call('PTTL', key) * 1000 >= window then return end
+  redis.call('PEXPIRE', key, text(math.ceil(window * 1.25 / 1000)))
 end
 
 -- How many of the first 'length' times of a log are not after 'at': mostly few or none.
@@ -38,7 +38,7 @@ local function until_then(key, length, at)
   return low
 end
 
--- How many times there are within the window, the first and the last of them.
+-- How many times there are within the window, and the first of them.
 local function read_log(key, window)
   local last = tonumber(redis.call('LINDEX', key, -1))
   if not last then return 0 end
@@ -47,7 +47,6 @@ local function read_log(key, window)
     length = until_then(key, length, now)
     if length == 0 then redis.call('DEL', key) return 0 end
     redis.call('LTRIM', key, 0, length - 1)
-    last = tonumber(redis.call('LINDEX', key, -1))
   end
   local first = tonumber(redis.call('LINDEX', key, 0))
   if first <= now - window then
@@ -57,7 +56,7 @@ local function read_log(key, window)
     if length == 0 then return 0 end
     first = tonumber(redis.call('LINDEX', key, 0))
   end
-  return length, first, last
+  return length, first
 end
 
 -- How much of the log's cost there is, and when enough of it has left for 'over' more.
@@ -75,8 +74,7 @@ end
 local look = {}
 
 function look.log(i, key, limit, window, cost)
-  local used, first, last = read_log(key, window)
-  dated[i] = last
+  local used, first = read_log(key, window)
   left[i] = math.max(0, limit - used)
   reset[i] = first and (first + window - now) or window
   local over = used + cost - limit
@@ -92,7 +90,6 @@ function look.weighted(i, key, limit, window, cost)
   local used, over, freed_at = weigh(log, limit, cost)
   left[i] = math.max(0, limit - used)
   reset[i] = log[2] and (tonumber(log[2]) + window - now) or window
-  dated[i] = nil
   return over > 0 and (freed_at and (freed_at + window - now) or window) or 0
 end
 
@@ -102,14 +99,14 @@ function look.bucket(i, key, limit, window, cost)
   if at then
     local passed = now - at
     if passed < 0 then
-      passed, at = 0, nil
+      passed = 0
       redis.call('HSET', key, 'at', text(now))
     end
     tokens = math.min(limit, tonumber(state[1]) + passed * limit / window)
   end
   -- What is a whole number but for rounding is one.
   if math.abs(tokens - math.floor(tokens + 0.5)) < 1e-9 then tokens = math.floor(tokens + 0.5) end
-  state_of[i], dated[i] = tokens, at
+  state_of[i] = tokens
   left[i] = math.floor(tokens)
   reset[i] = (math.floor(tokens) + 1 - tokens) * window / limit
   return tokens < cost and (cost - tokens) * window / limit or 0
@@ -118,10 +115,9 @@ end
 function look.fixed(i, key, limit, window, cost)
   local state = redis.call('HMGET', key, 'used', 'until')
   local used, ends = tonumber(state[1] or '0'), tonumber(state[2] or '0')
-  dated[i] = now
-  if ends <= now then used, ends, dated[i] = 0, now + window, nil end
+  if ends <= now then used, ends = 0, now + window end
   if ends > now + window then
-    ends, dated[i] = now + window, nil
+    ends = now + window
     redis.call('HSET', key, 'until', text(ends))
   end
   state_of[i] = { used, ends }
@@ -156,9 +152,10 @@ local function one(rules, first_key, id)
     local key, cost = KEYS[first_key + i], rule.cost
     if violated == 0 and cost > 0 then
       record(i, key, rule.kind, cost, id)
-      keep(key, rule.window, dated[i])
       left[i] = left[i] - cost
     end
+    -- Of a refused request, too: what it ran into must not end sooner because the window was shorter then.
+    if cost > 0 then keep(key, rule.window) end
     answer[2 * i + 1] = math.max(0, left[i])
     answer[2 * i + 2] = math.ceil(reset[i])
   end
