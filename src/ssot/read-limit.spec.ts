@@ -11,6 +11,22 @@ describe('ReadLimit', () => {
     expect(limit.take('a', 3, 61_000)).toMatchObject({ admitted: true, remaining: 2 });
   });
 
+  it('lets nobody wait for longer, or read more, because the clock of the day was set', () => {
+    jest.useFakeTimers();
+    try {
+      const limit = new ReadLimit();
+      limit.take('a', 1);
+      for (const step of [-3_600_000, 7_200_000]) {
+        jest.setSystemTime(Date.now() + step);
+        expect(limit.take('a', 1)).toMatchObject({ admitted: false, resetS: 60 });
+      }
+      jest.advanceTimersByTime(60_000);
+      expect(limit.take('a', 1).admitted).toBe(true);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
   it('takes a changed limit over at once', () => {
     const limit = new ReadLimit();
     limit.take('a', 1, 0);

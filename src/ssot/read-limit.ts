@@ -8,7 +8,10 @@ export interface ReadLimitState {
   readonly admitted: boolean;
 }
 
-/** Limits reads per user in this process, in one-minute windows: a hit must not cost a question to Redis. */
+/**
+ * Limits reads per user in this process, in one-minute windows: a hit must not cost a question to Redis. By the monotonic
+ * clock: when that of the day is set back, nobody waits for it.
+ */
 export class ReadLimit {
   private static readonly WINDOW_MS = 60_000;
   private windows = new Map<string, { until: number; used: number }>();
@@ -16,7 +19,7 @@ export class ReadLimit {
   constructor(private readonly maxUsers = 10_000) {}
 
   /** Counts a read of a user. */
-  take(userId: string, limit: number, now = Date.now()): ReadLimitState {
+  take(userId: string, limit: number, now = performance.now()): ReadLimitState {
     let window = this.windows.get(userId);
     if (!window || window.until <= now) {
       if (this.windows.size >= this.maxUsers) this.forget(now);

@@ -58,6 +58,13 @@ describe('denials', () => {
     expect(total()).toBe(10_000);
   });
 
+  it('in a flood are counted when it is over, whatever the clock of the day says meanwhile', async () => {
+    for (let i = 0; i < 100; i++) log.denied(denial('job.cancel', `t${i}`));
+    jest.setSystemTime(Date.now() - 3_600_000);
+    await jest.advanceTimersByTimeAsync(11_000);
+    expect(total()).toBe(100);
+  });
+
   it('of many kinds at once are bounded, too', async () => {
     for (let i = 0; i < 50_000; i++) log.denied(denial(`action.n${i}`, `t${i}`));
     await jest.advanceTimersByTimeAsync(11_000);

@@ -68,7 +68,7 @@ export class AuditLog implements BeforeApplicationShutdown, OnApplicationShutdow
    * entries, the last of which carries their number; nothing is dropped.
    */
   denied(entry: AuditEntry): void {
-    const now = Date.now();
+    const now = performance.now();
     const key = this.keyOf(entry);
     const flood = this.floods.get(key) ?? { until: now + WINDOW_MS, seen: 0, restCount: 0 };
     this.floods.set(key, flood);
@@ -108,7 +108,7 @@ export class AuditLog implements BeforeApplicationShutdown, OnApplicationShutdow
   }
 
   private async flush(): Promise<void> {
-    const now = Date.now();
+    const now = performance.now();
     for (const [key, flood] of this.floods) {
       if (flood.until > now) continue;
       this.floods.delete(key);

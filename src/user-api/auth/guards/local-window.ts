@@ -1,4 +1,7 @@
-/** Counts per key in this process, in windows that begin with a key's first request. */
+/**
+ * Counts per key in this process, in windows that begin with a key's first request. By the monotonic clock: when that of
+ * the day is set back, nobody waits for it.
+ */
 export class LocalWindow {
   private windows = new Map<string, { until: number; used: number }>();
 
@@ -8,7 +11,7 @@ export class LocalWindow {
   ) {}
 
   /** Counts a request. @returns how long until one is admitted, in milliseconds; 0 if this one is */
-  take(key: string, limit: number, now = Date.now()): number {
+  take(key: string, limit: number, now = performance.now()): number {
     const window = this.windows.get(key);
     if (window && window.until > now) {
       if (window.used >= limit) return window.until - now;
