@@ -1,11 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Env } from '../settings/env';
 import { addKey, pruneKeys } from './key-rotation';
-import { SETTLE_MS, SigningKeys } from './signing-keys';
+import { newKeyFile, SETTLE_MS, SigningKeys } from './signing-keys';
 
 const RETIRED_S = 10 + 3_600 + 600;
 const KID = 'AAAAAAAAAAAAAAAA';
@@ -107,6 +107,35 @@ describe('signing keys', () => {
     expect(keys.find(old)).toBeUndefined();
     // The only one there is signs, however new it is.
     expect(keys.signing().kid).toBe(kid);
+  });
+
+  it('that come where there is none left are told of as well', async () => {
+    const { keys } = await start();
+    const told: string[] = [];
+    keys.onNewKey((key) => told.push(key.kid));
+    await rm(join(dir, 'jwt-0001.pem'));
+    await nextSecond(keys);
+    expect(() => keys.signing()).toThrow('no signing key');
+    const { kid } = await addKey(dir);
+    await nextSecond(keys);
+    expect([keys.signing().kid, told]).toEqual([kid, [kid]]);
+  });
+
+  it('that are replaced under their names are told of, and what they were verifies nothing any more', async () => {
+    const { keys } = await start();
+    const old = keys.signing().kid;
+    const told: string[] = [];
+    keys.onNewKey((key) => told.push(key.kid));
+    await writeFile(join(dir, 'jwt-0001.pem'), newKeyFile());
+    await nextSecond(keys);
+    const { kid } = keys.signing();
+    expect(kid).not.toBe(old);
+    expect([keys.find(old), keys.find(kid)?.kid]).toEqual([undefined, kid]);
+    expect(told).toEqual([kid]);
+    // The same key in another file is none to be told of.
+    await rename(join(dir, 'jwt-0001.pem'), join(dir, 'jwt-0002.pem'));
+    await nextSecond(keys);
+    expect([keys.find(kid)?.kid, told]).toEqual([kid, [kid]]);
   });
 
   it('that cannot be read are left out while a process runs, and keep one from starting', async () => {

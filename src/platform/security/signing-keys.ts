@@ -19,6 +19,9 @@ const POLL_MS = 1_000;
 /** For so long a new key only verifies, in milliseconds: by then every process has read it. */
 export const SETTLE_MS = 10_000;
 
+/** What is wrong when files cannot be looked at for the moment, and says nothing about the files. */
+const AWAY = new Set(['EIO', 'ESTALE', 'ETIMEDOUT', 'EMFILE', 'ENFILE']);
+
 /** An Ed25519 key pair; `kid` is derived from the public key. */
 export interface SigningKey {
   kid: string;
@@ -30,13 +33,16 @@ interface HeldKey extends SigningKey {
   name: string;
   /** When its file was made, in milliseconds since 1970. */
   madeAt: number;
+  /** Another one if the file was replaced. */
+  stamp: string;
 }
 
 /**
  * The installation's keys, from files in KEYS_DIR that all its processes share: `jwt-*.pem` (Ed25519, PKCS 8; the
  * one that sorts last signs once it is {@link SETTLE_MS} old, all verify) and `secret.bin`, from which HMAC keys are
- * derived. What is missing is made, once, whichever process comes first. Keys that come or go while a process runs
- * are noticed within a second; one that cannot be read is left out then, though a process does not start with one.
+ * derived. What is missing is made, once, whichever process comes first. Keys that come, go or are replaced while a
+ * process runs are noticed within a second; one that cannot be read is left out then, though a process does not start
+ * with one.
  */
 @Injectable()
 export class SigningKeys implements OnModuleInit, OnApplicationShutdown {
@@ -122,14 +128,14 @@ export class SigningKeys implements OnModuleInit, OnApplicationShutdown {
   private async read(): Promise<string[]> {
     this.readAt = performance.now();
     const names = await pemFiles(this.env.keysDir);
-    if (names.join() === this.keys.map((key) => key.name).join()) return [];
-    const known = new Map(this.keys.map((key) => [key.name, key]));
-    const found = await Promise.allSettled(names.map(async (name) => known.get(name) ?? this.load(name)));
+    const held = new Map(this.keys.map((key) => [key.name, key]));
+    const found = await Promise.allSettled(names.map((name) => this.load(name, held.get(name))));
+    const [before, running] = [this.byKid, this.timer !== undefined];
     this.keys = found.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     this.byKid = new Map(this.keys.map((key) => [key.kid, key]));
-    if (known.size > 0)
+    if (running)
       for (const key of this.keys)
-        if (!known.has(key.name)) for (const listener of this.listeners) listener(key);
+        if (!before.has(key.kid)) for (const listener of this.listeners) listener(key);
     return found.flatMap((one) => (one.status === 'rejected' ? [(one.reason as Error).message] : []));
   }
 
@@ -140,12 +146,17 @@ export class SigningKeys implements OnModuleInit, OnApplicationShutdown {
     this.told = what;
   }
 
-  private async load(name: string): Promise<HeldKey> {
+  /** @param held what was read of the file before, which is good as long as it is the same file */
+  private async load(name: string, held?: HeldKey): Promise<HeldKey> {
     const path = join(this.env.keysDir, name);
     try {
-      const [key, { mtimeMs }] = await Promise.all([readKey(path), stat(path)]);
-      return { ...key, name, madeAt: mtimeMs };
+      // Before it is read: what replaces it meanwhile is noticed the next time.
+      const { ino, size, mtimeMs } = await stat(path);
+      const stamp = [ino, size, mtimeMs].join();
+      return held?.stamp === stamp ? held : { ...(await readKey(path)), name, madeAt: mtimeMs, stamp };
     } catch (error) {
+      // A folder that is shared over a network may not answer for a moment, which takes no key away.
+      if (held && AWAY.has((error as NodeJS.ErrnoException).code ?? '')) return held;
       throw new Error(`${name}: ${(error as Error).message}`, { cause: error });
     }
   }
