@@ -4,6 +4,7 @@ import type { MessageBus } from '../platform/messages/message-bus';
 import type { Db } from '../platform/postgres/db';
 import type { GatewayTickets } from '../platform/security/gateway-tickets';
 import type { Actor, Role } from '../platform/security/roles';
+import type { SigningKeys } from '../platform/security/signing-keys';
 import type { RuntimeSettings } from '../platform/settings/runtime-settings';
 import type { AuthService } from '../user-api/auth/auth.service';
 import type { Connection } from './connection';
@@ -58,6 +59,7 @@ describe('SignIn', () => {
       { authenticate } as unknown as AuthService,
       new Subscriptions({} as FeedHub, access, {} as LogTail),
       {} as GatewayTickets,
+      {} as SigningKeys,
       {} as RuntimeSettings,
       { query: () => Promise.resolve(rows) } as unknown as Db,
       { on: () => undefined } as unknown as MessageBus,

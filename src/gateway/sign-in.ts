@@ -3,7 +3,8 @@ import { AppError } from '../platform/errors/app-error';
 import { MessageBus } from '../platform/messages/message-bus';
 import { Db } from '../platform/postgres/db';
 import { GatewayTickets } from '../platform/security/gateway-tickets';
-import type { Role } from '../platform/security/roles';
+import type { Actor, Role } from '../platform/security/roles';
+import { SigningKeys } from '../platform/security/signing-keys';
 import { RuntimeSettings } from '../platform/settings/runtime-settings';
 import { AuthService } from '../user-api/auth/auth.service';
 import type { Connection, SignedIn } from './connection';
@@ -26,6 +27,7 @@ export class SignIn {
     private readonly auth: AuthService,
     private readonly subscriptions: Subscriptions,
     private readonly tickets: GatewayTickets,
+    private readonly keys: SigningKeys,
     private readonly settings: RuntimeSettings,
     private readonly db: Db,
     private readonly bus: MessageBus,
@@ -65,8 +67,10 @@ export class SignIn {
    */
   async signInByTicket(connection: Connection, ticket: string): Promise<SignedIn> {
     const holder = await this.tickets.redeem(ticket);
-    if (!holder) throw new AppError('UNAUTHORIZED', 'The ticket is unknown, spent or too old.');
-    const verify = () => this.auth.ofSession(holder.sessionId, holder.userId);
+    const kid = holder?.kid;
+    if (!holder || (kid !== undefined && !(await this.keys.lookUp(kid))))
+      throw new AppError('UNAUTHORIZED', 'The ticket is unknown, spent or too old.');
+    const verify = async () => ({ ...(await this.auth.ofSession(holder.sessionId, holder.userId)), kid });
     const expiresAt = Date.now() + this.settings.current().auth.access_token_s * 1_000;
     return this.admit(connection, { actor: await verify(), verify, expiresAt });
   }
@@ -88,6 +92,11 @@ export class SignIn {
 
   private of(belongs: (signedIn: SignedIn) => boolean): Connection[] {
     return [...this.connections].filter(({ signedIn }) => signedIn && belongs(signedIn));
+  }
+
+  /** Whether the key still counts that somebody's access token was signed with. */
+  private isSigned({ kid }: Pick<Actor, 'kid'>): boolean {
+    return kid === undefined || this.keys.find(kid) !== undefined;
   }
 
   private end(connection: Connection): void {
@@ -116,6 +125,7 @@ export class SignIn {
 
   /** One statement for all open sessions. */
   private async poll(): Promise<void> {
+    for (const connection of this.of(({ actor }) => !this.isSigned(actor))) this.end(connection);
     const open = this.of(() => true);
     if (this.polling || open.length === 0) return;
     this.polling = true;

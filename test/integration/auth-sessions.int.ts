@@ -1,12 +1,17 @@
 import { createHmac, generateKeyPairSync, sign } from 'node:crypto';
+import { rm, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
 import { SignJWT } from 'jose';
 import { Client } from 'pg';
-import { SigningKeys } from '../../src/platform/security/signing-keys';
-import type { Answer } from '../support/http-client';
+import { addKey } from '../../src/platform/security/key-rotation';
+import { pemFiles, SETTLE_MS, SigningKeys } from '../../src/platform/security/signing-keys';
+import { ENV, type Env } from '../../src/platform/settings/env';
+import type { Answer, HttpClient } from '../support/http-client';
 import { tablesWith } from '../support/canary';
 import { eventually } from '../support/eventually';
 import { startInstallation, type TestInstallation } from '../support/installation';
 import { makeUser, signIn, TEST_SETTINGS, type Tokens } from '../support/users';
+import { WsClient } from '../support/ws-client';
 
 let installation: TestInstallation;
 
@@ -339,6 +344,50 @@ describe('an access token', () => {
         ),
       ).toEqual([{ phase: 'denial', status: 401, actor_id: tokens.user.id }]),
     );
+  });
+
+  it('ends with its key at once, and so do the sockets that it has opened, by a ticket as well', async () => {
+    const { keysDir } = installation.get<Env>(ENV as never);
+    const user = await makeUser(installation.database, 'readonly');
+    const tokens = await signIn(installation.http(), user);
+    const client = installation.http().as(tokens.access_token);
+    const ticketOf = async (one: HttpClient): Promise<string> =>
+      (await one.action<{ ticket: string }>('logs.stream_realtime', {})).data.ticket;
+    const byTicket = async (ticket: string, api: number): Promise<WsClient> => {
+      const socket = await WsClient.open(installation.wsUrl(api));
+      socket.send({ type: 'auth', ticket });
+      return socket;
+    };
+    const open = [
+      await WsClient.connect(installation.wsUrl(0), tokens.access_token),
+      await byTicket(await ticketOf(client), 1),
+    ];
+    const spare = await ticketOf(client);
+    await open[1]?.waitFor(({ type }) => type === 'ready');
+
+    const [old] = await pemFiles(keysDir);
+    const { name, kid } = await addKey(keysDir);
+    const settled = new Date(Date.now() - 2 * SETTLE_MS);
+    await utimes(join(keysDir, name), settled, settled);
+    for (const api of [0, 1])
+      await eventually(() => expect(installation.get(SigningKeys, api).signing().kid).toBe(kid));
+    const { access_token } = (await refresh(tokens.refresh_token)).data;
+    const fresh = await WsClient.connect(installation.wsUrl(1), access_token);
+    expect(open.map(({ closed }) => closed)).toEqual([undefined, undefined]);
+
+    await rm(join(keysDir, old ?? ''));
+    await eventually(() => expect(open.map(({ closed }) => closed?.code)).toEqual([4401, 4401]), {
+      timeoutMs: 5_000,
+    });
+    const late = await byTicket(spare, 0);
+    await eventually(() => expect(late.closed?.code).toBe(4401));
+    expect(late.frames.map(({ type }) => type)).toEqual(['error']);
+    for (const api of [0, 1]) {
+      expect((await who(tokens.access_token, api)).status).toBe(401);
+      expect((await who(access_token, api)).status).toBe(200);
+    }
+    expect(fresh.closed).toBeUndefined();
+    await fresh.close();
   });
 
   it('counts in the header only', async () => {

@@ -9,6 +9,8 @@ export const TICKET_S = 30;
 export interface TicketHolder {
   userId: string;
   sessionId: string;
+  /** The key of the access token that it was asked for with. */
+  kid?: string;
 }
 
 /**
@@ -20,9 +22,10 @@ export class GatewayTickets {
   constructor(private readonly redis: RedisService) {}
 
   /** A new ticket of somebody whose session is good; 43 characters. */
-  async issue({ userId, sessionId }: TicketHolder): Promise<string> {
+  async issue({ userId, sessionId, kid }: TicketHolder): Promise<string> {
     const ticket = randomBytes(32).toString('base64url');
-    await this.redis.client.set(this.key(ticket), JSON.stringify({ userId, sessionId }), 'EX', TICKET_S);
+    const holder = JSON.stringify({ userId, sessionId, kid });
+    await this.redis.client.set(this.key(ticket), holder, 'EX', TICKET_S);
     return ticket;
   }
 

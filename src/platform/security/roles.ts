@@ -10,6 +10,8 @@ export interface Actor {
   email: string;
   role: Role;
   sessionId: string;
+  /** The key that their access token is signed with: what came of the token ends when that is taken away. */
+  kid?: string;
 }
 
 /** Whether a role may look at what belongs to others. */

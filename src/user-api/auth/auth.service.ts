@@ -54,7 +54,7 @@ export class AuthService {
    */
   async authenticate(accessToken: string): Promise<Actor> {
     const claims = await this.accessTokens.verify(accessToken);
-    return this.ofSession(claims.sessionId, claims.userId);
+    return actorOfFound(await this.sessions.find(claims.sessionId, claims.userId), claims);
   }
 
   /**
@@ -63,7 +63,7 @@ export class AuthService {
    * @throws AppError UNAUTHORIZED if it ended or its account is disabled
    */
   async ofSession(sessionId: string, userId: string): Promise<Actor> {
-    return actorOfFound(await this.sessions.find(sessionId, userId), sessionId, userId);
+    return actorOfFound(await this.sessions.find(sessionId, userId), { sessionId, userId });
   }
 
   /**
@@ -73,8 +73,8 @@ export class AuthService {
    * @throws AppError as authenticate()
    */
   async authenticateOrLast(accessToken: string, maxAgeMs: number): Promise<Actor> {
-    const { sessionId, userId } = await this.accessTokens.verify(accessToken);
-    return actorOfFound(await this.sessions.findOrLast(sessionId, userId, maxAgeMs), sessionId, userId);
+    const claims = await this.accessTokens.verify(accessToken);
+    return actorOfFound(await this.sessions.findOrLast(claims.sessionId, claims.userId, maxAgeMs), claims);
   }
 
   /** As authenticate(), of a token that was good within the last second: without a question, and so at once. */
@@ -175,14 +175,14 @@ export class AuthService {
   }
 }
 
-function actorOfFound(session: LiveSession | undefined, sessionId: string, userId: string): Actor {
-  if (!session) throw new KnownUserRefused(userId, 'The session has ended. Sign in again.');
-  return actorOf(session, { sessionId });
+/** What stands for a session: a token, or something else that has no key. */
+type Claimed = Pick<AccessClaims, 'userId' | 'sessionId'> & Partial<Pick<AccessClaims, 'kid'>>;
+
+function actorOfFound(session: LiveSession | undefined, claimed: Claimed): Actor {
+  if (!session) throw new KnownUserRefused(claimed.userId, 'The session has ended. Sign in again.');
+  return actorOf(session, claimed);
 }
 
-function actorOf(
-  { userId, email, role }: LiveSession,
-  { sessionId }: Pick<AccessClaims, 'sessionId'>,
-): Actor {
-  return { userId, email, role, sessionId };
+function actorOf({ userId, email, role }: LiveSession, { sessionId, kid }: Claimed): Actor {
+  return { userId, email, role, sessionId, kid };
 }
