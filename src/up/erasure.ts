@@ -2,6 +2,7 @@ import { isUUID } from 'class-validator';
 import { v7 as uuidv7 } from 'uuid';
 import { AUDIT_COLUMNS, AUDIT_RECORD, auditEntry } from '../pipeline/audit/audit-entry';
 import type { Db, Tx } from '../platform/postgres/db';
+import { NO_PASSWORD } from '../platform/security/passwords';
 import { StartProblem } from './problem';
 
 /** What was erased, and what of the person is left. */
@@ -34,9 +35,9 @@ export function eraseUser(db: Db, who: string): Promise<Erasure> {
     );
     if (running) throw new StartProblem('An action of theirs is still running; wait for it, or abort it.');
     await tx.execute(
-      `UPDATE users SET email = 'erased-' || id || '@erased.invalid', password_hash = '', enabled = false,
+      `UPDATE users SET email = 'erased-' || id || '@erased.invalid', password_hash = $2, enabled = false,
               auth_version = auth_version + 1, updated_at = now() WHERE id = $1`,
-      [userId],
+      [userId, NO_PASSWORD],
     );
     const sessions = await tx.execute('DELETE FROM sessions WHERE user_id = $1', [userId]);
     const executions = await tx.execute(
@@ -60,7 +61,8 @@ async function find(tx: Tx, who: string): Promise<string> {
 
 async function refuseLastAdmin(tx: Tx, userId: string): Promise<void> {
   const admins = await tx.query<{ id: string }>(
-    `SELECT id FROM users WHERE role = 'admin' AND enabled ORDER BY id FOR UPDATE`,
+    `SELECT id FROM users WHERE role = 'admin' AND enabled AND password_hash <> $1 ORDER BY id FOR UPDATE`,
+    [NO_PASSWORD],
   );
   if (admins.length === 1 && admins[0]?.id === userId)
     throw new StartProblem('They are the last administrator; make another one first.');

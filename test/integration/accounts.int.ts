@@ -271,6 +271,27 @@ describe('the last admin', () => {
     expect(await admins()).toEqual([adminId]);
   });
 
+  it('is not made up for by one without a password, whom nobody can sign in as', async () => {
+    await onlyAdmins(adminId);
+    const email = 'bare.admin@example.test';
+    const bare = (await act<{ user_id: string }>('config.add_user', { email, role: 'admin' })).data.user_id;
+    for (const password of ['', 'there is no such account', 'a long enough password'])
+      expect((await login({ email, password })).status).not.toBe(200);
+    expect((await login({ email, password: 'a long enough password' })).status).toBe(401);
+    for (const options of [{ dry_run: true }, undefined]) {
+      const answer = await act('config.update_user', { user_id: adminId, enabled: false }, admin, options);
+      expect([answer.status, answer.body.error_code]).toEqual([409, 'LAST_ADMIN']);
+    }
+    const password = 'a long enough password';
+    expect((await act('config.update_user', { user_id: bare, password })).status).toBe(200);
+    expect((await login({ email, password })).status).toBe(200);
+    const preview = { dry_run: true };
+    expect(
+      (await act('config.update_user', { user_id: adminId, role: 'operator' }, admin, preview)).status,
+    ).toBe(200);
+    expect((await act('config.update_user', { user_id: bare, role: 'user' })).status).toBe(200);
+  });
+
   it('is left when the last two demote or disable each other, at different processes, each time', async () => {
     for (let round = 0; round < 10; round++) {
       const { user, client } = await installation.user('admin');

@@ -141,6 +141,9 @@ describe('the erasure of a person', () => {
   it('is refused for nobody, for the last administrator, and while something of theirs runs', async () => {
     await expect(eraseUser(app.get(Db), 'nobody@example.test')).rejects.toThrow('no user');
     const [admin] = await app.database.query<{ id: string }>(`SELECT id FROM users WHERE role = 'admin'`);
+    // Nobody can sign in as this one.
+    const { id: bare } = await makeUser(app.database, 'admin');
+    await app.database.query(`UPDATE users SET password_hash = '' WHERE id = $1`, [bare]);
     await expect(eraseUser(app.get(Db), admin?.id ?? '')).rejects.toThrow('last administrator');
     await app.database.query(
       `INSERT INTO executions (id, action, kind, actor_id, status, fingerprint, payload, lease_until, trace_id)

@@ -121,7 +121,7 @@ export const ERROR_CODES = {
   LAST_ADMIN: info(
     409,
     'Nobody would be left who can administer the system.',
-    'Make somebody else an enabled admin first.',
+    'Make somebody else an enabled admin with a password first.',
   ),
   LINK_EXPIRED: info(403, 'The link has expired or was changed.', 'Ask for a new link.'),
   MAINTENANCE: info(503, 'The system is in maintenance.', 'Try again later, as Retry-After says.'),

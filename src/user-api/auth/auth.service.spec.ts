@@ -3,7 +3,7 @@ import type { SecurityEvents } from '../../pipeline/audit/security-events';
 import { AppError } from '../../platform/errors/app-error';
 import type { MessageBus } from '../../platform/messages/message-bus';
 import type { Db } from '../../platform/postgres/db';
-import { hashPassword } from '../../platform/security/passwords';
+import { hashPassword, NO_PASSWORD } from '../../platform/security/passwords';
 import { Settings } from '../../platform/settings/settings';
 import type { RuntimeSettings } from '../../platform/settings/runtime-settings';
 import type { AccessTokens } from './access-tokens';
@@ -32,6 +32,10 @@ describe('signing in', () => {
       [
         'out@example.test',
         { id: 'u2', email: 'out@example.test', role: 'user', password_hash, enabled: false },
+      ],
+      [
+        'bare@example.test',
+        { id: 'u3', email: 'bare@example.test', role: 'user', password_hash: NO_PASSWORD, enabled: true },
       ],
     ]);
     const step = <T>(name: string, answer: T): Promise<T> => {
@@ -84,6 +88,9 @@ describe('signing in', () => {
     ['the password of somebody else at an account that does not exist', 'nobody@example.test', PASSWORD],
     ['a disabled account', 'out@example.test', 'wrong'],
     ['the right password of a disabled account', 'out@example.test', PASSWORD],
+    ['an account without a password', 'bare@example.test', 'wrong'],
+    ['what is compared where there is no password', 'bare@example.test', 'there is no such account'],
+    ['no password at an account that has none', 'bare@example.test', ''],
   ])(
     'with %s is answered as with a wrong password, and takes the same work',
     async (_what, email, password) => {

@@ -6,7 +6,7 @@ import { AppError } from '../../platform/errors/app-error';
 import { MessageBus } from '../../platform/messages/message-bus';
 import { Db } from '../../platform/postgres/db';
 import { accountName } from '../../platform/security/account-name';
-import { hashPassword, verifyPassword } from '../../platform/security/passwords';
+import { hashPassword, NO_PASSWORD, verifyPassword } from '../../platform/security/passwords';
 import type { Actor, Role } from '../../platform/security/roles';
 import { RuntimeSettings } from '../../platform/settings/runtime-settings';
 import { type AccessClaims, AccessTokens, KnownUserRefused } from './access-tokens';
@@ -33,7 +33,7 @@ interface UserRow {
 /** Sign-in, sessions, and who a token belongs to. */
 @Injectable()
 export class AuthService {
-  /** Verified where there is no account, so that both cases take the same time. */
+  /** Verified where there is no account or no password, so that all cases take the same time. */
   private readonly decoy = hashPassword('there is no such account');
 
   constructor(
@@ -95,7 +95,7 @@ export class AuthService {
     const account = accountName(email);
     const attempt = await this.beginAttempt(account, client);
     const user = await this.findUser(account);
-    const matches = await verifyPassword(user?.password_hash ?? (await this.decoy), password);
+    const matches = await this.matches(user, password);
     if (!user?.enabled || !matches) return this.refuse(attempt, user, client);
     const grant = await this.refreshTokens.open(user, client);
     if (!grant) return this.refuse(attempt, user, client);
@@ -138,6 +138,13 @@ export class AuthService {
     const attempt = await this.lockout.begin(account, addressGroup(client.ip));
     if (attempt.delayMs > 0) await delay(attempt.delayMs);
     return attempt;
+  }
+
+  /** Also where there is nothing to compare with a password is hashed. */
+  private async matches(user: UserRow | undefined, password: string): Promise<boolean> {
+    const hash = user?.password_hash ?? NO_PASSWORD;
+    const same = await verifyPassword(hash === NO_PASSWORD ? await this.decoy : hash, password);
+    return same && hash !== NO_PASSWORD;
   }
 
   private async refuse(attempt: Attempt, user: UserRow | undefined, client: Client): Promise<never> {

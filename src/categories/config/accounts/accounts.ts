@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { AppError } from '../../../platform/errors/app-error';
 import { Db, type Tx } from '../../../platform/postgres/db';
+import { NO_PASSWORD } from '../../../platform/security/passwords';
 import type { Role } from '../../../platform/security/roles';
 
 /** An account, without its password. */
@@ -32,6 +33,9 @@ export interface AccountRow {
   created_at: Date;
   open_sessions: number;
 }
+
+/** Who can administer the system. $1 is {@link NO_PASSWORD}: with such an account nobody can sign in. */
+const ADMINS = `SELECT id FROM users WHERE role = 'admin' AND enabled AND password_hash <> $1`;
 
 const COLUMNS = 'id, email, role, enabled, auth_version AS version';
 
@@ -100,9 +104,7 @@ export class Accounts {
   /** Whether a change would leave nobody who can administer the system. */
   async wouldLeaveNoAdmin(id: string, change: AccountChange): Promise<boolean> {
     if (!takesAdminAway(change)) return false;
-    const admins = await this.db.query<{ id: string }>(
-      `SELECT id FROM users WHERE role = 'admin' AND enabled`,
-    );
+    const admins = await this.db.query<{ id: string }>(ADMINS, [NO_PASSWORD]);
     return admins.length === 1 && admins[0]?.id === id;
   }
 
@@ -131,8 +133,6 @@ function takesAdminAway({ role, enabled }: AccountChange): boolean {
  * second one finds only one left.
  */
 async function keepAnAdmin(tx: Tx, id: string): Promise<void> {
-  const admins = await tx.query<{ id: string }>(
-    `SELECT id FROM users WHERE role = 'admin' AND enabled ORDER BY id FOR UPDATE`,
-  );
+  const admins = await tx.query<{ id: string }>(`${ADMINS} ORDER BY id FOR UPDATE`, [NO_PASSWORD]);
   if (admins.length === 1 && admins[0]?.id === id) throw new AppError('LAST_ADMIN');
 }

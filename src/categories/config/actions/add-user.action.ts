@@ -1,7 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { CommandHandler } from '@nestjs/cqrs';
 import { IsEmail, IsIn, MaxLength } from 'class-validator';
-import { randomBytes } from 'node:crypto';
 import { Action } from '../../../pipeline/catalogue/action.decorator';
 import { ActionCommand } from '../../../pipeline/catalogue/action-command';
 import type { PreviewingHandler } from '../../../pipeline/catalogue/action-handler';
@@ -9,7 +8,7 @@ import { Recorded } from '../../../pipeline/catalogue/fields';
 import type { Preview } from '../../../pipeline/preview/preview';
 import { AppError } from '../../../platform/errors/app-error';
 import { accountName } from '../../../platform/security/account-name';
-import { hashPassword } from '../../../platform/security/passwords';
+import { hashPassword, NO_PASSWORD } from '../../../platform/security/passwords';
 import { type Role, ROLES } from '../../../platform/security/roles';
 import { AccountAlerts } from '../accounts/account-alerts';
 import { Accounts } from '../accounts/accounts';
@@ -76,7 +75,7 @@ export class AddUserHandler implements PreviewingHandler<AddUser> {
   }
 
   async execute({ email, role, password, context }: AddUser): Promise<UserAdded> {
-    const passwordHash = await hashPassword(password ?? randomBytes(32).toString('base64url'));
+    const passwordHash = password === undefined ? NO_PASSWORD : await hashPassword(password);
     const added = await context.transaction(async (tx) => {
       const user_id = await this.accounts.add(tx, { name: accountName(email), role, passwordHash });
       return { user_id, role, can_sign_in: password !== undefined };
