@@ -1,5 +1,8 @@
 import { v7 as uuidv7 } from 'uuid';
 import { Catalogue } from '../../src/pipeline/catalogue/catalogue';
+import type { CatalogueEntry } from '../../src/pipeline/catalogue/catalogue-entry';
+import { fieldNames } from '../../src/pipeline/catalogue/fields';
+import { ActionRunner } from '../../src/pipeline/pipeline';
 import { QueueAdmin } from '../../src/media/flow/queues/queue-admin.service';
 import { ROLES, type Role } from '../../src/platform/security/roles';
 import type { Answer, HttpClient } from '../support/http-client';
@@ -104,6 +107,56 @@ describe('the permission for an action', () => {
         !roles.includes(role),
         !roles.includes(role),
       ]);
+    }
+  });
+});
+
+describe('an action on what is theirs', () => {
+  /** As a route of the user API would run it, whether there is one yet or not. */
+  async function runAsOwner(entry: CatalogueEntry, payload: object, options: object) {
+    const { id } = person('user');
+    const answer = await installation.get(ActionRunner).run(entry.name, payload, {
+      actor: { userId: id, email: 'user@example.test', role: 'user', sessionId: uuidv7() },
+      origin: { traceId: uuidv7(), ip: '127.0.0.1', userAgent: null },
+      rawHeaders: [],
+      options,
+      bodyErrors: [],
+      scope: 'own',
+      startedAt: performance.now(),
+    });
+    const { error_code } = JSON.parse(answer.body.toString()) as { error_code?: string };
+    return [answer.status, error_code];
+  }
+  const stateOf = (id: string) =>
+    installation.database.query(
+      `SELECT j.*, (SELECT jsonb_agg(s ORDER BY s.id) FROM steps s WHERE s.job_id = j.id) AS steps
+         FROM jobs j WHERE j.id = $1`,
+      [id],
+    );
+
+  it('finds nothing of others, whatever it is told, and leaves that alone', async () => {
+    const entries = installation
+      .get(Catalogue)
+      .all()
+      .filter((entry) => entry.ownScope);
+    expect(entries.map(({ name }) => name)).toContain('job.delete');
+    for (const entry of entries) {
+      const payloads = [entry.example];
+      if (fieldNames(entry.command).has('force')) payloads.push({ ...entry.example, force: true });
+      for (const make of [waitingJob, failedJob])
+        for (const payload of payloads)
+          for (const options of entry.previews ? [{ dry_run: true }, {}] : [{}]) {
+            const theirs = await make(installation.database, owner);
+            const before = await stateOf(theirs);
+            const what = [entry.name, payload, options];
+            expect([what, await runAsOwner(entry, { ...payload, job_id: theirs }, options)]).toEqual([
+              what,
+              [404, 'JOB_NOT_FOUND'],
+            ]);
+            expect([what, await stateOf(theirs)]).toEqual([what, before]);
+            const own = { ...payload, job_id: await make(installation.database, person('user').id) };
+            expect([what, (await runAsOwner(entry, own, options))[1]]).not.toEqual([what, 'JOB_NOT_FOUND']);
+          }
     }
   });
 });

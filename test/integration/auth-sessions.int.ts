@@ -6,6 +6,7 @@ import { Client } from 'pg';
 import { addKey } from '../../src/platform/security/key-rotation';
 import { pemFiles, SETTLE_MS, SigningKeys } from '../../src/platform/security/signing-keys';
 import { ENV, type Env } from '../../src/platform/settings/env';
+import { AuthSettings } from '../../src/platform/settings/settings';
 import type { Answer, HttpClient } from '../support/http-client';
 import { tablesWith } from '../support/canary';
 import { eventually } from '../support/eventually';
@@ -100,15 +101,31 @@ describe('a refresh token', () => {
 
   it('is not renewed for ever', async () => {
     const tokens = await signIn(installation.http(), await makeUser(installation.database));
+    const end = () =>
+      installation.database.query('SELECT expires_at FROM sessions WHERE user_id = $1', [tokens.user.id]);
+    const before = await end();
     const renewed = (await refresh(tokens.refresh_token)).data;
+    expect(await end()).toEqual(before);
     await installation.database.query(`UPDATE sessions SET expires_at = now() WHERE user_id = $1`, [
       tokens.user.id,
     ]);
     expect((await refresh(renewed.refresh_token)).status).toBe(401);
+    // Nor does what it was exchanged for outlive the session.
+    for (const api of [0, 1])
+      await eventually(async () => expect((await who(renewed.access_token, api)).status).toBe(401), {
+        timeoutMs: 5_000,
+      });
   });
 
   it('is not good any more when its session was idle for too long', async () => {
     const tokens = await signIn(installation.http(), await makeUser(installation.database));
+    const { session_idle_s } = new AuthSettings();
+    const [life] = await installation.database.query<{ left: number }>(
+      `SELECT extract(epoch FROM t.expires_at - s.created_at)::int AS left
+         FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id WHERE s.user_id = $1`,
+      [tokens.user.id],
+    );
+    expect(life?.left).toBe(session_idle_s);
     await installation.database.query(
       `UPDATE refresh_tokens SET expires_at = now() WHERE session_id IN (SELECT id FROM sessions WHERE user_id = $1)`,
       [tokens.user.id],

@@ -1,4 +1,4 @@
-import type { MessageBus } from '../../platform/messages/message-bus';
+import type { MessageBus, Messages } from '../../platform/messages/message-bus';
 import type { Db } from '../../platform/postgres/db';
 import { SessionTruth } from './session-truth';
 
@@ -8,15 +8,18 @@ describe('what is known of sessions', () => {
   let now: number;
   /** What Postgres was asked and has not answered. */
   let asked: ((rows: object[] | Promise<never>) => void)[];
-  let bus: { session: number | undefined };
+  let bus: { session: number | undefined; on: (kind: string, handler: (payload: object) => void) => void };
+  let handlers: Map<string, (payload: object) => void>;
   let truth: SessionTruth;
 
   beforeEach(async () => {
     [now, asked] = [1_000, []];
-    bus = { session: 1 };
+    handlers = new Map();
+    bus = { session: 1, on: (kind, handler) => handlers.set(kind, handler) };
     jest.spyOn(performance, 'now').mockImplementation(() => now);
     const db = { query: () => new Promise((resolve) => asked.push(resolve)) };
-    truth = new SessionTruth(db as unknown as Db, bus as MessageBus);
+    truth = new SessionTruth(db as unknown as Db, bus as unknown as MessageBus);
+    truth.onModuleInit();
     const found = truth.find('s', 'u');
     await answer([ROW]);
     await found;
@@ -26,6 +29,10 @@ describe('what is known of sessions', () => {
   async function answer(rows: object[] | Promise<never>): Promise<void> {
     asked.shift()?.(rows);
     await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  function hear<K extends keyof Messages>(kind: K, payload: Messages[K]): void {
+    handlers.get(kind)?.(payload);
   }
 
   const known = () => truth.known('s', 'u')?.role;
@@ -68,6 +75,22 @@ describe('what is known of sessions', () => {
     truth.forget('t');
     await answer([ROW]);
     expect(truth.known('t', 'u')).toBeUndefined();
+  });
+
+  it('counts no more as soon as it is heard that the session ended or its user changed', async () => {
+    for (const end of [
+      () => hear('session.revoked', { session_id: 's' }),
+      () => hear('user.changed', { user_id: 'u' }),
+    ]) {
+      hear('session.revoked', { session_id: 'another' });
+      hear('user.changed', { user_id: 'another' });
+      expect(known()).toBe('admin');
+      end();
+      expect(known()).toBeUndefined();
+      const found = truth.find('s', 'u');
+      await answer([ROW]);
+      expect((await found)?.role).toBe('admin');
+    }
   });
 
   describe('while Postgres is away', () => {
