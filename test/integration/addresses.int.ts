@@ -5,8 +5,9 @@ import { DownloadLinks } from '../../src/platform/storage/download-links';
 import { eventually } from '../support/eventually';
 import type { HttpClient } from '../support/http-client';
 import { startInstallation, type TestInstallation } from '../support/installation';
-import { newKey, readableAuditOf } from '../support/pipeline';
+import { failedJob, newKey, readableAuditOf } from '../support/pipeline';
 import { makeUser, TEST_SETTINGS, type Tokens } from '../support/users';
+import { WsClient } from '../support/ws-client';
 
 const STATUS = '/api/admin/action/status';
 const ALLOWED = { ADMIN_IP_ALLOWLIST: '10.0.0.0/8,2001:db8:a::/48' };
@@ -149,6 +150,51 @@ describe('an address behind a trusted proxy', () => {
     [403, []],
   ])('answers %i for %j', async (status, headers) => {
     expect(await raw(admin, headers)).toBe(status);
+  });
+
+  it.each([
+    ['POST', '/api/agents/inspector/start'],
+    ['POST', '/api/agents/inspector/stop'],
+    ['POST', '/api/agents/restart'],
+    ['POST', '/api/agents/config'],
+    ['POST', '/api/agents/clear-queue'],
+    ['GET', '/metrics'],
+  ])(
+    'is asked for at what is of the admin side, though its path does not say so: %s %s',
+    async (method, path) => {
+      const from = async (address: string) => {
+        const json = method === 'POST' ? { nonsense: true } : undefined;
+        const { status, body } = await admin.call(method, path, {
+          json,
+          headers: { 'x-forwarded-for': address },
+        });
+        return status === 403 ? body.error_code : undefined;
+      };
+      expect(await from('203.0.113.9')).toBe('IP_NOT_ALLOWED');
+      expect(await from('10.0.0.1')).toBeUndefined();
+    },
+  );
+
+  it('is asked for at the gateway: from elsewhere there is nothing but what is theirs', async () => {
+    const { user, client } = await installation.user('admin');
+    const [own, other] = [
+      await failedJob(installation.database, user.id),
+      await failedJob(installation.database, (await makeUser(installation.database)).id),
+    ];
+    const answersTo = async (address: string) => {
+      const headers = { 'x-forwarded-for': `10.0.0.1, ${address}` };
+      const socket = await WsClient.connect(installation.wsUrl(), client.token ?? '', { headers });
+      const answers: unknown[] = [];
+      for (const topic of ['queues', `job:${other}`, `job:${own}`]) {
+        socket.send({ type: 'subscribe', topic });
+        const { type, code } = await socket.waitFor((frame) => frame.topic === topic);
+        answers.push(code ?? type);
+      }
+      await socket.close();
+      return answers;
+    };
+    expect(await answersTo('203.0.113.9')).toEqual(['IP_NOT_ALLOWED', 'JOB_NOT_FOUND', 'subscribed']);
+    expect(await answersTo('10.9.9.9')).toEqual(['subscribed', 'subscribed', 'subscribed']);
   });
 
   it('has one limit, whatever the client puts in front, and one for a /64 of IPv6', async () => {

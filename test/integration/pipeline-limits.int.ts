@@ -1,7 +1,9 @@
 import { Redis } from 'ioredis';
+import { v7 as uuidv7 } from 'uuid';
 import { type LimitPolicy, RateLimiter } from '../../src/pipeline/limits/rate-limiter';
 import type { RedisService } from '../../src/platform/redis/redis.service';
 import { LIMIT_KINDS } from '../../src/platform/settings/limit.settings';
+import { newKey } from '../support/pipeline';
 import { redisForTest, type TestRedis } from '../support/redis';
 import { startInstallation, type TestInstallation } from '../support/installation';
 import { RedisServer } from '../support/servers';
@@ -175,8 +177,13 @@ describe('the rate limiter', () => {
     expect(await around('bucket')).toBe(10);
   });
 
-  it.each(LIMIT_KINDS)('%s: nobody waits longer than a window when the clock was set back', async (kind) => {
-    const one = policy(kind, 1, 10, `back ${kind}`);
+  it.each(
+    LIMIT_KINDS.flatMap((kind) => [
+      [kind, undefined],
+      [kind, 1],
+    ]) as [LimitPolicy['kind'], number | undefined][],
+  )('%s (cost %s): nobody waits longer than a window when the clock was set back', async (kind, cost) => {
+    const one = { ...policy(kind, 1, 10, `back ${kind} ${cost}`), cost };
     await limiter.consume([one]);
     clock.now -= 300 * SECOND;
     const { retryAfterS } = await limiter.consume([one]);
@@ -237,6 +244,18 @@ describe('the rate limiter', () => {
     expect((await limiter.peek([wide])).states[0]?.remaining).toBe(9);
   });
 
+  it('asks to wait for all of the policies that refuse', async () => {
+    const [short, long] = [policy('sliding', 1, 10, 'short'), policy('sliding', 1, 60, 'long')];
+    await limiter.consume([short, long]);
+    for (const policies of [
+      [short, long],
+      [long, short],
+    ]) {
+      const refused = await limiter.consume(policies);
+      expect([refused.violated, refused.retryAfterS]).toEqual([policies[0], 60]);
+    }
+  });
+
   it('counts a request of some cost as so many', async () => {
     const costing = (kind: LimitPolicy['kind'], cost: number) => ({ ...policy(kind, 10, 60, 'cost'), cost });
     for (const kind of LIMIT_KINDS) {
@@ -252,7 +271,8 @@ describe('the rate limiter', () => {
   });
 
   it.each(LIMIT_KINDS)('%s: forgets nothing of a window that settings make longer', async (kind) => {
-    const ends = (key: string) => redis.client.pttl(`${redis.prefix}:limit:${kind === 'sliding' ? 'log' : kind}:${key}`);
+    const ends = (key: string) =>
+      redis.client.pttl(`${redis.prefix}:limit:${kind === 'sliding' ? 'log' : kind}:${key}`);
     for (const [key, limit] of [
       ['longer-admitted', 2],
       ['longer-refused', 1],
@@ -279,7 +299,12 @@ describe('the limits of actions', () => {
 
   beforeAll(async () => {
     server = await RedisServer.create();
-    const rate_limits = { ...TEST_SETTINGS.rate_limits, actions_per_minute: 12, risk_standard_per_minute: 3 };
+    const rate_limits = {
+      ...TEST_SETTINGS.rate_limits,
+      actions_per_minute: 12,
+      risk_standard_per_minute: 3,
+      bulk_items_per_minute: 10,
+    };
     installation = await startInstallation({
       redis: redisForTest(server.url),
       settings: { ...TEST_SETTINGS, rate_limits },
@@ -311,6 +336,22 @@ describe('the limits of actions', () => {
     }
     // Twice the rate of 12 a minute over ten seconds: a burst of four.
     expect(names).toEqual(['admitted', 'admitted', 'admitted', 'admitted', 'burst']);
+  });
+
+  it('count what a bulk action touches', async () => {
+    const { client } = await installation.user('operator');
+    const cancel = async (count: number) => {
+      const job_ids = Array.from({ length: count }, () => uuidv7());
+      const extra = { options: { dry_run: true }, headers: newKey() };
+      const { status, headers, body } = await client.action('job.bulk_cancel', { job_ids }, extra);
+      const left = /"items";r=(\d+)/.exec(headers.get('ratelimit') ?? '')?.[1];
+      return [status, left, /"(.*?)"/.exec(body.error ?? '')?.[1]];
+    };
+    expect(await cancel(6)).toEqual([200, '4', undefined]);
+    expect(await cancel(5)).toEqual([429, '4', 'items']);
+    // Waiting would never help.
+    expect(await cancel(11)).toEqual([400, undefined, undefined]);
+    expect(await cancel(4)).toEqual([200, '0', undefined]);
   });
 
   it('are not spent by others, nor by what is denied', async () => {

@@ -33,10 +33,15 @@ export class WsClient {
    * Opens a connection without signing in. Rejects if the upgrade is refused.
    *
    * @param options.perMessageDeflate whether it offers to compress, as browsers do; not, if not given
+   * @param options.headers of the handshake, besides the usual ones
    */
   static async open(
     url: string,
-    options: { origin?: string; perMessageDeflate?: boolean | PerMessageDeflateOptions } = {},
+    options: {
+      origin?: string;
+      perMessageDeflate?: boolean | PerMessageDeflateOptions;
+      headers?: Readonly<Record<string, string>>;
+    } = {},
   ): Promise<WsClient> {
     const socket = new WebSocket(url, { perMessageDeflate: false, ...options });
     const client = new WsClient(socket);
