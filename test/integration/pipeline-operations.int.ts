@@ -86,10 +86,13 @@ describe('a caller who waits for an operation', () => {
 });
 
 describe('an operation', () => {
-  it('is not run for somebody who has lost the permission meanwhile', async () => {
+  it.each([
+    ['has lost the permission', `role = 'user'`],
+    ['was disabled', 'enabled = false'],
+  ])('is not run for somebody who %s meanwhile', async (_what, change) => {
     const { user, client } = await installation.user('operator');
     const accepted = await client.action('job.export', { filter: {} }, { headers: newKey() });
-    await installation.database.query(`UPDATE users SET role = 'user' WHERE id = $1`, [user.id]);
+    await installation.database.query(`UPDATE users SET ${change} WHERE id = $1`, [user.id]);
     const manager = await installation.startManager();
     expect(await ended(accepted.body.execution_id)).toMatchObject({
       status: 'failed',
