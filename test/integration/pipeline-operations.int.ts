@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { v7 as uuidv7 } from 'uuid';
 import { QueueAdmin } from '../../src/media/flow/queues/queue-admin.service';
 import type { HttpClient } from '../support/http-client';
 import { eventually } from '../support/eventually';
@@ -99,6 +100,22 @@ describe('an operation', () => {
       error_code: 'FORBIDDEN',
     });
     await manager.close();
+  });
+
+  it('is shown to whoever asked for it and to admins, and to nobody else', async () => {
+    const [one, other] = [await installation.user('operator'), await installation.user('operator')];
+    const { execution_id } = (await one.client.action('queue.resume', { queue: 'inspector' })).body;
+    const asked = async (client: HttpClient, id: unknown) => {
+      const answer = await client.get(`/api/admin/action/status?execution_id=${String(id)}`);
+      return [answer.status, answer.body.error_code];
+    };
+    expect(await asked(one.client, execution_id)).toEqual([200, undefined]);
+    expect(await asked(admin, execution_id)).toEqual([200, undefined]);
+    // The same as for one that does not exist.
+    for (const id of [execution_id, uuidv7()])
+      expect(await asked(other.client, id)).toEqual([404, 'EXECUTION_NOT_FOUND']);
+    const { recent } = (await other.client.get<{ recent: unknown[] }>('/api/admin/action/status')).data;
+    expect(recent).toEqual([]);
   });
 
   it('waits for a manager, is run by it, and is answered the same way all the time', async () => {

@@ -125,3 +125,40 @@ describe('signing in', () => {
     expect(steps).toEqual(['begin', 'find', 'open', 'succeeded', 'issue']);
   });
 });
+
+describe('a session that ends', () => {
+  /** What is done, in order, to end it in this process and in all others. */
+  async function stepsOf(work: (service: AuthService) => Promise<unknown>): Promise<string[]> {
+    const steps: string[] = [];
+    const step = (text: string) => Promise.resolve(void steps.push(text));
+    const service = new AuthService(
+      {} as Db,
+      {
+        publish: (kind: string, payload: object) => step(`${kind} ${JSON.stringify(payload)}`),
+      } as unknown as MessageBus,
+      {} as RuntimeSettings,
+      {} as AccessTokens,
+      {
+        revoke: (id: string, reason: string) => step(`revoke ${id}: ${reason}`),
+        rotate: () => Promise.resolve({ kind: 'reused', sessionId: 's', userId: 'u' }),
+      } as unknown as RefreshTokens,
+      { forget: (id: string) => void steps.push(`forget ${id}`) } as unknown as SessionTruth,
+      {} as Lockout,
+      { record: ({ kind }: { kind: string }) => step(kind) } as unknown as SecurityEvents,
+    );
+    await work(service);
+    return steps;
+  }
+  const told = 'session.revoked {"session_id":"s"}';
+
+  it('by signing out is told of, and has ended everywhere when that is answered', async () => {
+    const actor = { userId: 'u', email: 'u@example.test', role: 'user', sessionId: 's' } as const;
+    expect(await stepsOf((service) => service.logout(actor))).toEqual(['revoke s: logout', 'forget s', told]);
+  });
+
+  it('by a spent refresh token is told of as well, and is an alarm', async () => {
+    const refresh = (service: AuthService) =>
+      service.refresh('spent', CLIENT).catch((error: AppError) => expect(error.code).toBe('UNAUTHORIZED'));
+    expect(await stepsOf(refresh)).toEqual(['forget s', told, 'refresh_token_reused']);
+  });
+});
