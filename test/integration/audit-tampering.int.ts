@@ -85,6 +85,9 @@ describe('an audit that somebody with all rights has changed', () => {
 
   /** In Postgres: the statement, and the entry that must be named first; seal n begins at number 1 + (n - 1) * 42. */
   const begin = (seal: number): number => 1 + (seal - 1) * (PER_SEAL + 2);
+  /** The same day and time of the year before Christ that has the same number. */
+  const beforeChrist = (column: string): string =>
+    `${column} - make_interval(years => 2 * extract(year FROM ${column} AT TIME ZONE 'UTC')::int - 1)`;
   const sealColumns: [string, string][] = [
     ['number', 'number + 100'],
     ['from_seq', 'from_seq + 1'],
@@ -97,9 +100,12 @@ describe('an audit that somebody with all rights has changed', () => {
     ['key_id', `key_id || 'x'`],
     ['signature', `set_byte(signature, 9, 255 - get_byte(signature, 9))`],
     ['sealed_at', `sealed_at + interval '1 microsecond'`],
+    ['sealed_at', beforeChrist('sealed_at')],
   ];
   const entryColumns: [string, string][] = [
     ['at', `at + interval '1 microsecond'`],
+    ['at', beforeChrist('at')],
+    ['at', `'infinity'`],
     ['phase', `'security'`],
     ['kind', `'preview'`],
     ['outcome', `'succeeded'`],
@@ -149,6 +155,16 @@ describe('an audit that somebody with all rights has changed', () => {
     ],
     [`INSERT INTO audit_entries (seq, phase, kind, outcome) VALUES (21, 'intent', 'act', 'pending')`, 21],
     [`INSERT INTO audit_entries (seq, phase, kind, outcome) VALUES (-7, 'intent', 'act', 'pending')`, -7],
+    [
+      `INSERT INTO audit_entries (seq, phase, kind, outcome) VALUES (${-(2n ** 63n)}, 'intent', 'act', 'pending')`,
+      -(2 ** 63),
+    ],
+    // More than are read at a time, where a number of JavaScript cannot tell them from each other.
+    ...[-(2n ** 63n), 2n ** 62n].map((first): [string, number] => [
+      `INSERT INTO audit_entries (seq, phase, kind, outcome)
+       SELECT ${first} + n, 'intent', 'act', 'pending' FROM generate_series(0, 449) n`,
+      Number(first),
+    ]),
     [`INSERT INTO audit_entries (seq, phase, kind, outcome) VALUES (900, 'intent', 'act', 'pending')`, 900],
   ];
 

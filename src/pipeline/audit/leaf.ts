@@ -18,8 +18,17 @@ export const LEAF_COLUMNS = [
   ...AUDIT_COLUMNS,
 ] as const satisfies readonly (keyof SealedFields)[];
 
-/** The column `at` as text in UTC with microseconds, which a Date cannot hold: `2026-01-02T03:04:05.678901Z`. */
-export const AT_TEXT = `to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+/**
+ * SQL for a time as text in UTC with microseconds, which a Date cannot hold: `2026-01-02T03:04:05.678901Z`. Of a year
+ * before Christ to_char gives the number alone, and so the text of another time; what is hashed must not be that.
+ */
+export function timeText(column: string): string {
+  const text = `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+  return `${text} || CASE WHEN ${column} < '0001-01-01Z'::timestamptz THEN ' BC' ELSE '' END`;
+}
+
+/** The column `at` as {@link timeText} writes it. */
+export const AT_TEXT = timeText('at');
 
 /** What an `INSERT INTO audit_entries ... RETURNING` must return to make an {@link EntryStamp}. */
 export const RETURN_STAMP = `seq, ${AT_TEXT} AS at`;

@@ -1,5 +1,5 @@
 import type { Tx } from '../../../platform/postgres/db';
-import { AT_TEXT } from '../leaf';
+import { timeText } from '../leaf';
 import type { AuditReader } from './stored';
 import type { Tombstone } from './tombstone';
 
@@ -7,7 +7,7 @@ import type { Tombstone } from './tombstone';
 export const RETIRED_SEQ = '(SELECT coalesce(max(to_seq), 0) FROM audit_tombstones)';
 
 const COLUMNS = `from_seal, to_seal, from_seq, to_seq, entries, prev, hash, keep_days,
-  ${AT_TEXT.replaceAll('at AT', 'retired_at AT')} AS retired_at, key_id, signature`;
+  ${timeText('retired_at')} AS retired_at, key_id, signature`;
 
 /** All tombstones, oldest first: about one a day of those that have passed. */
 export function tombstones(db: AuditReader): Promise<Tombstone[]> {

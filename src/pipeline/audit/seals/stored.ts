@@ -1,5 +1,5 @@
 import type { Tx } from '../../../platform/postgres/db';
-import { AT_TEXT, LEAF_COLUMNS, type SealedFields } from '../leaf';
+import { AT_TEXT, LEAF_COLUMNS, type SealedFields, timeText } from '../leaf';
 import { exactJson, jsonText } from './exact-json';
 import type { Seal } from './seal';
 
@@ -18,7 +18,7 @@ const SELECTED: Partial<Record<keyof SealedFields, string>> = {
 };
 const ENTRY_COLUMNS = LEAF_COLUMNS.map((column) => `${SELECTED[column] ?? column} AS ${column}`).join(', ');
 const SEAL_COLUMNS = `number, from_seq, to_seq, count, ${jsonText('gaps')} AS gaps, leaves, root, prev, key_id, signature,
-  ${AT_TEXT.replaceAll('at AT', 'sealed_at AT')} AS sealed_at`;
+  ${timeText('sealed_at')} AS sealed_at`;
 
 /** A row whose jsonb columns are still text. */
 type EntryRow = Omit<SealedFields, 'payload' | 'detail'> & { payload: string | null; detail: string | null };
@@ -30,14 +30,16 @@ export async function* entryPages(
   after: number | bigint = BEFORE_ALL,
   to: number | bigint = AFTER_ALL,
 ): AsyncGenerator<SealedFields[]> {
-  let last = after;
+  let last: number | bigint | string = after;
   for (;;) {
-    const rows = await db.query<EntryRow>(
-      `SELECT ${ENTRY_COLUMNS} FROM audit_entries WHERE seq > $1 AND seq <= $2 ORDER BY audit_entries.seq LIMIT $3`,
+    // The number as text, too: what somebody has put where no number of ours is would be rounded, and be read again.
+    const rows: (EntryRow & { place: string })[] = await db.query(
+      `SELECT ${ENTRY_COLUMNS}, audit_entries.seq::text AS place FROM audit_entries
+        WHERE seq ${last === BEFORE_ALL ? '>=' : '>'} $1 AND seq <= $2 ORDER BY audit_entries.seq LIMIT $3`,
       [last, to, PAGE],
     );
-    if (rows.length > 0) yield rows.map(readEntry);
-    last = rows.at(-1)?.seq ?? last;
+    if (rows.length > 0) yield rows.map(({ place: _, ...row }) => readEntry(row));
+    last = rows.at(-1)?.place ?? last;
     if (rows.length < PAGE) return;
   }
 }
@@ -90,10 +92,15 @@ function withoutLeaves(columns: string): string {
   return columns.replace('leaves', `'' ::bytea AS leaves`);
 }
 
-/** The seal that an entry with this number belongs to, if it is sealed. */
+/**
+ * The seal that an entry with this number belongs to, if it is sealed. One with a number that is over, or never was,
+ * is none: nobody verifies those, and whoever may insert seals could put one of those in place of the right one.
+ */
 export async function sealOver(db: AuditReader, seq: number): Promise<Seal | undefined> {
   const rows = await db.query<SealRow>(
-    `SELECT ${SEAL_COLUMNS} FROM audit_seals WHERE to_seq >= $1 ORDER BY to_seq LIMIT 1`,
+    `SELECT ${SEAL_COLUMNS} FROM audit_seals
+      WHERE to_seq >= $1 AND number > (SELECT coalesce(max(to_seal), 0) FROM audit_tombstones)
+      ORDER BY to_seq LIMIT 1`,
     [seq],
   );
   return rows.map(readSeal)[0];
