@@ -5,7 +5,7 @@ import { CheckpointFile } from '../pipeline/audit/seals/checkpoint-file';
 import { AuditVerifier } from '../pipeline/audit/verify/audit-verifier';
 import { ExportSource, NotAnExport } from '../pipeline/audit/verify/export-source';
 import { PostgresSource } from '../pipeline/audit/verify/postgres-source';
-import type { AuditSource, Verification } from '../pipeline/audit/verify/verification';
+import type { AuditSource, Scope, Verification } from '../pipeline/audit/verify/verification';
 import { dataSourceOptions } from '../platform/postgres/data-source';
 import { Db } from '../platform/postgres/db';
 import { AuditKeys, readPublicKey, type VerifyingKey } from '../platform/security/audit-keys';
@@ -35,7 +35,7 @@ interface Options {
 
 /** What there is to verify, and with what. */
 interface Task {
-  source: AuditSource;
+  source: AuditSource & { readonly scope?: Scope };
   keys: VerifyingKey[];
   /** The path; undefined if there are none. */
   checkpoints: string | undefined;
@@ -103,7 +103,15 @@ async function* linesOf(path: string): AsyncGenerator<string> {
 
 async function* noCheckpoints(): AsyncGenerator<never> {}
 
-function describe(result: Verification): string {
+/** What nobody has signed, and whoever asked for the export has to know. */
+function describeExport(scope: Scope | undefined): string[] {
+  if (!scope?.period) return [];
+  const { exported_at: at, after, before } = scope.period;
+  const [from, to] = [after ?? 'the beginning', before ?? 'the end of that moment'];
+  return [`By its own account the export was made at ${at} and goes from ${from} to ${to}.`];
+}
+
+function describe(result: Verification, scope: Scope | undefined): string {
   const {
     first_seal: from,
     last_seal: to,
@@ -116,6 +124,7 @@ function describe(result: Verification): string {
   } = result;
   const range = from === null ? 'no seal' : `${seals} seals (${from} to ${to})`;
   const lines = [`${range} over ${entries} entries; ${unsealed} entries are too new to be sealed.`];
+  lines.push(...describeExport(scope));
   if (retired > 0) lines.push(`${retired} older entries were retired; tombstones stand in their place.`);
   lines.push(
     result.witnessed_seal === null
@@ -141,7 +150,7 @@ async function main(): Promise<void> {
   try {
     const checkpoints = task.checkpoints ? new CheckpointFile(task.checkpoints).all() : noCheckpoints();
     const result = await AuditVerifier.verify(task.source, task.keys, checkpoints, options);
-    process.stdout.write(`${describe(result)}\n`);
+    process.stdout.write(`${describe(result, task.source.scope)}\n`);
     process.exitCode = result.intact ? 0 : 1;
   } finally {
     await task.close();

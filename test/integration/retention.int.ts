@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { Client } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { type AuditEntry, auditEntry } from '../../src/pipeline/audit/audit-entry';
@@ -12,8 +13,13 @@ import { makeSeal, NO_SEAL, sealHash } from '../../src/pipeline/audit/seals/seal
 import { SealTrail } from '../../src/pipeline/audit/seals/seal-trail';
 import { entryPages, storeSeal } from '../../src/pipeline/audit/seals/stored';
 import { AuditVerifier } from '../../src/pipeline/audit/verify/audit-verifier';
+import { ExportSource } from '../../src/pipeline/audit/verify/export-source';
 import { PostgresSource } from '../../src/pipeline/audit/verify/postgres-source';
 import type { Verification } from '../../src/pipeline/audit/verify/verification';
+import { AuditExporter } from '../../src/categories/logs/audit-exporter';
+import { PersonalFields } from '../../src/pipeline/audit/subjects/personal-fields';
+import type { ActionContext } from '../../src/pipeline/catalogue/action-command';
+import type { ExportOrder, ExportWriter } from '../../src/pipeline/exports/export-writer';
 import { ExecutionRetention } from '../../src/pipeline/executions/execution-retention.manager';
 import { UploadRetention } from '../../src/media/uploads/upload-retention.manager';
 import { UploadStore } from '../../src/media/uploads/upload-store';
@@ -139,6 +145,67 @@ describe('the retention of the audit', () => {
     // The checkpoints go further than the seals: the end was cut off.
     await retention();
     expect(await numbers('audit_tombstones', 'to_seal')).toEqual([2]);
+  });
+
+  it('does not take the word of Postgres for what the time is', async () => {
+    await keep(50);
+    // As if somebody had put another function in place of the one that tells the time there.
+    const now = jest.spyOn(Date, 'now').mockReturnValue(Date.now() - 30 * DAY_MS);
+    try {
+      await expect(retention()).rejects.toThrow('by the clock of this machine it is not');
+    } finally {
+      now.mockRestore();
+    }
+    expect(await numbers('audit_tombstones', 'to_seal')).toEqual([]);
+    await retention();
+    expect(await numbers('audit_tombstones', 'to_seal')).toEqual([2]);
+  });
+
+  it('does not disturb an export that has begun, which verifies', async () => {
+    await keep(50);
+    const parts: string[] = [];
+    const writer = {
+      write: async (order: ExportOrder) => {
+        for await (const { text } of order.parts) parts.push(text.toString());
+      },
+    };
+    const db = app.get(Db);
+    const meanwhile = {
+      query: async (sql: string, params?: unknown[]) => {
+        // Between the seals that are to be in it and the tombstones.
+        if (sql.includes('ORDER BY audit_tombstones.to_seal') && !sql.includes('LIMIT 1')) await retention();
+        return db.query(sql, params);
+      },
+    };
+    const exporter = new AuditExporter(
+      meanwhile as unknown as Db,
+      writer as unknown as ExportWriter,
+      app.get(PersonalFields),
+      app.env,
+    );
+    await exporter.export({ after: null, before: null, format: 'ndjson' }, {} as ActionContext);
+    expect(await numbers('audit_tombstones', 'to_seal')).toEqual([2]);
+    const result = await AuditVerifier.verify(
+      new ExportSource(Readable.from(parts.join('').trimEnd().split('\n'))),
+      await app.get(AuditKeys).verifying(),
+      new CheckpointFile(app.env.auditCheckpointFile).all(),
+    );
+    expect(result).toMatchObject({ intact: true, seals: 4, entries: 10, retired: 0 });
+  });
+
+  it('and whatever reads by time from the beginning, or to the end, reads all, however the clock was turned', async () => {
+    const last = end.to_seq;
+    // One came while the clock stood in another year, and more came after it than are looked at around a time.
+    await write(2_001);
+    await tamper(
+      `UPDATE audit_entries SET at = '2001-01-01Z' WHERE seq = ${last + 1_500}`,
+      `UPDATE audit_entries SET at = '2101-01-01Z' WHERE seq = 5`,
+    );
+    const db = app.get(Db);
+    expect(await seqRangeOf(db, null, null)).toEqual({ from: 1, to: last + 2_001 });
+    expect(await seqRangeOf(db, null, '2000-01-01Z')).toBeUndefined();
+    expect(await seqRangeOf(db, '2102-01-01Z', null)).toBeUndefined();
+    expect(await seqRangeOf(db, daysAgo(0.5).toISOString(), null)).toMatchObject({ to: last + 2_001 });
   });
 
   it.each([

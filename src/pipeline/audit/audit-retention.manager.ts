@@ -8,7 +8,7 @@ import { newTraceId } from '../../platform/telemetry/trace-id';
 import { auditEntry } from './audit-entry';
 import { AuditLog } from './audit-log';
 import { CheckpointFile } from './seals/checkpoint-file';
-import { NO_SEAL, sealHash } from './seals/seal';
+import { NO_SEAL, type Seal, sealHash } from './seals/seal';
 import { AuditBroken } from './seals/seal-trail';
 import { chainFrom } from './seals/stored';
 import { lastRetirable, newestTombstone, storeTombstone } from './seals/stored-tombstones';
@@ -21,6 +21,15 @@ import { PostgresSource } from './verify/postgres-source';
 const MAX_SEALS = 10_000;
 /** Rows that one transaction removes, about. */
 const BATCH = 1_000;
+const DAY_MS = 86_400_000;
+
+/** @throws Error if Postgres, whom retention does not have to believe, is alone in saying that the seal is that old */
+function mustBeOld({ number, sealed_at }: Seal, keepDays: number): void {
+  if (Date.parse(sealed_at) + keepDays * DAY_MS <= Date.now()) return;
+  throw new Error(
+    `Nothing is retired: Postgres takes seal ${number} of ${sealed_at} to be older than ${keepDays} days, and by the clock of this machine it is not. One of the clocks is wrong, or somebody turns that of Postgres.`,
+  );
+}
 
 /**
  * Lets go of what is older than the settings say: whole seals with their entries, from the beginning of the audit on.
@@ -71,6 +80,7 @@ export class AuditRetention implements Manager {
     if (last === undefined) return undefined;
     const entries = await this.verifiedEntries(last, signal);
     for await (const seal of chainFrom(this.db, last)) {
+      mustBeOld(seal, keepDays);
       const covered = {
         from_seal: after + 1,
         to_seal: last,

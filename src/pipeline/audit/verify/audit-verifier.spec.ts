@@ -345,6 +345,11 @@ describe('verifying an audit', () => {
   });
 });
 
+/** With one line of them elsewhere. */
+function moved(lines: string[], from: number, to: number): string[] {
+  return lines.toSpliced(from, 1).toSpliced(to, 0, lines.at(from) ?? '');
+}
+
 describe('verifying an export', () => {
   const audit = newAudit();
   const newest = audit.checkpoints.at(-1);
@@ -434,15 +439,59 @@ describe('verifying an export', () => {
       'a number by another notation',
       (lines: string[]) => lines.with(3, (lines[3] ?? '').replace('"n":2', '"n":2.0')),
     ],
+    [
+      'a key that stands twice, the first time with another value',
+      (lines: string[]) =>
+        lines.with(3, (lines[3] ?? '').replace('"outcome"', '"outcome":"failed","outcome"')),
+    ],
+    ['an entry that is not sealed before a seal', (lines: string[]) => moved(lines, -2, 1)],
+    ['a seal after entries that are not sealed', (lines: string[]) => moved(lines, -6, -1)],
   ])('names %s', async (_what, change) => {
     const result = await verifyLines(change(exported()), audit.checkpoints);
     expect(result.findings.map((one) => one.kind)).toContain('unreadable');
   });
 
-  it.each([[[]], [['']], [['seq,at']], [['{"type":"entry"}']], [exported({ format: 'other/1' })]])(
-    'refuses what is no export: %j',
-    async (lines) => {
-      await expect(verifyLines(lines)).rejects.toThrow(NotAnExport);
-    },
-  );
+  it('names entries that stand under no seal, whatever they are called', async () => {
+    const forged = entryLine(entryOf(99), true).trimEnd();
+    const counted = (lines: string[]): string[] =>
+      lines.map((line) => line.replace('"entries":15', '"entries":16'));
+    for (const at of [1, -1]) {
+      const result = await verifyLines(counted(exported().toSpliced(at, 0, forged)), audit.checkpoints);
+      expect(result.first).toMatchObject({ kind: 'slipped_in', seq: 99 });
+    }
+  });
+
+  it('goes from the first seal on where it says that it is from the beginning', async () => {
+    const cut = (change: object): string[] =>
+      exported({ first_seal: 3, ...change })
+        .toSpliced(1, 9)
+        .map((line) => line.replace('"seals":4,"entries":15', '"seals":2,"entries":8'));
+    expect((await verifyLines(cut({}))).first).toMatchObject({ kind: 'seal_missing', seal: 1 });
+    expect(await verifyLines(cut({ after: '2026-01-01T00:00:00Z' }))).toMatchObject({
+      intact: true,
+      seals: 2,
+    });
+  });
+
+  it('may hold nothing that is sealed, if that is what was asked for', async () => {
+    const rest = (after: string | null): string[] =>
+      exported({ after, first_seal: null, last_seal: null })
+        .toSpliced(1, 17)
+        .map((line) => line.replace('"seals":4,"entries":15', '"seals":0,"entries":2'));
+    const result = await verifyLines(rest('2026-01-02T03:04:16Z'), audit.checkpoints);
+    expect(result).toMatchObject({ intact: true, seals: 0, unsealed: 2 });
+    expect((await verifyLines(rest(null))).intact).toBe(false);
+  });
+
+  it.each([
+    [[]],
+    [['']],
+    [['seq,at']],
+    [exported({ first_seal: 'x' })],
+    [exported({ last_seal: 4.5 })],
+    [['{"type":"entry"}']],
+    [exported({ format: 'other/1' })],
+  ])('refuses what is no export: %j', async (lines) => {
+    await expect(verifyLines(lines)).rejects.toThrow(NotAnExport);
+  });
 });

@@ -31,6 +31,8 @@ export class AuditVerifier {
   private scope: Scope = { firstSeal: 1, toEnd: true };
   private end: ChainEnd | undefined;
   private segment: Segment | undefined;
+  /** Whether what comes next may be an entry of the seal that came last. */
+  private underSeal = false;
   private highestSeq = 0;
   private readonly retired: Retired;
 
@@ -83,6 +85,7 @@ export class AuditVerifier {
 
   private addTombstone(tombstone: Tombstone): void {
     const end = this.retired.add(tombstone);
+    this.underSeal = false;
     this.result.retired += tombstone.entries;
     // Where only later seals are looked at, their chain does not go on from here.
     if (this.scope.firstSeal <= end.number + 1) this.end = end;
@@ -95,6 +98,7 @@ export class AuditVerifier {
     this.end = { number: seal.number, toSeq: seal.to_seq, hash, finding };
     this.result.first ??= seal.number;
     this.result.seals += 1;
+    this.underSeal = true;
     // What a false seal says of its entries is worth nothing.
     this.segment = finding ? undefined : new Segment(seal);
   }
@@ -177,12 +181,13 @@ export class AuditVerifier {
 
   private addEntry(entry: SealedFields): void {
     this.highestSeq = Math.max(this.highestSeq, entry.seq);
-    if (this.end) this.segment?.add(entry);
-    else this.slippedIn(entry.seq, 'it stands before all seals');
+    if (this.underSeal) this.segment?.add(entry);
+    else this.slippedIn(entry.seq, 'it stands under no seal');
   }
 
   private addUnsealed(seq: number): void {
     this.result.unsealed += 1;
+    this.underSeal = false;
     this.highestSeq = Math.max(this.highestSeq, seq);
     if (this.end && seq <= this.end.toSeq)
       this.slippedIn(seq, `the seals up to ${this.end.toSeq} do not know it`);

@@ -112,11 +112,17 @@ export function readExportLine(line: string): AuditItem | ExportEnd | undefined 
 }
 
 function scopeOf(header: ExportHeader): AuditItem | undefined {
-  if (header.format !== EXPORT_FORMAT || Number.isNaN(Date.parse(header.exported_at))) return undefined;
-  const readAt = new Date(Date.parse(header.exported_at) - MARGIN_MS).toISOString();
+  const { format, exported_at, after, before, first_seal: first, last_seal: last } = header;
+  if (format !== EXPORT_FORMAT || Number.isNaN(Date.parse(exported_at))) return undefined;
+  if (![first, last].every((seal) => seal === null || isNumber(seal))) return undefined;
+  const readAt = new Date(Date.parse(exported_at) - MARGIN_MS).toISOString();
   const checkpoint = header.checkpoint === null ? undefined : parseCheckpoint(header.checkpoint);
-  const scope = { firstSeal: header.first_seal ?? 1, lastSeal: header.last_seal ?? undefined };
-  return { type: 'scope', scope: { ...scope, toEnd: header.before === null, checkpoint, readAt } };
+  // From the beginning is from the first seal on, or from the last tombstone: nobody has signed what this line says.
+  const firstSeal = after === null ? 1 : (first ?? 1);
+  // Where nothing of what was asked for is sealed yet, there is no seal to reach to.
+  const toEnd = before === null && (after === null || first !== null);
+  const scope = { firstSeal, lastSeal: last ?? undefined, toEnd, checkpoint, readAt };
+  return { type: 'scope', scope: { ...scope, period: { exported_at, after, before } } };
 }
 
 function readTombstone(value: Record<string, unknown>): Tombstone {
@@ -159,9 +165,11 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** What a line says, if it is as an export writes it: of a key that stands twice one value would go unseen. */
 function parsed(line: string): unknown {
   try {
-    return exactJson(line);
+    const value = exactJson(line);
+    return JSON.stringify(value) === line ? value : undefined;
   } catch {
     // Said by the caller, with the number of the line.
     return undefined;

@@ -33,27 +33,29 @@ function tombstone(from: number, to: number, change: Partial<Tombstone> = {}, by
 function verify(
   stones: Tombstone[],
   firstSeal: number,
-  options: VerifyOptions & { counted?: number } = {},
+  options: VerifyOptions & { counted?: number; slipped?: SealedFields } = {},
 ): Promise<Verification> {
+  const slipped = options.slipped ? [options.slipped] : [];
   const left = seals.filter(({ number }) => number >= firstSeal);
   const lines = [
     exportLine({
       type: 'header',
       format: EXPORT_FORMAT,
       exported_at: new Date().toISOString(),
-      after: null,
+      after: firstSeal === 6 ? '2026-01-01T00:00:00Z' : null,
       before: null,
       first_seal: firstSeal,
       last_seal: 6,
       checkpoint: null,
     }),
     ...stones.map(tombstoneLine),
+    ...slipped.map((one) => entryLine(one, true)),
     ...left.flatMap((seal) => [sealLine(seal), entryLine(entries[seal.number - 1] as SealedFields, true)]),
     exportLine({
       type: 'end',
       tombstones: options.counted ?? stones.length,
       seals: left.length,
-      entries: left.length,
+      entries: left.length + slipped.length,
     }),
   ].map((line) => line.trimEnd());
   return AuditVerifier.verify(new ExportSource(list(lines)), [key], list([]), options);
@@ -84,6 +86,11 @@ describe('an audit that was retired in part', () => {
   ])('is not where a tombstone %s', async (_what, stones) => {
     const { findings } = await verify(stones, 5);
     expect(findings.map(({ kind }) => kind)).toContain('tombstone_altered');
+  });
+
+  it('is not where an entry stands between the tombstones and the seals', async () => {
+    const slipped = leafRow(auditEntry({ phase: 'denial', outcome: 'denied' }), { seq: 2, at: 'x' });
+    expect((await verify(right, 5, { slipped })).first).toMatchObject({ kind: 'slipped_in', seq: 2 });
   });
 
   it('is not where seals are gone that no tombstone covers, or that follow from another one', async () => {
