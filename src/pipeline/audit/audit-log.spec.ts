@@ -72,6 +72,29 @@ describe('denials', () => {
     expect(total()).toBe(50_000);
   });
 
+  it('of many kinds are bounded however long Postgres is away, and all of them counted', async () => {
+    failing = true;
+    const rounds = 60;
+    for (let round = 0; round < rounds; round++) {
+      for (let i = 0; i < 600; i++) log.denied(denial(`action.n${i % 300}`, `t${round}`));
+      await jest.advanceTimersByTimeAsync(11_000);
+    }
+    failing = false;
+    await jest.advanceTimersByTimeAsync(15_000);
+    expect(total()).toBe(rounds * 600);
+    // Of each kind five, and one that has the number of the others.
+    expect(written.length).toBeLessThanOrEqual(300 * 6);
+  });
+
+  it('that are held when the process stops are written, also after Postgres was away', async () => {
+    failing = true;
+    for (let i = 0; i < 20; i++) log.denied(denial('job.cancel', `t${i}`));
+    await jest.advanceTimersByTimeAsync(1_000);
+    failing = false;
+    await log.beforeApplicationShutdown();
+    expect(total()).toBe(20);
+  });
+
   it('are counted apart where they are of another kind, or of somebody who had another role', async () => {
     const others = [{}, { kind: 'preview' }, { actor_role: 'operator' }] as const;
     // The second half finds no place among the different keys of the window.

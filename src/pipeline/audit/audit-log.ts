@@ -47,6 +47,8 @@ export class AuditLog implements BeforeApplicationShutdown, OnApplicationShutdow
   private readonly log = new Logger(AuditLog.name);
   private readonly floods = new Map<string, Flood>();
   private waiting: AuditEntry[] = [];
+  /** Whether some of it could not be written and has to be tried again. */
+  private behind = false;
   private timer?: NodeJS.Timeout;
   private writing: Promise<void> = Promise.resolve();
 
@@ -97,6 +99,7 @@ export class AuditLog implements BeforeApplicationShutdown, OnApplicationShutdow
   private async writeAllHeld(): Promise<void> {
     clearTimeout(this.timer);
     for (const flood of this.floods.values()) flood.until = 0;
+    this.behind = false;
     this.flushSoon();
     await this.writing;
   }
@@ -108,19 +111,27 @@ export class AuditLog implements BeforeApplicationShutdown, OnApplicationShutdow
   }
 
   private async flush(): Promise<void> {
+    if (!this.behind) this.endFloods();
+    const entries = this.waiting;
+    this.waiting = [];
+    const left = await this.writeAll(entries);
+    this.behind = left.length > 0;
+    this.waiting = [...left, ...this.waiting];
+    if (this.floods.size > 0 || this.waiting.length > 0)
+      this.timer ??= setTimeout(() => this.flushSoon(), this.waiting.length > 0 ? 1_000 : FLUSH_MS).unref();
+  }
+
+  /**
+   * Begins anew with what is over. Not while nothing can be written: what repeats is only counted until then, or entries
+   * would pile up for as long as Postgres is away.
+   */
+  private endFloods(): void {
     const now = performance.now();
     for (const [key, flood] of this.floods) {
       if (flood.until > now) continue;
       this.floods.delete(key);
       if (flood.rest) this.waiting.push({ ...flood.rest, count: flood.restCount });
     }
-    const entries = this.waiting;
-    this.waiting = [];
-    const left = await this.writeAll(entries);
-    // Kept for the next turn: bounded, since what repeats is only counted.
-    this.waiting = [...left, ...this.waiting];
-    if (this.floods.size > 0 || this.waiting.length > 0)
-      this.timer ??= setTimeout(() => this.flushSoon(), this.waiting.length > 0 ? 1_000 : FLUSH_MS).unref();
   }
 
   /** Writes entries, each as much of it as Postgres takes. @returns those that have to be tried again */
