@@ -178,6 +178,14 @@ describe('the seals of the audit', () => {
       await runOnce();
       await runOnce();
       expect(await seals()).toEqual([]);
+      // Who holds it up for long is told of, as often as it is tried.
+      const now = jest.spyOn(performance, 'now').mockReturnValue(performance.now() + 90_000);
+      try {
+        for (let n = 0; n < 2; n++)
+          await expect(runOnce()).rejects.toThrow(/up to 2 have waited for 9\d s .*pg_prepared_xacts/);
+      } finally {
+        now.mockRestore();
+      }
       await slow.query('COMMIT');
       await seal();
       expect(await seals()).toMatchObject([{ from_seq: 1, to_seq: 2, count: 2, gaps: [] }]);

@@ -15,6 +15,8 @@ import { SecurityEvents } from './security-events';
 const MAX_ENTRIES = 5_000;
 /** A break is reported once and looked at again after so long, in milliseconds. */
 const BROKEN_PAUSE_MS = 30_000;
+/** For so long others may hold up sealing before that is a failure, in milliseconds. */
+const HELD_UP_MS = 60_000;
 
 /** A point up to which all entries are to be sealed, once everybody who may still write below it has finished. */
 interface Frontier {
@@ -22,6 +24,19 @@ interface Frontier {
   seq: number;
   /** A transaction that began afterwards: whoever has a number up to `seq` is older. */
   xid: string;
+  /** When it was noted, by the monotonic clock. */
+  since: number;
+}
+
+/** Nothing can be sealed, and until it is, whoever changes Postgres changes entries unseen. */
+class SealingHeldUp extends Error {
+  override name = 'SealingHeldUp';
+
+  constructor(seq: number, ms: number) {
+    super(
+      `Entries up to ${seq} have waited for ${Math.round(ms / 1000)} s to be sealed: a transaction on the server of Postgres that is older than they are has not ended. pg_stat_activity (backend_xid) and pg_prepared_xacts show which; end it.`,
+    );
+  }
 }
 
 /**
@@ -56,6 +71,8 @@ export class AuditSealer implements Manager {
       this.broken = undefined;
       return { items };
     } catch (error) {
+      // Postgres may have crashed, and give out the same numbers again.
+      if (!(error instanceof SealingHeldUp)) this.frontier = undefined;
       if (error instanceof AuditBroken) await this.report(error);
       throw error;
     }
@@ -84,8 +101,11 @@ export class AuditSealer implements Manager {
       'SELECT pg_snapshot_xmin(pg_current_snapshot()) >= $1::xid8 AS settled',
       [this.frontier.xid],
     );
-    if (!row?.settled) return undefined;
-    const { seq } = this.frontier;
+    const { seq, since } = this.frontier;
+    if (!row?.settled) {
+      if (performance.now() - since > HELD_UP_MS) throw new SealingHeldUp(seq, performance.now() - since);
+      return undefined;
+    }
     this.frontier = undefined;
     return seq;
   }
@@ -95,7 +115,7 @@ export class AuditSealer implements Manager {
     if (seq <= sealed) return undefined;
     // Another statement, so that it comes after the number has been read.
     const [own] = await this.db.query<{ xid: string }>('SELECT pg_current_xact_id()::text AS xid');
-    return own && { seq, xid: own.xid };
+    return own && { seq, xid: own.xid, since: performance.now() };
   }
 
   private async sealNext(end: SealedUpTo, upTo: number): Promise<Seal | undefined> {
