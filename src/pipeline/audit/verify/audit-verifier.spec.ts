@@ -289,6 +289,26 @@ describe('verifying an audit', () => {
       { kind: 'chain_rewritten', seq: 14, seal: 4, total: 1 },
     ],
     [
+      'a chain that was made anew with our own key, and witnessed anew behind what was witnessed before',
+      () => {
+        setEntry(2, 0, { action: 'x' });
+        audit.segments = sealed(
+          audit.segments.map((one) => one.entries),
+          [first, first, second],
+        );
+        audit.checkpoints.push(...audit.segments.map(({ seal }) => makeCheckpoint(seal, 'test', second)));
+      },
+      { kind: 'chain_rewritten', seq: 9, seal: 3, total: 1 },
+    ],
+    [
+      'a checkpoint that nobody signed, although the one behind it is right',
+      () => {
+        const [one, two] = audit.checkpoints;
+        if (one && two) audit.checkpoints.unshift({ ...one, hash: two.hash });
+      },
+      { kind: 'checkpoint_altered', seq: null, seal: 1, total: 1 },
+    ],
+    [
       'a checkpoint of more than there is, that nobody signed',
       () => {
         const [one] = audit.checkpoints;

@@ -72,6 +72,7 @@ export class AuditVerifier {
       else lastNumber = item.lastNumber;
     }
     this.closeSegment(onSeal);
+    this.checkContradiction();
     this.checkEnd();
     if (lastNumber !== undefined && this.highestSeq > lastNumber)
       this.slippedIn(this.highestSeq, `no entry was given a number over ${lastNumber}`);
@@ -218,6 +219,21 @@ export class AuditVerifier {
         `The end was cut off: there was a seal ${witness.number} over entries up to ${witness.to_seq}, and the last seal is ${last.number}.`,
       );
     else this.missing(last.number + 1, witness.number, [last.toSeq + 1, witness.to_seq]);
+  }
+
+  private checkContradiction(): void {
+    const { contradiction } = this.witnesses;
+    if (!contradiction) return;
+    const forged = contradiction.find((one) => !this.isGenuine(one));
+    if (forged) return this.checkpointAltered(forged);
+    const [{ number, to_seq: to }] = contradiction;
+    const from = (this.witnesses.of(number - 1)?.to_seq ?? 0) + 1;
+    this.findings.add(
+      'chain_rewritten',
+      number,
+      [from, Math.max(from, to)],
+      `Two checkpoints, both signed with our keys, name different seals ${number}: one of them was put in place of the other.`,
+    );
   }
 
   /** The newest checkpoint that the audit must reach. */

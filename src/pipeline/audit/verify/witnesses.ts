@@ -12,6 +12,8 @@ export class Witnesses {
   private step = 1;
   /** The one with the highest number. */
   newest: Checkpoint | undefined;
+  /** The first two that name different seals of one number: whoever has the key cannot take back what was said. */
+  contradiction: readonly [Checkpoint, Checkpoint] | undefined;
 
   /** Reads them all. */
   static async read(checkpoints: AsyncIterable<Checkpoint>): Promise<Witnesses> {
@@ -22,6 +24,8 @@ export class Witnesses {
 
   /** Takes one more. */
   add(checkpoint: Checkpoint): void {
+    const known = this.of(checkpoint.number);
+    if (known && !known.hash.equals(checkpoint.hash)) this.contradiction ??= [known, checkpoint];
     if (!this.newest || checkpoint.number >= this.newest.number) this.newest = checkpoint;
     if (checkpoint.number % this.step !== 0) return;
     this.kept.set(checkpoint.number, checkpoint);
