@@ -93,9 +93,34 @@ describe('scrubbing', () => {
     const set = new Set([{ token: CANARY }]);
     const quoted = { note: JSON.stringify(JSON.stringify({ token: CANARY })) };
     const cutOff = { body: JSON.stringify({ token: CANARY, rest: 'x' }).slice(0, -3) };
+    const capital = { tags: [{ Key: 'db-password', Value: CANARY }] };
+    // What JSON.parse makes of it has nothing of the first one.
+    const twice = { body: `{"note":{"password":"${CANARY}"},"note":1}` };
     const within = { log: `sent ${JSON.stringify(JSON.stringify({ 'api-key': CANARY }))} there` };
-    for (const value of [deep, inString, pair, field, tuple, map, set, quoted, cutOff, within])
+    for (const value of [
+      deep,
+      inString,
+      pair,
+      field,
+      tuple,
+      map,
+      set,
+      quoted,
+      cutOff,
+      capital,
+      twice,
+      within,
+    ])
       expect(JSON.stringify(scrubber.scrub(value))).not.toContain(CANARY);
+  });
+
+  it('looks through JSON in a text however deep it is nested', () => {
+    for (const depth of [499, 501, 5_000, 100_000]) {
+      const nested = `${'['.repeat(depth)}{"token":"${CANARY}"}${']'.repeat(depth)}`;
+      expect(scrubber.scrub({ note: nested })).toEqual({
+        note: expect.not.stringContaining(CANARY) as string,
+      });
+    }
   });
 
   it('reaches a depth of 30, and masks what is deeper than anybody reads', () => {
@@ -184,6 +209,8 @@ describe('scrubbing', () => {
   it('finds a card with more digits behind it, and one that is a number', () => {
     const pseudonym = scrubber.scrub('4111111111111111');
     expect(scrubber.scrub({ note: 4111111111111111 })).toEqual({ note: pseudonym });
+    for (const dash of ['\u2013', '\u2011', '\u2212'])
+      expect(scrubber.scrub(['4111', '1111', '1111', '1111'].join(dash))).toMatch(/^\[card:/);
     expect(scrubber.scrub('4111111111111111 123')).toBe(`${String(pseudonym)} 123`);
     expect(scrubber.scrub({ note: 1763700000000004 })).toEqual({ note: 1763700000000004 });
   });

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { jsonInText } from './json-in-text';
 import { isCard, type PersonalKind } from './personal-data';
 import { scrubText } from './scrub-text';
 import { isSecretKey } from './secret-keys';
@@ -61,13 +62,13 @@ export class Scrubber {
 
   private entries(entries: readonly (readonly [unknown, unknown])[], around: readonly object[]): object {
     const namesSecret = entries.some(
-      ([key, name]) => NAME_FIELDS.includes(String(key)) && typeof name === 'string' && isSecretKey(name),
+      ([key, name]) => isOneOf(NAME_FIELDS, key) && typeof name === 'string' && isSecretKey(name),
     );
     // Made from entries, so that a key like __proto__ is one like any other.
     return Object.fromEntries(
       entries.map(([given, inner]) => {
         const key = String(given);
-        const secret = isSecretKey(key) || (namesSecret && VALUE_FIELDS.includes(key));
+        const secret = isSecretKey(key) || (namesSecret && isOneOf(VALUE_FIELDS, key));
         // A key may be what somebody meant to hide, too.
         return [this.text(key, around), secret && inner !== null ? MASK : this.copy(inner, around)];
       }),
@@ -80,13 +81,11 @@ export class Scrubber {
   }
 
   private text(text: string, around: readonly object[]): string {
-    if (/^\s*["[{]/.test(text)) {
-      const inner = parsed(text);
-      if (inner !== undefined) {
-        // A level deeper than the text, or JSON in JSON in JSON would never end.
-        const scrubbed = JSON.stringify(this.copy(inner, [...around, { text }]));
-        return scrubbed === JSON.stringify(inner) ? text : scrubbed;
-      }
+    const inner = jsonInText(text);
+    if (inner !== undefined) {
+      // A level deeper than the text, or JSON in JSON in JSON would never end.
+      const scrubbed = JSON.stringify(this.copy(inner, [...around, { text }]));
+      return scrubbed === JSON.stringify(inner) ? text : scrubbed;
     }
     return scrubText(text, MASK, (kind, found) => this.pseudonym(kind, found));
   }
@@ -105,6 +104,11 @@ export function maskSecrets(value: unknown): unknown {
   return new Scrubber().scrub(value);
 }
 
+/** Whether a key is one of these names, however it is written. */
+function isOneOf(names: readonly string[], key: unknown): boolean {
+  return names.includes(String(key).toLowerCase());
+}
+
 /** The entries of an object, also if reading one of them throws. */
 function safeEntries(value: object): [string, unknown][] {
   return Object.keys(value).map((key) => {
@@ -115,13 +119,4 @@ function safeEntries(value: object): [string, unknown][] {
       return [key, MASK];
     }
   });
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    // Not JSON after all: it is scrubbed as text.
-    return undefined;
-  }
 }

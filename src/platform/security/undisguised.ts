@@ -23,9 +23,12 @@ const LOOKALIKES: Record<string, string> = Object.fromEntries(
 );
 const LOOKALIKE = new RegExp(`[${Object.keys(LOOKALIKES).join('')}]`, 'g');
 
-/** The text as a reader takes it: full-width forms as usual ones (NFKC), nothing invisible. */
+/** What a reader takes for a hyphen: dashes, and the minus sign. */
+const DASH = /[\p{Pd}\u2212]/gu;
+
+/** The text as a reader takes it: full-width forms as usual ones (NFKC), hyphens for dashes, nothing invisible. */
 export function visible(text: string): string {
-  return text.normalize('NFKC').replace(INVISIBLE, '');
+  return text.normalize('NFKC').replace(INVISIBLE, '').replace(DASH, '-');
 }
 
 /** The same for a name: letters that only look Latin are Latin. */
