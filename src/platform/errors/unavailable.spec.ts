@@ -31,6 +31,7 @@ describe('what an error says about servers', () => {
     [queryFailed('53300'), 'postgres'],
     [queryFailed('08006'), 'postgres'],
     [socket('ECONNREFUSED'), 'postgres'],
+    [socket('ENETUNREACH'), 'postgres'],
     [new Error('Connection terminated unexpectedly'), 'postgres'],
     [new Error('timeout exceeded when trying to connect'), 'postgres'],
     [named('MaxRetriesPerRequestError'), 'redis'],
