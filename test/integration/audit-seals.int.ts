@@ -14,9 +14,11 @@ import { AuditNews } from '../../src/pipeline/audit/audit-news';
 import { AuditSealer } from '../../src/pipeline/audit/audit-sealer.manager';
 import { AuditSealingModule } from '../../src/pipeline/audit/audit-sealing.module';
 import { type EntryStamp, leafHash, leafRow, RETURN_STAMP } from '../../src/pipeline/audit/leaf';
+import type { Checkpoint } from '../../src/pipeline/audit/seals/checkpoint';
 import { CheckpointFile } from '../../src/pipeline/audit/seals/checkpoint-file';
+import { makeSeal } from '../../src/pipeline/audit/seals/seal';
 import { SealTrail } from '../../src/pipeline/audit/seals/seal-trail';
-import { entryPages } from '../../src/pipeline/audit/seals/stored';
+import { entryPages, storeSeal } from '../../src/pipeline/audit/seals/stored';
 import { SecurityEvents } from '../../src/pipeline/audit/security-events';
 import { AuditVerifier } from '../../src/pipeline/audit/verify/audit-verifier';
 import { PostgresSource } from '../../src/pipeline/audit/verify/postgres-source';
@@ -255,6 +257,13 @@ describe('the seals of the audit', () => {
     await write(entry());
     await expect(runOnce()).rejects.toThrow(/Seal \d/);
     await runOnce(); // says it once, then rests
+    const now = jest.spyOn(performance, 'now').mockReturnValue(performance.now() + 31_000);
+    try {
+      // Still so, and still the same.
+      await expect(runOnce()).rejects.toThrow(/Seal \d/);
+    } finally {
+      now.mockRestore();
+    }
     expect(await seals()).toEqual(before);
     expect(await readFile(file.path, 'utf8')).toBe(lines);
     await app.get(AuditLog).beforeApplicationShutdown();
@@ -262,6 +271,32 @@ describe('the seals of the audit', () => {
       await app.database.query(`SELECT phase FROM audit_entries WHERE error_code = 'audit_broken'`),
     ).toEqual([{ phase: 'security' }]);
     expect((await verify()).intact).toBe(false);
+  });
+
+  it.each([
+    ['was made with another key, under the name of ours', true, 'is not signed by a key of ours'],
+    ['was made with our key, and follows from another one', false, 'does not follow seal 1'],
+  ])('are not continued after one that has no checkpoint and %s', async (_what, forged, message) => {
+    await write(entry());
+    await seal();
+    const own = await app.get(AuditKeys).signing();
+    const key = forged ? { ...generateKeyPairSync('ed25519'), kid: own.kid } : own;
+    const [one] = await app.database.query<{ hash: Buffer }>('SELECT prev AS hash FROM audit_seals');
+    const end = { number: 1, to_seq: 1, hash: forged ? ((await file.latest())?.hash as Buffer) : one?.hash };
+    const next = makeSeal({ ...end, hash: end.hash as Buffer }, [], 2, key, new Date());
+    await app.get(Db).transaction((tx) => storeSeal(tx, next));
+    await write(entry());
+    await expect(runOnce()).rejects.toThrow(message);
+    expect((await file.latest())?.number).toBe(1);
+  });
+
+  it('are not continued where their last checkpoint is right, and nobody has signed it', async () => {
+    await write(entry());
+    await seal();
+    const latest = (await file.latest()) as Checkpoint;
+    await file.append({ ...latest, signature: Buffer.alloc(64) });
+    await write(entry());
+    await expect(runOnce()).rejects.toThrow('The checkpoint of seal 1 is not signed by a key of ours');
   });
 
   it('go on with a new key, and the old ones stay good', async () => {
@@ -311,8 +346,13 @@ describe('the audit, for the role of the application', () => {
   });
 
   const REFUSED = /permission denied|must be owner|must be superuser/;
-  const statements = ['audit_entries', 'audit_seals'].flatMap((table) => [
-    `UPDATE ${table} SET count = 9`,
+  const tables: [table: string, column: string][] = [
+    ['audit_entries', 'count'],
+    ['audit_seals', 'count'],
+    ['audit_tombstones', 'entries'],
+  ];
+  const statements = tables.flatMap(([table, column]) => [
+    `UPDATE ${table} SET ${column} = 9`,
     `DELETE FROM ${table}`,
     `TRUNCATE ${table}`,
     `DROP TABLE ${table}`,
@@ -352,8 +392,15 @@ describe('the audit, for the role of the application', () => {
     },
   );
 
-  it.each(['audit_entries', 'audit_seals'])('refuses change of %s to its owner, too', async (table) => {
-    for (const sql of [`UPDATE ${table} SET count = 9`, `DELETE FROM ${table}`, `TRUNCATE ${table}`])
+  it.each(tables)('refuses change of %s to its owner, too', async (table, column) => {
+    // Without a check there may be a tombstone of nothing.
+    if (table === 'audit_tombstones')
+      await app.database.query(
+        `SET session_replication_role = replica;
+         INSERT INTO audit_tombstones VALUES (1, 1, 1, 1, 1, '', '', 30, now(), 'k', '');
+         RESET session_replication_role`,
+      );
+    for (const sql of [`UPDATE ${table} SET ${column} = 9`, `DELETE FROM ${table}`, `TRUNCATE ${table}`])
       await expect(app.database.query(sql)).rejects.toThrow(`${table} is append-only`);
   });
 });

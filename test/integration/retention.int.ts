@@ -1,3 +1,4 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { Client } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
@@ -16,6 +17,8 @@ import { AuditVerifier } from '../../src/pipeline/audit/verify/audit-verifier';
 import { ExportSource } from '../../src/pipeline/audit/verify/export-source';
 import { PostgresSource } from '../../src/pipeline/audit/verify/postgres-source';
 import type { Verification } from '../../src/pipeline/audit/verify/verification';
+import { AuditSearch } from '../../src/categories/logs/audit-search';
+import { AuditProofs } from '../../src/pipeline/audit/audit-proofs';
 import { AuditExporter } from '../../src/categories/logs/audit-exporter';
 import { PersonalFields } from '../../src/pipeline/audit/subjects/personal-fields';
 import type { ActionContext } from '../../src/pipeline/catalogue/action-command';
@@ -115,6 +118,9 @@ describe('the retention of the audit', () => {
     ).toEqual([{ detail: { from_seal: 1, to_seal: 2, from_seq: 1, to_seq: 7, entries: 7, keep_days: 50 } }]);
     // Nobody is shown it any more, and a day passes before it is gone.
     expect(await seqRangeOf(app.get(Db), null, null)).toMatchObject({ from: 8 });
+    const proofs = new AuditProofs(app.get(Db));
+    const search = new AuditSearch(app.get(Db), proofs, app.get(PersonalFields));
+    expect((await search.find({ limit: 200 })).entries.at(-1)?.seq).toBe(8);
     expect(await numbers('audit_seals', 'number')).toEqual([1, 2, 3, 4]);
     expect(await verify()).toMatchObject({ intact: true, entries: 3, unsealed: 1, retired: 7 });
 
@@ -125,9 +131,27 @@ describe('the retention of the audit', () => {
     expect((await numbers('audit_entries', 'seq'))[0]).toBe(8);
     expect(await verify()).toMatchObject({ intact: true, seals: 2, entries: 3, unsealed: 1, retired: 7 });
     expect(await verify(4)).toMatchObject({ intact: true, seals: 1, entries: 1 });
+    // One who may insert seals, and nobody looks at those that are over: it proves nothing.
+    await app.get(Db).execute(
+      `INSERT INTO audit_seals SELECT 1, 8, 8, 1, '[]', leaves, root, prev, key_id, signature, sealed_at
+         FROM audit_seals WHERE number = 3`,
+    );
+    expect((await proofs.inclusionProof(8))?.seal).toBe(3);
+    await tamper('DELETE FROM audit_seals WHERE number = 1');
 
     // The sealer goes on, also without the file of its checkpoints; the next tombstone follows from this one.
-    await app.get(AuditSealer).run({ fence: 1, signal });
+    await rm(app.env.auditCheckpointFile);
+    await tamper(`UPDATE audit_tombstones SET keep_days = 51`);
+    const sealer = app.get(AuditSealer);
+    await expect(sealer.run({ fence: 1, signal })).rejects.toThrow(
+      'up to seal 2 is not signed by a key of ours',
+    );
+    await tamper(`UPDATE audit_tombstones SET keep_days = 50`);
+    Object.assign(sealer, { broken: undefined });
+    await sealer.run({ fence: 1, signal });
+    expect((await new CheckpointFile(app.env.auditCheckpointFile).latest())?.number).toBeGreaterThanOrEqual(
+      4,
+    );
     await keep(40);
     await retention();
     expect(await numbers('audit_tombstones', 'to_seal')).toEqual([2, 3]);
@@ -145,6 +169,21 @@ describe('the retention of the audit', () => {
     // The checkpoints go further than the seals: the end was cut off.
     await retention();
     expect(await numbers('audit_tombstones', 'to_seal')).toEqual([2]);
+  });
+
+  it('retires no seal whose checkpoint is not in the file yet', async () => {
+    await keep(30);
+    const [first = ''] = (await readFile(app.env.auditCheckpointFile, 'utf8')).split('\n');
+    await writeFile(app.env.auditCheckpointFile, `${first}\n`);
+    await retention();
+    expect(await numbers('audit_tombstones', 'to_seal')).toEqual([1]);
+  });
+
+  it('retires nothing without an entry that says so', async () => {
+    await keep(50);
+    jest.spyOn(app.get(AuditLog), 'write').mockRejectedValueOnce(new Error('not now'));
+    await expect(retention()).rejects.toThrow('not now');
+    expect(await numbers('audit_tombstones', 'to_seal')).toEqual([]);
   });
 
   it('does not take the word of Postgres for what the time is', async () => {

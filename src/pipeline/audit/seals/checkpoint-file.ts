@@ -31,10 +31,12 @@ export class CheckpointFile {
   /** The checkpoint with the highest number; undefined if there is none, or no file. */
   async latest(): Promise<Checkpoint | undefined> {
     const found = (await this.tail()).split('\n').flatMap((line) => parseCheckpoint(line) ?? []);
-    return found.reduce<Checkpoint | undefined>(
-      (latest, one) => (latest && latest.number > one.number ? latest : one),
-      undefined,
-    );
+    const latest = found.reduce(later, undefined);
+    if (latest) return latest;
+    // What a failing machine, or somebody, has put at the end must not hide what stands before it.
+    let any: Checkpoint | undefined;
+    for await (const one of this.all()) any = later(any, one);
+    return any;
   }
 
   /** All checkpoints, in the order of the file. None if there is no file. */
@@ -69,4 +71,8 @@ export class CheckpointFile {
       throw error;
     }
   }
+}
+
+function later(latest: Checkpoint | undefined, one: Checkpoint): Checkpoint {
+  return latest && latest.number > one.number ? latest : one;
 }

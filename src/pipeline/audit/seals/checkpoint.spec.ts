@@ -96,4 +96,12 @@ describe('the file of checkpoints', () => {
     await appendFile(file.path, `${'x'.repeat(60_000)}\n`);
     expect((await file.latest())?.number).toBe(10);
   });
+
+  it('finds the newest however much stands behind it that says nothing', async () => {
+    for (const number of [1, 3, 2]) await file.append(numbered(number));
+    await appendFile(file.path, Buffer.alloc(200_000));
+    expect((await file.latest())?.number).toBe(3);
+    await file.append(numbered(4));
+    expect(await numbers()).toEqual([1, 3, 2, 4]);
+  });
 });

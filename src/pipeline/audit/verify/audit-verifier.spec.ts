@@ -132,6 +132,23 @@ describe('verifying an audit', () => {
     expect((await verify(audit, { fromSeal: 9 })).seals).toBe(0);
   });
 
+  it('goes on from where a checkpoint says that the seal before ended, if that is genuine', async () => {
+    const [, two] = audit.checkpoints;
+    if (!two) throw new Error('There is no second checkpoint');
+    audit.checkpoints = [two];
+    expect((await verify(audit, { fromSeal: 3 })).intact).toBe(true);
+    // Nobody signed it, so it says nothing of the seal that follows.
+    audit.checkpoints = [{ ...two, hash: Buffer.alloc(32) }];
+    expect((await verify(audit, { fromSeal: 3 })).intact).toBe(true);
+    audit.checkpoints = [two];
+    setEntry(0, 0, { action: 'x' });
+    audit.segments = sealed(
+      audit.segments.map((one) => one.entries),
+      [first, first, second],
+    );
+    expect((await verify(audit, { fromSeal: 3 })).first).toMatchObject({ kind: 'chain_rewritten', seal: 3 });
+  });
+
   it('is content with an audit that is empty, or has no seal yet', async () => {
     audit = { segments: [], unsealed: [], checkpoints: [] };
     expect(await verify(audit)).toMatchObject({
@@ -228,6 +245,27 @@ describe('verifying an audit', () => {
         audit.unsealed = [];
       },
       { kind: 'tail_cut', seq: 9, seal: 3, total: 1 },
+    ],
+    [
+      'a tail that was cut off, where checkpoints do not stand in the order of their seals',
+      () => {
+        audit.segments.splice(3);
+        audit.unsealed = [];
+        audit.checkpoints.reverse();
+      },
+      { kind: 'tail_cut', seq: 14, seal: 4, total: 1 },
+    ],
+    [
+      'a first seal that names one before it',
+      () => {
+        const { entries, seal } = segment(0);
+        const leaves = entries.map((one) => ({ seq: one.seq, leaf: leafHash(one) }));
+        const end = { number: 0, to_seq: 0, hash: Buffer.alloc(32, 1) };
+        audit.segments = [{ seal: makeSeal(end, leaves, seal.to_seq, first, new Date()), entries }];
+        audit.checkpoints = [];
+        audit.unsealed = [];
+      },
+      { kind: 'chain_rewritten', seq: 1, seal: 1, total: 1 },
     ],
     [
       'seals that were cut off from entries that are there',

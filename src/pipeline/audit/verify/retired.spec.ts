@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { auditEntry } from '../audit-entry';
 import { leafHash, leafRow, type SealedFields } from '../leaf';
+import { type Checkpoint, makeCheckpoint } from '../seals/checkpoint';
 import { makeSeal, NO_SEAL, type Seal, sealHash } from '../seals/seal';
 import { makeTombstone, type Tombstone } from '../seals/tombstone';
 import { AuditVerifier, type VerifyOptions } from './audit-verifier';
@@ -23,9 +24,16 @@ for (const entry of entries) {
 }
 const hashOf = (number: number): Buffer => sealHash(seals[number - 1] as Seal);
 
-function tombstone(from: number, to: number, change: Partial<Tombstone> = {}, by = key): Tombstone {
+/** @param change after it was signed @param prev that it is signed with */
+function tombstone(
+  from: number,
+  to: number,
+  change: Partial<Tombstone> = {},
+  by = key,
+  prev = from === 1 ? NO_SEAL : hashOf(from - 1),
+): Tombstone {
   const range = { from_seal: from, to_seal: to, from_seq: from, to_seq: to, entries: to - from + 1 };
-  const chain = { prev: from === 1 ? NO_SEAL : hashOf(from - 1), hash: hashOf(to) };
+  const chain = { prev, hash: hashOf(to) };
   return { ...makeTombstone({ ...range, ...chain, keep_days: 30 }, by, new Date()), ...change };
 }
 
@@ -33,7 +41,7 @@ function tombstone(from: number, to: number, change: Partial<Tombstone> = {}, by
 function verify(
   stones: Tombstone[],
   firstSeal: number,
-  options: VerifyOptions & { counted?: number; slipped?: SealedFields } = {},
+  options: VerifyOptions & { counted?: number; slipped?: SealedFields; checkpoints?: Checkpoint[] } = {},
 ): Promise<Verification> {
   const slipped = options.slipped ? [options.slipped] : [];
   const left = seals.filter(({ number }) => number >= firstSeal);
@@ -58,7 +66,7 @@ function verify(
       entries: left.length + slipped.length,
     }),
   ].map((line) => line.trimEnd());
-  return AuditVerifier.verify(new ExportSource(list(lines)), [key], list([]), options);
+  return AuditVerifier.verify(new ExportSource(list(lines)), [key], list(options.checkpoints ?? []), options);
 }
 
 async function* list<T>(values: T[]): AsyncGenerator<T> {
@@ -80,12 +88,29 @@ describe('an audit that was retired in part', () => {
     ['names another reason', [tombstone(1, 2), tombstone(3, 4, { keep_days: 400 })]],
     ['was signed by somebody else', [tombstone(1, 2), tombstone(3, 4, {}, stranger)]],
     ['was signed with a key that is not known', [tombstone(1, 2), tombstone(3, 4, { key_id: 'k2' })]],
+    ['follows from another seal', [tombstone(1, 2), tombstone(3, 4, {}, key, NO_SEAL)]],
     ['leaves a gap', [tombstone(1, 2), tombstone(4, 4)]],
     ['is the first, and does not begin at the first seal', [tombstone(3, 4)]],
     ['comes before the one that it follows', [tombstone(3, 4), tombstone(1, 2)]],
   ])('is not where a tombstone %s', async (_what, stones) => {
     const { findings } = await verify(stones, 5);
     expect(findings.map(({ kind }) => kind)).toContain('tombstone_altered');
+  });
+
+  it('is not where a genuine checkpoint names another seal than the tombstone', async () => {
+    const other = makeCheckpoint(
+      { ...(seals[3] as Seal), sealed_at: '2026-01-01T00:00:00.000000Z' },
+      'test',
+      key,
+    );
+    expect((await verify(right, 5, { checkpoints: [other] })).first).toMatchObject({
+      kind: 'tombstone_altered',
+      seal: 3,
+    });
+    const forged = { ...other, signature: Buffer.alloc(64) };
+    expect((await verify(right, 5, { checkpoints: [forged] })).intact).toBe(true);
+    const genuine = makeCheckpoint(seals[3] as Seal, 'test', key);
+    expect((await verify(right, 5, { checkpoints: [genuine] })).intact).toBe(true);
   });
 
   it('is not where an entry stands between the tombstones and the seals', async () => {
