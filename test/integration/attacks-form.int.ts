@@ -92,6 +92,10 @@ describe('JSON', () => {
     ['of 250 KB of spaces', ' '.repeat(250_000)],
     ['with a number of 200,000 digits', `{"a":${'9'.repeat(200_000)}}`],
     ['not in UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d])],
+    [
+      'right but for a byte that is no UTF-8',
+      Buffer.from(PAUSE.replace('}}', '},"options":{"reason":"caf\u00e9"}}'), 'latin1'),
+    ],
     ['in UTF-16', Buffer.from('\ufeff{}', 'utf16le')],
   ])('%s is refused and does no harm', async (_name, body) => {
     const { status, text } = await postText('/api/admin/action', body);

@@ -159,6 +159,17 @@ describe('a request that somebody before us may have understood in another way',
     expect(keyed).toEqual([]);
   });
 
+  it('takes no more of a body in chunks than of one whose length is said', async () => {
+    const before = await executions();
+    const padding = ' '.repeat(16_384);
+    // Right in itself, and 20 KB more than may come.
+    const body = `${`4000\r\n${padding}\r\n`.repeat(17)}${chunk(ACTION)}`;
+    const { text, closed } = await exchange(baseUrl, action('Transfer-Encoding: chunked') + body);
+    expect([text.slice(0, 12), closed]).toEqual(['HTTP/1.1 413', true]);
+    expect(text).toContain('PAYLOAD_TOO_LARGE');
+    expect(await executions()).toBe(before);
+  });
+
   it('reads a second request from a connection only where the first one ends', async () => {
     const second = get('Host: a', 'Connection: close');
     const { text } = await exchange(baseUrl, action(length) + ACTION + second);

@@ -1,7 +1,8 @@
 import { connect, type Socket } from 'node:net';
 import { v7 as uuidv7 } from 'uuid';
-import { auditEntry } from '../../src/pipeline/audit/audit-entry';
+import { type AuditEntry, auditEntry } from '../../src/pipeline/audit/audit-entry';
 import { AuditLog } from '../../src/pipeline/audit/audit-log';
+import { PersonalFields } from '../../src/pipeline/audit/subjects/personal-fields';
 import { eventually } from '../support/eventually';
 import type { Answer, HttpClient } from '../support/http-client';
 import { startInstallation, type TestInstallation } from '../support/installation';
@@ -70,6 +71,23 @@ describe('the record of denials', () => {
     const next = await client.action('no.such');
     expect((await recorded(long.body.trace_id))[0]?.detail).toEqual({ action: `${'a'.repeat(99)}${face}` });
     expect((await recorded(next.body.trace_id))[0]?.detail).toEqual({ action: 'no.such' });
+  });
+
+  it('leaves out a payload that is too large, and secrets in a reason', async () => {
+    const { client } = await installation.user('admin');
+    const queue = 'x'.repeat(5_000);
+    const { body } = await client.action(
+      'queue.pause',
+      { queue },
+      { options: { reason: 'with password=canary' } },
+    );
+    const rows = await recorded(body.trace_id);
+    expect(rows[0]?.payload).toEqual({
+      omitted: 'too large',
+      characters: JSON.stringify({ queue }).length,
+    });
+    const [read] = await installation.get(PersonalFields).open(rows as unknown as AuditEntry[]);
+    expect(read?.reason).toBe('with password=[masked]');
   });
 
   it('leaves out what an entry says if Postgres does not take it, and has all the others', async () => {

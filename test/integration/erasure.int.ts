@@ -13,6 +13,7 @@ import { LogsCategory } from '../../src/categories/logs/logs.module';
 import { Db } from '../../src/platform/postgres/db';
 import { AuditKeys } from '../../src/platform/security/audit-keys';
 import type { SigningKeys } from '../../src/platform/security/signing-keys';
+import { RuntimeSettings } from '../../src/platform/settings/runtime-settings';
 import { eraseUser } from '../../src/up/erasure';
 import { bootModules, type TestApp } from '../support/app';
 import { eventually } from '../support/eventually';
@@ -91,10 +92,14 @@ describe('the erasure of a person', () => {
   it('leaves an audit that verifies, and readers who see that something was erased', async () => {
     const executionId = uuidv7();
     await app.database.query(
-      `INSERT INTO executions (id, action, kind, actor_id, status, fingerprint, payload, lease_until, trace_id, response_body)
-       VALUES ($1, 'job.cancel', 'act', $2, 'succeeded', '\\x00', $3, now(), 't', 'answer')`,
+      `INSERT INTO executions (id, action, kind, actor_id, status, fingerprint, payload, lease_until, trace_id, response_body,
+                               idempotency_key)
+       VALUES ($1, 'job.cancel', 'act', $2, 'succeeded', '\\x00', $3, now(), 't', 'answer', 'canary')`,
       [executionId, alice.id, JSON.stringify({ payload: {}, reason: REASON })],
     );
+    await app
+      .get(RuntimeSettings)
+      .update({ audit: { keep_days: 99 } }, { authorId: alice.id, comment: REASON });
     await app.database.query(
       'INSERT INTO sessions (id, user_id, expires_at, ip) VALUES ($1, $2, now(), $3)',
       [uuidv7(), alice.id, IP],
@@ -119,7 +124,14 @@ describe('the erasure of a person', () => {
     const [user] = await app.database.query('SELECT * FROM users WHERE id = $1', [alice.id]);
     expect(user).toMatchObject({ enabled: false, email: `erased-${alice.id}@erased.invalid` });
     const [execution] = await app.database.query('SELECT * FROM executions WHERE id = $1', [executionId]);
-    expect(execution).toMatchObject({ payload: { payload: {}, reason: null }, response_body: null });
+    expect(execution).toMatchObject({
+      payload: { payload: {}, reason: null },
+      response_body: null,
+      idempotency_key: null,
+    });
+    expect(
+      await app.database.query('SELECT comment FROM settings_versions WHERE author_id = $1', [alice.id]),
+    ).toEqual([{ comment: null }]);
     expect(
       await app.database.query(
         `SELECT actor_id, detail FROM audit_entries WHERE error_code = 'account_erased'`,
@@ -127,9 +139,24 @@ describe('the erasure of a person', () => {
     ).toEqual([{ actor_id: null, detail: { user_id: alice.id } }]);
   });
 
+  it('does not make erased what somebody only calls so', async () => {
+    const said = { ip: IP, user_agent: 'sealed:1:canary', trace_id: 'nobody' };
+    await app.get(AuditLog).write([auditEntry({ phase: 'denial', outcome: 'denied', ...said })]);
+    expect((await app.get(AuditSearch).find({ trace_id: 'nobody', limit: 1 })).entries).toMatchObject([
+      { ip: IP, user_agent: 'sealed:1:canary', encrypted: {} },
+    ]);
+  });
+
   it('keeps nothing new of somebody who was erased, and is not undone by erasing twice', async () => {
     await eraseUser(app.get(Db), alice.id);
     expect(await anotherInstallation().obtain(alice.id)).toBeNull();
+    // A minute later the key is gone from where it was held, too.
+    const now = jest.spyOn(performance, 'now').mockReturnValue(performance.now() + 61_000);
+    try {
+      expect(await app.get(SubjectKeys).obtain(alice.id)).toBeNull();
+    } finally {
+      now.mockRestore();
+    }
     const { id } = await makeUser(app.database, 'user');
     await eraseUser(app.get(Db), id);
     await write(id);

@@ -16,8 +16,9 @@ import { ActionRunner } from '../../src/pipeline/pipeline';
 import { LiveFeed } from '../../src/platform/feed/live-feed';
 import { MessageBus } from '../../src/platform/messages/message-bus';
 import type { Actor, Role } from '../../src/platform/security/roles';
+import { currentTrace } from '../../src/platform/telemetry/trace-scope';
 import { eventually } from '../support/eventually';
-import { COUNTED, CountingCategory } from '../support/operations/counting.category';
+import { COUNTED, CountingCategory, StubbornHandler } from '../support/operations/counting.category';
 import { type AuditRow } from '../support/pipeline';
 import { processesOf, type TestProcess, type TestProcesses } from '../support/processes';
 import { makeUser } from '../support/users';
@@ -153,6 +154,18 @@ describe('a process that runs an operation', () => {
     expect(items.filter(({ pid }) => pid === first.pid)).toEqual(before);
     expect(items.filter(({ pid }) => pid === second.pid).length).toBeGreaterThan(0);
     expect(await outcomes(id)).toMatchObject([{ outcome: 'succeeded' }]);
+  });
+
+  it('works under the trace id of the request that asked for it', async () => {
+    await startRunner();
+    let seen: string | undefined;
+    jest.spyOn(StubbornHandler.prototype, 'execute').mockImplementationOnce(() => {
+      seen = currentTrace()?.traceId;
+      return Promise.resolve({});
+    });
+    const { body } = await run('test.stubborn', {});
+    expect(await ended(body.execution_id)).toMatchObject({ status: 'succeeded', trace_id: body.trace_id });
+    expect(seen).toBe(body.trace_id);
   });
 
   it('may freeze: when it wakes up, it changes nothing any more', async () => {

@@ -80,6 +80,14 @@ describe('security events', () => {
     expect(alerts.at(-1)?.kind).toBe('audit_broken');
   });
 
+  it('from ever other places are told one by one again, once that was over', async () => {
+    for (let i = 0; i < 100; i++) await events.alert(from(`198.51.100.${i}`, i));
+    await jest.advanceTimersByTimeAsync(30_000);
+    const before = alerts.length;
+    for (let i = 0; i < 10; i++) await events.alert(from(`203.0.113.${i}`, i));
+    expect(told().slice(before)).toEqual(Array.from({ length: 10 }, (_, i) => [`t${i}`, undefined]));
+  });
+
   it('that somebody was allowed to cause are each told', async () => {
     for (let i = 0; i < 50; i++) await events.record({ ...DENIED, kind: 'role_changed' });
     expect(alerts).toHaveLength(50);

@@ -14,6 +14,7 @@ describe('parseStrictJson', () => {
     '{"a":[123e65,1E22,-1.0e+28,100000000000000000000.0]}',
     '{"a":0.12345678901234567890}',
     '{"a:b":":"}',
+    '{"a":"he said \\":\\" {[{[ twice","b\\\\":1}',
   ])('reads %s as JSON.parse does', (text) => expect(parseStrictJson(text)).toEqual(JSON.parse(text)));
 
   it.each([

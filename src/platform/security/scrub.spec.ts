@@ -224,6 +224,7 @@ describe('scrubbing', () => {
   it('gives the same pseudonym for the same value under one key, and another under another', () => {
     const other = new Scrubber(Buffer.from('another key'));
     expect(scrubber.scrub('a@example.test')).toBe(scrubber.scrub('a@example.test'));
+    expect(scrubber.scrub('A@Example.TEST')).toBe(scrubber.scrub('a@example.test'));
     expect(scrubber.scrub('a@example.test')).not.toBe(scrubber.scrub('b@example.test'));
     expect(scrubber.scrub('a@example.test')).not.toBe(other.scrub('a@example.test'));
   });

@@ -51,6 +51,8 @@ export class PersonalFields {
 
 /** The fields of an entry that are sealed, as they are stored. */
 export function sealedFields(entry: Personal): Partial<Record<PersonalField, string>> {
+  // Without an actor nothing was sealed, whatever a stranger's program calls itself.
+  if (entry.actor_id === null) return {};
   const found = PERSONAL.flatMap((field) => {
     const text = entry[field];
     return text !== null && isSealed(text) ? [[field, text]] : [];
