@@ -159,6 +159,21 @@ describe('what goes around the body', () => {
     expect(new Set(entries.map((entry) => entry.action))).toEqual(new Set(['queue.pause']));
   });
 
+  it.each(['__proto__', 'constructor', 'hasOwnProperty', 'toString'])(
+    'is refused where a parameter is called %s, as every object has one',
+    async (name) => {
+      const { status, text } = await client.send({
+        method: 'GET',
+        path: `/api/jobs/history?page=1&${name}=x`,
+        headers: { authorization: `Bearer ${mallory.token}` },
+      });
+      expect([status, (JSON.parse(text) as { error_code: string }).error_code]).toEqual([
+        400,
+        'VALIDATION_ERROR',
+      ]);
+    },
+  );
+
   it.each([
     '//api/admin/ssot',
     '/api//admin/ssot',

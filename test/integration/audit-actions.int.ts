@@ -185,6 +185,16 @@ describe('logs.export_audit', () => {
     const { code, stdout } = await offline(file, '--from-seal', '2');
     expect([code, stdout]).toEqual([0, expect.stringContaining('The audit is intact.')]);
 
+    // Of a time that has not come there is nothing, and nothing is missing.
+    const after = new Date(Date.now() + 3_600_000).toISOString();
+    await writeFile(bad, (await download({ after })).text);
+    expect(await offline(bad, ...checkpoints)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(
+        new RegExp(`By its own account the export was made at \\S+ and goes from ${after} to`),
+      ) as string,
+    });
+
     const lines = text.trimEnd().split('\n');
     const at = lines.findIndex((line) => line.includes('"action":"queue.pause"'));
     const { seq } = JSON.parse(lines[at] ?? '') as { seq: number };

@@ -2,7 +2,6 @@ import type { SealedFields } from '../leaf';
 import type { Checkpoint } from '../seals/checkpoint';
 import type { Seal } from '../seals/seal';
 import type { Tombstone } from '../seals/tombstone';
-import type { ExportHeader } from './export-lines';
 
 /** What has happened to an audit. */
 export type FindingKind =
@@ -90,7 +89,7 @@ export interface Scope {
   /** Seals that were made after this need not be there, if it was not read just now; ISO 8601. */
   readonly readAt?: string;
   /** Of an export: when it was made and what was asked for, as it says itself. */
-  readonly period?: Pick<ExportHeader, 'exported_at' | 'after' | 'before'>;
+  readonly period?: { exported_at: string; after: string | null; before: string | null };
 }
 
 /** Where an audit is read from. */
