@@ -7,6 +7,7 @@ import type { CatalogueEntry } from './catalogue/catalogue-entry';
 import type { Claim } from './executions/execution';
 import type { ActionOptions } from './options.dto';
 import type { FrozenItem } from './preview/preview';
+import type { NamedPreview } from './preview/preview-tokens';
 
 /** A request for an action, as it came. Nothing in it has been checked but the actor. */
 export interface ActionCall {
@@ -48,7 +49,7 @@ export class Run {
   idempotencyKey: string | null = null;
   fingerprint!: Buffer;
   /** The preview that `options.preview_token` names. */
-  previewId?: string;
+  preview?: NamedPreview;
   /** By `authorise`. */
   ownerId?: string;
   /** By `claim`. */

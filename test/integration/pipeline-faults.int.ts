@@ -4,17 +4,20 @@ import { IsIn, IsInt, IsString } from 'class-validator';
 import { v7 as uuidv7 } from 'uuid';
 import { Action, type ActionDeclaration } from '../../src/pipeline/catalogue/action.decorator';
 import { ActionCommand, type ActionContext } from '../../src/pipeline/catalogue/action-command';
-import type { ActionHandler } from '../../src/pipeline/catalogue/action-handler';
+import type { PreviewingHandler } from '../../src/pipeline/catalogue/action-handler';
 import { Category } from '../../src/pipeline/catalogue/category.decorator';
 import { MayBeAbsent, Recorded } from '../../src/pipeline/catalogue/fields';
 import { ExecutionTiming } from '../../src/pipeline/executions/timing';
 import { ActionRunner } from '../../src/pipeline/pipeline';
 import { PipelineModule } from '../../src/pipeline/pipeline.module';
+import type { Preview } from '../../src/pipeline/preview/preview';
+import { PreviewTokens } from '../../src/pipeline/preview/preview-tokens';
 import type { Actor } from '../../src/platform/security/roles';
 import { AppError } from '../../src/platform/errors/app-error';
 import { Db } from '../../src/platform/postgres/db';
 import { bootModules, type TestApp } from '../support/app';
 import { eventually } from '../support/eventually';
+import { Gate } from '../support/gate';
 import { auditOf } from '../support/pipeline';
 import { makeUser, saveSettings } from '../support/users';
 
@@ -46,8 +49,12 @@ class Mark extends ActionCommand<{ mark: string }> {
 }
 
 @CommandHandler(Mark)
-class MarkHandler implements ActionHandler<Mark> {
+class MarkHandler implements PreviewingHandler<Mark> {
   constructor(@Inject(Db) private readonly db: Db) {}
+
+  preview({ mark }: Mark): Promise<Preview> {
+    return Promise.resolve({ selection: [{ id: mark, state: 'absent' }], effects: [], warnings: [] });
+  }
 
   async execute({ mark, way, filler, context }: Mark): Promise<{ mark: string; filler?: string }> {
     const sql = 'INSERT INTO marks (mark) VALUES ($1)';
@@ -71,8 +78,15 @@ class MarkAlone extends Mark {}
 @CommandHandler(MarkAlone)
 class MarkAloneHandler extends MarkHandler {}
 
+/** The same, but its failures open the circuit of something else. */
+@Action({ ...MARKING, name: 'test.mark_elsewhere', dependsOn: ['storage'] })
+class MarkElsewhere extends Mark {}
+
+@CommandHandler(MarkElsewhere)
+class MarkElsewhereHandler extends MarkHandler {}
+
 @Category('system')
-@Module({ imports: [PipelineModule], providers: [MarkHandler, MarkAloneHandler] })
+@Module({ imports: [PipelineModule], providers: [MarkHandler, MarkAloneHandler, MarkElsewhereHandler] })
 class TestCategory {}
 
 let app: TestApp;
@@ -106,12 +120,18 @@ interface Result {
   text: string;
 }
 
-async function run(payload: object, key: string = uuidv7(), action = 'test.mark'): Promise<Result> {
+async function run(
+  payload: object,
+  key: string = uuidv7(),
+  action = 'test.mark',
+  options: object = {},
+): Promise<Result> {
   const traceId = uuidv7();
   const answer = await app.get(ActionRunner).run(action, payload, {
     actor,
     origin: { traceId, ip: '127.0.0.1', userAgent: 'test' },
     rawHeaders: ['X-Idempotency-Key', key],
+    options,
     bodyErrors: [],
     scope: 'any',
     startedAt: performance.now(),
@@ -183,6 +203,35 @@ describe('a handler that takes its time', () => {
     });
     expect(replay.replayed).toBe(true);
     expect(await marks('late')).toBe(1);
+  });
+});
+
+describe('a handler whose time is up before it has begun', () => {
+  it('does not begin any more: who tries again is not to find two at work', async () => {
+    const name = 'test.mark_elsewhere';
+    const shown = await run({ mark: 'shown', way: 'plain' }, uuidv7(), name, { dry_run: true });
+    const { data } = JSON.parse(shown.text) as { data: { preview_token: string } };
+    const previews = app.get(PreviewTokens);
+    const selection = previews.selection.bind(previews);
+    const gate = new Gate();
+    // As if Postgres had hung.
+    jest.spyOn(previews, 'selection').mockImplementationOnce(async (id) => {
+      await gate.opened;
+      return selection(id);
+    });
+    const key = uuidv7();
+    const options = { preview_token: data.preview_token };
+    const act = () => run({ mark: 'shown', way: 'plain' }, key, name, options);
+    const first = await act().finally(() => gate.open());
+    expect(first).toMatchObject({ status: 504, code: 'TIMEOUT' });
+    expect(await outcomes(first.traceId)).toEqual(['pending', 'unknown']);
+    const again = await eventually(async () => {
+      const answer = await act();
+      expect(answer.status).toBe(200);
+      return answer;
+    });
+    expect(again.replayed).toBe(false);
+    expect(await marks('shown')).toBe(1);
   });
 });
 

@@ -28,10 +28,12 @@ export class Claims {
   /**
    * Sets `run.claim`, with the intent committed. Otherwise answers from the execution that has the key.
    *
-   * @throws AppError AUDIT_UNAVAILABLE, IDEMPOTENCY_IN_PROGRESS, IDEMPOTENCY_MISMATCH
+   * @throws AppError AUDIT_UNAVAILABLE, IDEMPOTENCY_IN_PROGRESS, IDEMPOTENCY_MISMATCH, PREVIEW_INVALID
    */
   async claim(run: Run): Promise<ActionAnswer | undefined> {
     const intent = this.intentOf(run);
+    // What it showed may not be acted on any more; what was done with it in time is still answered for.
+    if (run.preview?.expired) return this.answered(run, intent);
     // Twice: between the look-up and the claim an old key may be freed, or a new one set.
     for (let attempt = 0; attempt < 3; attempt++) {
       run.claim = await recorded(this.store.claim(intent));
@@ -47,11 +49,23 @@ export class Claims {
       }
       const answer = await this.answerFrom(earlier, run, intent);
       if (answer) return answer;
+      // Its runner died. Its effect, if any, was committed together with an outcome or can be repeated.
+      run.claim = await recorded(this.store.takeOver(earlier, intent));
       if (run.claim) return undefined;
     }
     throw inProgress(1);
   }
 
+  /** The answer of the execution that has the key; nothing is run. */
+  private async answered(run: Run, intent: Intent): Promise<ActionAnswer> {
+    const { idempotencyKey: key } = intent;
+    const earlier = key === null ? undefined : await recorded(this.store.findByKey(run.actor.userId, key));
+    const answer = earlier && !earlier.stale && (await this.answerFrom(earlier, run, intent));
+    if (!answer) throw new AppError('PREVIEW_INVALID');
+    return answer;
+  }
+
+  /** @returns undefined if nobody runs it any more, and what it came to is not known */
   private async answerFrom(
     earlier: EarlierExecution,
     run: Run,
@@ -65,8 +79,6 @@ export class Claims {
     // An operation that was handed over goes on by itself, whoever started it.
     if (earlier.queued || (earlier.status === 'running' && earlier.lease_left_s > 0))
       throw inProgress(earlier.lease_left_s);
-    // Its runner died. Its effect, if any, was committed together with an outcome or can be repeated.
-    run.claim = await recorded(this.store.takeOver(earlier, intent));
     return undefined;
   }
 
@@ -76,7 +88,7 @@ export class Claims {
       payload: run.isOperation ? run.payload : scrubbed,
       reason: this.scrubber.text(run.options.reason),
       owner_id: run.ownerId ?? null,
-      preview_id: run.previewId ?? null,
+      preview_id: run.preview?.id ?? null,
     };
     return {
       executionId: run.executionId,
@@ -89,7 +101,7 @@ export class Claims {
       payload: request,
       scrubbed,
       reason: request.reason,
-      detail: run.previewId ? { preview: run.previewId } : null,
+      detail: run.preview ? { preview: run.preview.id } : null,
       origin: run.call.origin,
       leaseS: this.timing.leaseS,
     };

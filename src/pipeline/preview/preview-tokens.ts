@@ -39,6 +39,16 @@ interface Said {
   digest: string;
 }
 
+/** The preview that a token names. */
+export interface NamedPreview {
+  readonly id: string;
+  /** Whether it may not be acted on any more. */
+  readonly expired: boolean;
+}
+
+/** Before any token expires. */
+const EVER = new Date(0);
+
 /** Previews and the tokens that bind an act to what its preview showed. */
 @Injectable()
 export class PreviewTokens {
@@ -71,12 +81,13 @@ export class PreviewTokens {
   }
 
   /**
-   * The preview that a token names.
+   * The preview that a token names. One that has expired is still told: a retry of what was done with it in time is to
+   * be answered from the record.
    *
-   * @throws AppError PREVIEW_INVALID if it is forged, expired, or of another actor, action or payload
+   * @throws AppError PREVIEW_INVALID if it is forged, or of another actor, action or payload
    */
-  verify(token: string, subject: TokenSubject): string {
-    const said = verifyToken<Said>(this.keys.secret('preview'), token);
+  verify(token: string, subject: TokenSubject): NamedPreview {
+    const said = verifyToken<Said & { exp: number }>(this.keys.secret('preview'), token, EVER);
     if (
       said?.purpose !== 'preview' ||
       said.actor !== subject.actorId ||
@@ -84,7 +95,7 @@ export class PreviewTokens {
       said.fingerprint !== subject.fingerprint.toString('hex')
     )
       throw new AppError('PREVIEW_INVALID');
-    return said.execution;
+    return { id: said.execution, expired: said.exp * 1000 <= Date.now() };
   }
 
   /** What the preview had selected. @throws AppError PREVIEW_INVALID if it is not there any more */

@@ -11,7 +11,7 @@ import { Outcomes } from '../executions/outcomes';
 import type { Claim } from '../executions/execution';
 import { OperationQueue } from '../operations/operation-queue';
 import { OperationStore } from '../operations/operation-store';
-import { PreviewTokens } from '../preview/preview-tokens';
+import { type NamedPreview, PreviewTokens } from '../preview/preview-tokens';
 import type { ActionAnswer, Run, Stage } from '../run';
 
 /** Does it: a preview, a sync command on the bus, or the handover of an operation. */
@@ -30,10 +30,9 @@ export class DispatchStage implements Stage {
   ) {}
 
   async handle(run: Run): Promise<ActionAnswer> {
-    if (run.previewId) run.selection = await this.previews.selection(run.previewId);
     if (run.isOperation) return this.handOver(run);
     // Kept, since after a time-out the handler still comes to something.
-    const work = run.kind === 'preview' ? this.preview(run) : this.execute(run);
+    const work = run.preview ? this.executeShown(run, run.preview) : this.start(run);
     run.late = work;
     try {
       const answer = await work;
@@ -45,9 +44,22 @@ export class DispatchStage implements Stage {
   }
 
   private async handOver(run: Run): Promise<ActionAnswer> {
+    // What it shows is read when the operation is run. One that is not there any more is better said now.
+    if (run.preview) await this.previews.selection(run.preview.id);
     const answer = await this.operations.handOver(run);
     run.dispatched = true;
     return answer;
+  }
+
+  private async executeShown(run: Run, { id }: NamedPreview): Promise<ActionAnswer> {
+    run.selection = await this.previews.selection(id);
+    // Meanwhile the time may have run out, which the caller has been told, or another process may run it.
+    run.abort.signal.throwIfAborted();
+    return this.execute(run);
+  }
+
+  private start(run: Run): Promise<ActionAnswer> {
+    return run.kind === 'preview' ? this.preview(run) : this.execute(run);
   }
 
   private async preview(run: Run): Promise<ActionAnswer> {

@@ -57,7 +57,7 @@ export class ValidateStage implements Stage {
       throw invalid('wait_ms', 'this action answers when it is done anyway');
     if (options.preview_token !== undefined) {
       if (options.dry_run) throw invalid('preview_token', 'is for acting, not for another preview');
-      run.previewId = this.previews.verify(options.preview_token, {
+      run.preview = this.previews.verify(options.preview_token, {
         actorId: run.actor.userId,
         action: entry.name,
         fingerprint: run.fingerprint,
