@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import { QueueAdmin } from '../../src/media/flow/queues/queue-admin.service';
+import { fingerprint } from '../../src/platform/security/canonical-json';
+import { signToken } from '../../src/platform/security/signed-token';
+import { SigningKeys } from '../../src/platform/security/signing-keys';
 import type { HttpClient } from '../support/http-client';
 import { eventually } from '../support/eventually';
 import { startInstallation, type TestInstallation } from '../support/installation';
@@ -216,6 +219,24 @@ describe('a preview', () => {
   const preview = () =>
     admin.action<Preview>('queue.clear', { queue: 'inspector' }, { options: { dry_run: true } });
 
+  /** What an api leaves that dies before it hands the operation over. */
+  async function leftBehind(): Promise<{ id: string; headers: Record<string, string> }> {
+    const [id, headers] = [uuidv7(), newKey()];
+    const payload = { queue: 'inspector' };
+    await installation.database.query(
+      `INSERT INTO executions (id, action, kind, actor_id, status, idempotency_key, fingerprint, payload, lease_until, trace_id)
+       VALUES ($1::uuid, 'queue.clear', 'act', $2, 'running', $3, $4, $5, now() - interval '1 second', $1::uuid::text)`,
+      [
+        id,
+        adminId,
+        headers['x-idempotency-key'],
+        fingerprint({ action: 'queue.clear', payload }),
+        JSON.stringify({ payload, reason: null, owner_id: null, preview_id: null }),
+      ],
+    );
+    return { id, headers };
+  }
+
   it('freezes what may be acted on', async () => {
     const [kept, changed, gone] = await Promise.all([
       waitingJob(installation.database, adminId),
@@ -247,6 +268,65 @@ describe('a preview', () => {
     ]);
     await installation.database.query(`UPDATE jobs SET status = 'failed'`);
     await installation.database.query(`UPDATE steps SET status = 'failed'`);
+  });
+
+  it('is kept to by a retry that takes over what was asked for without it', async () => {
+    const shown = await preview();
+    const added = await waitingJob(installation.database, adminId);
+    const { headers } = await leftBehind();
+    const options = { preview_token: shown.data.preview_token, wait_ms: 20_000 };
+    const answer = await admin.action('queue.clear', { queue: 'inspector' }, { options, headers });
+    expect(answer.data).toMatchObject({ cancelled_jobs: 0, since_preview: { added: 1 } });
+    expect(await statusOf(added)).toBe('queued');
+    await installation.database.query(`UPDATE jobs SET status = 'failed'`);
+    await installation.database.query(`UPDATE steps SET status = 'failed'`);
+  });
+
+  describe('that has expired', () => {
+    const act = (token: string, headers: Record<string, string>) =>
+      admin.action(
+        'queue.clear',
+        { queue: 'inspector' },
+        { options: { preview_token: token, wait_ms: 20_000 }, headers },
+      );
+    /** The same token, as it is after its time. */
+    function aged(token: string): string {
+      const said = JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()) as object;
+      const secret = installation.get(SigningKeys).secret('preview');
+      return signToken(secret, said, new Date(Date.now() - 1_000));
+    }
+
+    it('is acted on no more, and leaves the key free', async () => {
+      const token = (await preview()).data.preview_token;
+      const headers = newKey();
+      for (let i = 0; i < 2; i++) {
+        const answer = await act(aged(token), headers);
+        expect([answer.status, answer.body.error_code]).toEqual([400, 'PREVIEW_INVALID']);
+      }
+      expect((await act(token, headers)).status).toBe(200);
+    });
+
+    it('does not keep a retry from the answer to what was done with it in time', async () => {
+      const token = (await preview()).data.preview_token;
+      const headers = newKey();
+      const first = await act(token, headers);
+      expect(first.status).toBe(200);
+      const again = await act(aged(token), headers);
+      expect([again.status, again.headers.get('idempotent-replayed')]).toEqual([200, 'true']);
+      expect(again.bytes.equals(first.bytes)).toBe(true);
+    });
+
+    it('does not bring back what a process has left behind', async () => {
+      const token = (await preview()).data.preview_token;
+      const { id, headers } = await leftBehind();
+      const answer = await act(aged(token), headers);
+      expect([answer.status, answer.body.error_code]).toEqual([400, 'PREVIEW_INVALID']);
+      const [row] = await installation.database.query<{ fence: number }>(
+        `SELECT fence FROM executions WHERE id = $1 AND status IN ('running', 'unknown') AND progress IS NULL`,
+        [id],
+      );
+      expect(row).toBeDefined();
+    });
   });
 
   it('is recorded as a preview, and not as the act', async () => {

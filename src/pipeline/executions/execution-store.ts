@@ -31,7 +31,8 @@ SELECT id, action, status, fingerprint, fence, response_status, response_body, r
 
 /**
  * Of all who try, one gets the row: the others find the fence or the lease changed. What nobody has closed yet is
- * closed as unknown before the new intent, as the sweeper would have done.
+ * closed as unknown before the new intent, as the sweeper would have done. What is run is what was asked for now: the
+ * payload is the same, and the preview to keep to, the reason or whose it has to be need not be.
  */
 const TAKE_OVER = `
 WITH earlier AS (
@@ -41,7 +42,8 @@ WITH earlier AS (
 ), taken AS (
   UPDATE executions e
      SET fence = e.fence + 1, status = 'running', lease_until = now() + make_interval(secs => $3),
-         finished_at = NULL, error_code = NULL, response_status = NULL, response_body = NULL, result = NULL
+         finished_at = NULL, error_code = NULL, response_status = NULL, response_body = NULL, result = NULL,
+        payload = $5::jsonb
     FROM earlier WHERE e.id = earlier.id
   RETURNING e.id, e.fence, e.checkpoint, earlier.status AS was
 ), recorded AS (
@@ -85,6 +87,7 @@ export class ExecutionStore {
       earlier.fence,
       intent.leaseS,
       JSON.stringify([abandonedEntry(intent, earlier.id), entry]),
+      JSON.stringify(intent.payload),
     ]);
     if (!row) return undefined;
     const { id, fence, checkpoint } = row;
