@@ -371,6 +371,30 @@ describe('without Redis', () => {
     expect(await call('good')).toBe(true);
     way.open = true;
   });
+
+  it('a probe that Redis has let through late brings it back all the same', async () => {
+    await eventually(async () => expect(await refuses(lonely)).toBe(false));
+    await trip();
+    await refusing(lonely);
+    await restIsOver();
+    const asked = eventually(
+      async () => {
+        const verdict = await lonely.get(Circuits).admit(['storage']);
+        if (!('permits' in verdict)) throw new Error('It is refused');
+        return verdict.permits;
+      },
+      { intervalMs: 1 },
+    );
+    const letGo = way.hold();
+    // What Redis had said before is not fresh any more, and its answer comes before it is given up.
+    await after(1_200);
+    letGo();
+    const permits = await asked;
+    expect(permits).toMatchObject([{ shared: { probe: true } }]);
+    lonely.get(Circuits).report(permits, 1, () => 'good');
+    await stateIs('closed');
+    expect(await shared()).toMatchObject({ trips: 0 });
+  });
 });
 
 describe('a call that takes too long', () => {

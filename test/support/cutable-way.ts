@@ -3,7 +3,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 /** A way to a server that can be cut without stopping it for the other tests. */
 export class CutableWay {
   private readonly sockets = new Set<Socket>();
-  private readonly callers = new Set<Socket>();
+  /** With where what they send goes to. */
+  private readonly callers = new Map<Socket, Socket>();
   private cut = false;
 
   private constructor(private readonly server: Server) {}
@@ -27,9 +28,13 @@ export class CutableWay {
     if (this.cut) for (const socket of this.sockets) socket.destroy();
   }
 
-  /** From now on what is sent does not arrive, while those who send it believe that it does. */
-  hold(): void {
-    for (const socket of this.callers) socket.unpipe().pause();
+  /** From now on what is sent does not arrive, while those who send it believe that it does. The answer ends that. */
+  hold(): () => void {
+    const held = [...this.callers];
+    for (const [inner] of held) inner.unpipe().pause();
+    return () => {
+      for (const [inner, outer] of held) inner.pipe(outer);
+    };
   }
 
   close(): void {
@@ -40,7 +45,7 @@ export class CutableWay {
   private join(inner: Socket, port: number): void {
     if (this.cut) return void inner.destroy();
     const outer = connect(port, '127.0.0.1');
-    this.callers.add(inner);
+    this.callers.set(inner, outer);
     inner.on('close', () => this.callers.delete(inner));
     for (const [one, other] of [
       [inner, outer],

@@ -93,7 +93,7 @@ export class Circuits implements OnModuleInit, OnApplicationShutdown {
     if (refusal) return refusal;
     const id = randomUUID();
     if (!watched.some(({ dependency }) => this.circuit(dependency).mustAsk(now)))
-      return { permits: watched.map((ruled) => this.permit(id, ruled, now, false)) };
+      return { permits: watched.map((ruled) => this.permit(id, ruled, now)) };
     return this.ask(id, watched);
   }
 
@@ -139,9 +139,10 @@ export class Circuits implements OnModuleInit, OnApplicationShutdown {
     return undefined;
   }
 
-  private permit(id: string, { dependency, rules }: Ruled, now: number, probe: boolean): Permit {
+  /** @param given the part in the shared circuit that Redis has given the call; however late, it waits for its result */
+  private permit(id: string, { dependency, rules }: Ruled, now: number, given?: Part): Permit {
     const circuit = this.circuit(dependency);
-    return { id, dependency, shared: circuit.sharedPart(now, probe), own: circuit.ownPart(id, now, rules) };
+    return { id, dependency, shared: given ?? circuit.sharedPart(now), own: circuit.ownPart(id, now, rules) };
   }
 
   private async ask(id: string, watched: readonly Ruled[]): Promise<Admission> {
@@ -154,13 +155,13 @@ export class Circuits implements OnModuleInit, OnApplicationShutdown {
       circuits.forEach((circuit) => this.saw(circuit, askedAt));
       if (refusedBy) return { refusedBy: refusedBy.dependency, retryInMs: refusedBy.restMs, forced: false };
       const now = performance.now();
-      return { permits: watched.map((ruled, i) => this.permit(id, ruled, now, circuits[i]?.probe === true)) };
+      return { permits: watched.map((ruled, i) => this.permit(id, ruled, now, circuits[i])) };
     } catch (error) {
       this.log.warn(`Circuits could not be asked: ${reasonOf(error)}`);
       const now = performance.now();
       for (const { dependency } of watched) this.circuit(dependency).lose(now);
       const refusal = this.refusalHere(watched, now);
-      return refusal ?? { permits: watched.map((ruled) => this.permit(id, ruled, now, false)) };
+      return refusal ?? { permits: watched.map((ruled) => this.permit(id, ruled, now)) };
     }
   }
 

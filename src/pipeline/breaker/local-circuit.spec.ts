@@ -23,9 +23,9 @@ describe('a circuit as one process has it', () => {
   it('goes by what Redis said, for as long as that is fresh', () => {
     const circuit = circuitThatSaw(CLOSED, 100);
     expect(circuit.mustAsk(200)).toBe(false);
-    expect(circuit.sharedPart(200, false)).toEqual({ epoch: 4, probe: false });
+    expect(circuit.sharedPart(200)).toEqual({ epoch: 4, probe: false });
     expect(circuit.isFresh(100 + FRESH_MS + 1)).toBe(false);
-    expect(circuit.sharedPart(100 + FRESH_MS + 1, false)).toBeUndefined();
+    expect(circuit.sharedPart(100 + FRESH_MS + 1)).toBeUndefined();
   });
 
   it('rests until the time that Redis named, and then leaves it to Redis who tries', () => {

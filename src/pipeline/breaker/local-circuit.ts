@@ -91,8 +91,8 @@ export class LocalCircuit {
   }
 
   /** The call's part in the shared circuit; undefined while Redis cannot be asked. */
-  sharedPart(now: number, probe: boolean): Part | undefined {
-    return this.seen && this.isFresh(now) ? { epoch: this.seen.circuit.epoch, probe } : undefined;
+  sharedPart(now: number): Part | undefined {
+    return this.seen && this.isFresh(now) ? { epoch: this.seen.circuit.epoch, probe: false } : undefined;
   }
 
   /** The call's part in this process' own circuit; undefined if that has none to give. */
