@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger, Module } from '@nestjs/common';
+import { Client } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { ExecutionSweeper } from '../../src/pipeline/executions/execution-sweeper.manager';
 import { ExecutionTiming } from '../../src/pipeline/executions/timing';
@@ -11,12 +12,14 @@ import type { ExecutionView } from '../../src/pipeline/http/status.dto';
 import { StatusReader } from '../../src/pipeline/http/status-reader';
 import { OperationAborts } from '../../src/pipeline/operations/operation-aborts';
 import { OperationQueue } from '../../src/pipeline/operations/operation-queue';
+import { OperationRunner } from '../../src/pipeline/operations/operation-runner';
 import { OperationsModule } from '../../src/pipeline/operations/operations.module';
 import { ActionRunner } from '../../src/pipeline/pipeline';
 import { LiveFeed } from '../../src/platform/feed/live-feed';
 import { MessageBus } from '../../src/platform/messages/message-bus';
 import type { Actor, Role } from '../../src/platform/security/roles';
 import { currentTrace } from '../../src/platform/telemetry/trace-scope';
+import { CutableWay } from '../support/cutable-way';
 import { eventually } from '../support/eventually';
 import { COUNTED, CountingCategory, StubbornHandler } from '../support/operations/counting.category';
 import { type AuditRow } from '../support/pipeline';
@@ -69,8 +72,8 @@ async function spawnRunner(): Promise<ChildProcess> {
 }
 
 /** A process within the test that runs operations. */
-async function startRunner(): Promise<TestProcess> {
-  const runner = await processes.start({ modules: [OperationsModule] });
+async function startRunner(variables = {}): Promise<TestProcess> {
+  const runner = await processes.start({ modules: [OperationsModule], variables });
   Logger.overrideLogger(false);
   Object.assign(runner.get(ExecutionTiming), { operationLeaseS: LEASE_S });
   runners.push(runner);
@@ -201,6 +204,51 @@ describe('a process that runs an operation', () => {
     await startRunner();
     expect(await ended(id)).toMatchObject({ status: 'succeeded', attempts: 1 });
     expect((await counted(id)).map(({ item }) => item)).toEqual(numbers(20));
+  });
+
+  it('may stop without Redis, and gives it back all the same', async () => {
+    const url = new URL(processes.redis.url);
+    const way = await CutableWay.to(Number(url.port));
+    url.port = String(way.port);
+    try {
+      const first = await startRunner({ REDIS_URL: url.toString() });
+      const id = await count(20, 50);
+      await isUnderWay(id, 2);
+      way.open = false;
+      await first.app.close();
+      expect(await execution(id)).toMatchObject({ status: 'running', attempts: 0 });
+      const done = (await counted(id)).length;
+      expect(done).toBeLessThan(20);
+      await startRunner();
+      expect(await ended(id)).toMatchObject({ status: 'succeeded', attempts: 1 });
+      expect((await counted(id)).map(({ item }) => item)).toEqual(numbers(20));
+    } finally {
+      way.close();
+    }
+  });
+
+  it('may stop while it takes one: it does not begin with that any more, and gives it back', async () => {
+    const id = await count(3, 1);
+    const client = new Client({ connectionString: processes.database.ownerUrl });
+    await client.connect();
+    try {
+      await client.query('BEGIN');
+      await client.query('SELECT FROM executions WHERE id = $1 FOR UPDATE', [id]);
+      const { app, get } = await startRunner();
+      const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
+      await eventually(async () => expect(await processes.database.query(waiting)).toHaveLength(1));
+      const stop = jest.spyOn(get(OperationRunner), 'stop');
+      const closed = app.close();
+      await eventually(() => expect(stop).toHaveBeenCalled(), { intervalMs: 5 });
+      await client.query('COMMIT');
+      await closed;
+    } finally {
+      await client.end();
+    }
+    expect(await execution(id)).toMatchObject({ status: 'running', attempts: 0 });
+    expect(await counted(id)).toEqual([]);
+    await startRunner();
+    expect(await ended(id)).toMatchObject({ status: 'succeeded', attempts: 1 });
   });
 
   it('may lose Postgres: the operation goes on when that is back, and has not failed', async () => {

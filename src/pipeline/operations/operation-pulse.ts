@@ -57,8 +57,12 @@ export class OperationPulse {
 
   private tick(): void {
     this.silent += 1;
-    // One at a time: while Postgres hangs they must not pile up.
-    if (this.beating || (!this.news && this.silent < SILENT_BEATS)) return;
+    if (this.beating) {
+      // One at a time: while Postgres hangs they must not pile up. How long that lasts, nobody says.
+      this.endIfLost();
+      return;
+    }
+    if (!this.news && this.silent < SILENT_BEATS) return;
     this.beating = this.beat().finally(() => (this.beating = undefined));
   }
 
@@ -74,9 +78,9 @@ export class OperationPulse {
       this.heldUntil = askedAt + this.leaseS * 1000;
       if (held.abortRequested) this.abort.abort(new AbortRequested());
     } catch (error) {
-      // The next beat makes up for it, unless by then another process may have begun.
+      // The next beat makes up for it, unless the claim has run out by then.
       this.log.warn(`Operation ${claim.executionId} gave no sign of life: ${reasonOf(error)}`);
-      if (performance.now() > this.heldUntil) this.abort.abort(new ClaimLost());
+      this.endIfLost();
     }
     await this.feed.publish('executions', {
       execution_id: claim.executionId,
@@ -86,5 +90,9 @@ export class OperationPulse {
       status: 'running',
       progress,
     });
+  }
+  /** By then another process may have begun. */
+  private endIfLost(): void {
+    if (performance.now() > this.heldUntil) this.abort.abort(new ClaimLost());
   }
 }

@@ -8,7 +8,7 @@ import { MessageBus } from '../../platform/messages/message-bus';
 import type { Actor } from '../../platform/security/roles';
 import { failSpan, inSpan } from '../../platform/telemetry/spans';
 import { PermissionsService } from '../access/permissions.service';
-import type { ActionContext } from '../catalogue/action-command';
+import type { ActionContext, Progress } from '../catalogue/action-command';
 import { Catalogue } from '../catalogue/catalogue';
 import type { CatalogueEntry } from '../catalogue/catalogue-entry';
 import type { Checkpoint } from '../catalogue/checkpoint';
@@ -29,7 +29,9 @@ const MAX_ATTEMPTS = 5;
 /** How long a stop waits for operations to come to a safe point, in milliseconds. */
 const STOP_WAIT_MS = 8_000;
 
+/** From when it is to be taken until its end. */
 interface Running {
+  readonly executionId: string;
   readonly abort: AbortController;
   readonly ended: Promise<void>;
 }
@@ -38,7 +40,8 @@ interface Running {
 @Injectable()
 export class OperationRunner implements OnModuleInit {
   private readonly log = new Logger(OperationRunner.name);
-  private readonly running = new Map<string, Running>();
+  private readonly running = new Set<Running>();
+  private stopping = false;
 
   constructor(
     @Inject(OperationStore) private readonly operations: OperationStore,
@@ -54,39 +57,51 @@ export class OperationRunner implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.messages.on('operation.abort', ({ execution_id }) =>
-      this.running.get(execution_id)?.abort.abort(new AbortRequested()),
-    );
+    this.messages.on('operation.abort', ({ execution_id }) => {
+      for (const { executionId, abort } of this.running)
+        if (executionId === execution_id) abort.abort(new AbortRequested());
+    });
   }
 
   /** Runs an operation to its end, unless another process does. */
   async run(executionId: string): Promise<void> {
-    const operation = await this.operations.take(executionId, this.timing.operationLeaseS);
-    if (!operation) return;
-    await traceOperation(operation, () => this.runTaken(operation));
+    // The sweeper queues it again, for a process that stays.
+    if (this.stopping) return;
+    const abort = new AbortController();
+    const running: Running = { executionId, abort, ended: this.takeAndRun(executionId, abort) };
+    this.running.add(running);
+    try {
+      await running.ended;
+    } finally {
+      this.running.delete(running);
+    }
   }
 
-  private async runTaken(operation: TakenOperation): Promise<void> {
-    const { executionId } = operation.claim;
+  private async takeAndRun(executionId: string, abort: AbortController): Promise<void> {
+    const operation = await this.operations.take(executionId, this.timing.operationLeaseS);
+    if (operation) await traceOperation(operation, () => this.runTaken(operation, abort));
+  }
+
+  private async runTaken(operation: TakenOperation, abort: AbortController): Promise<void> {
     if (operation.abortRequested) return this.end.aborted(operation, reportFrom(operation.progress));
     const counted = await this.circuits.enter(operation.action);
     // The sweeper queues it again. It was accepted, so it waits where a call would be refused.
     if (!counted) return this.operations.release(operation.claim);
-    const abort = new AbortController();
-    const ended = this.work(operation, abort, counted);
-    this.running.set(executionId, { abort, ended });
     try {
-      await ended;
+      if (abort.signal.aborted) {
+        counted.saysNothing();
+        await this.endedEarly(operation, undefined, abort.signal, operation.progress);
+      } else await this.work(operation, abort, counted);
     } catch (error) {
+      const { executionId } = operation.claim;
       // Nothing is on record: when the claim runs out another process goes on with it.
       this.log.error(`What ${executionId} came to could not be recorded: ${reasonOf(error)}`);
-    } finally {
-      this.running.delete(executionId);
     }
   }
 
-  /** Gives all running operations back; resolves when they have ended, or after 8 s. */
+  /** Takes no more, and gives all running operations back; resolves when they have ended, or after 8 s. */
   async stop(): Promise<void> {
+    this.stopping = true;
     const all = [...this.running.values()];
     for (const { abort } of all) abort.abort(new ProcessStops());
     let timer: NodeJS.Timeout | undefined;
@@ -109,7 +124,7 @@ export class OperationRunner implements OnModuleInit {
       if (abort.signal.aborted) counted.saysNothing();
       else counted.failed(thrown);
       await pulse.end();
-      return this.endedEarly(operation, thrown, abort.signal, pulse);
+      return this.endedEarly(operation, thrown, abort.signal, pulse.current);
     }
     await pulse.end();
     // Whatever was asked of it meanwhile: all of it is done.
@@ -120,14 +135,14 @@ export class OperationRunner implements OnModuleInit {
     operation: TakenOperation,
     thrown: unknown,
     { aborted, reason }: AbortSignal,
-    pulse: OperationPulse,
+    progress: Progress,
   ): Promise<void> {
     if (thrown instanceof ClaimLost || reason instanceof ClaimLost) {
       this.log.warn(`${operation.action} is run by another process now (${operation.claim.executionId})`);
     } else if (!aborted) {
       await this.failed(operation, thrown);
     } else if (reason instanceof AbortRequested) {
-      const report: StopReport = thrown instanceof StoppedEarly ? thrown.report : reportFrom(pulse.current);
+      const report: StopReport = thrown instanceof StoppedEarly ? thrown.report : reportFrom(progress);
       await this.end.aborted(operation, report);
     } else {
       await this.operations.release(operation.claim);

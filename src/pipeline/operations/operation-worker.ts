@@ -7,10 +7,14 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import type { Queue } from 'bull';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ENV, type Env } from '../../platform/settings/env';
 import { type OperationJob, OPERATIONS } from './operation-queue';
 import { OperationRunner } from './operation-runner';
 import { reasonOf } from '../../platform/errors/unavailable';
+
+/** How long it may take to leave the queue, in milliseconds. */
+const LEAVE_MS = 2_000;
 
 /** Takes operations from their queue, in a manager process. */
 @Injectable()
@@ -35,7 +39,18 @@ export class OperationWorker implements OnApplicationBootstrap, BeforeApplicatio
 
   /** Takes nothing more and gives back what is running. */
   async beforeApplicationShutdown(): Promise<void> {
-    await this.queue.pause(true, true);
-    await this.runner.stop();
+    await Promise.all([this.takeNoMore(), this.runner.stop()]);
+  }
+
+  /** Without Redis, Bull would wait for that before it lets go of the queue, and hold up the end of the process. */
+  private async takeNoMore(): Promise<void> {
+    const paused = this.queue.pause(true, true).then(
+      () => true,
+      () => false,
+    );
+    if (await Promise.race([paused, delay(LEAVE_MS, false, { ref: false })])) return;
+    this.log.warn('The queue of operations is left as it is: Redis does not answer');
+    // What Bull takes as the sign that it is closed. Its connections are ended with all others to Redis.
+    Object.assign(this.queue, { closing: Promise.resolve() });
   }
 }

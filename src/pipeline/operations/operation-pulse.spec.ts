@@ -1,0 +1,49 @@
+import type { LiveFeed } from '../../platform/feed/live-feed';
+import { ClaimLost } from '../executions/lease-keeper';
+import { OperationPulse } from './operation-pulse';
+import type { OperationStore, TakenOperation } from './operation-store';
+
+const LEASE_S = 3;
+const operation = {
+  claim: { executionId: 'e1', fence: 2 },
+  action: 'test.count',
+  actor: { userId: 'u1' },
+  progress: { done: 0 },
+} as unknown as TakenOperation;
+const feed = { publish: () => Promise.resolve() } as unknown as LiveFeed;
+
+describe('the pulse of an operation', () => {
+  let abort: AbortController;
+  let pulse: OperationPulse;
+  const begin = (beat: () => Promise<{ abortRequested: boolean } | undefined>) => {
+    abort = new AbortController();
+    pulse = new OperationPulse(operation, LEASE_S, abort, { beat } as unknown as OperationStore, feed);
+  };
+
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(async () => {
+    await pulse.end();
+    jest.useRealTimers();
+  });
+
+  it('ends the work when the claim has run out, also if Postgres does not even refuse to renew it', async () => {
+    let fail: (error: Error) => void = () => undefined;
+    const beat = jest.fn(() => new Promise<undefined>((_resolve, reject) => (fail = reject)));
+    begin(beat);
+    await jest.advanceTimersByTimeAsync(LEASE_S * 1_000 - 1);
+    expect(abort.signal.aborted).toBe(false);
+    await jest.advanceTimersByTimeAsync(600);
+    expect(abort.signal.reason).toBeInstanceOf(ClaimLost);
+    expect(beat).toHaveBeenCalledTimes(1);
+    fail(new Error('Connection terminated unexpectedly'));
+  });
+
+  it('goes on while it is renewed, and through a failure that is shorter than the claim', async () => {
+    const beat = jest.fn(() => Promise.resolve<{ abortRequested: boolean }>({ abortRequested: false }));
+    begin(beat);
+    await jest.advanceTimersByTimeAsync(LEASE_S * 5_000);
+    beat.mockRejectedValueOnce(new Error('Connection terminated unexpectedly'));
+    await jest.advanceTimersByTimeAsync(LEASE_S * 2_000);
+    expect(abort.signal.aborted).toBe(false);
+  });
+});
