@@ -1,4 +1,5 @@
 import { AppError } from '../../platform/errors/app-error';
+import { StorageAway } from '../../platform/errors/unavailable';
 import { resultOf } from './call-result';
 
 const postgresAway = new Error('Connection terminated unexpectedly');
@@ -27,6 +28,9 @@ describe('what a failed call says about a dependency', () => {
     for (const code of ['STORAGE_FULL', 'STORAGE_REFUSED'] as const)
       expect(resultOf(new AppError(code), 'storage')).toBe('bad');
     expect(resultOf(diskFull, 'postgres')).toBe('none');
+    const bucketAway = new StorageAway(Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }));
+    expect(resultOf(bucketAway, 'storage')).toBe('bad');
+    expect(resultOf(bucketAway, 'postgres')).toBe('none');
   });
 
   it('is found behind what was thrown for it', () => {

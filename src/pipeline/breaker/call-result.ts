@@ -1,12 +1,13 @@
 import { AppError } from '../../platform/errors/app-error';
-import { unavailableServer } from '../../platform/errors/unavailable';
+import { type Server, unavailableServer } from '../../platform/errors/unavailable';
 import type { Dependency } from '../catalogue/action.decorator';
 import type { CallResult } from './circuit';
 
 /** Which dependencies a server that is away stands for. */
-const BEHIND: Record<'postgres' | 'redis', readonly Dependency[]> = {
+const BEHIND: Record<Server, readonly Dependency[]> = {
   postgres: ['postgres'],
   redis: ['redis', 'queue'],
+  storage: ['storage'],
 };
 /** What the operating system says when files cannot be kept, whoever asked for what. */
 const STORAGE_CODES = new Set(['EIO', 'ENOSPC', 'EROFS', 'EDQUOT', 'ESTALE', 'EMFILE', 'ENFILE']);

@@ -15,6 +15,7 @@ const feed = { publish: () => Promise.resolve() } as unknown as LiveFeed;
 describe('the pulse of an operation', () => {
   let abort: AbortController;
   let pulse: OperationPulse;
+  let fail: (error: Error) => void = () => undefined;
   const begin = (beat: () => Promise<{ abortRequested: boolean } | undefined>) => {
     abort = new AbortController();
     pulse = new OperationPulse(operation, LEASE_S, abort, { beat } as unknown as OperationStore, feed);
@@ -22,12 +23,12 @@ describe('the pulse of an operation', () => {
 
   beforeEach(() => jest.useFakeTimers());
   afterEach(async () => {
+    fail(new Error('Connection terminated unexpectedly'));
     await pulse.end();
     jest.useRealTimers();
   });
 
   it('ends the work when the claim has run out, also if Postgres does not even refuse to renew it', async () => {
-    let fail: (error: Error) => void = () => undefined;
     const beat = jest.fn(() => new Promise<undefined>((_resolve, reject) => (fail = reject)));
     begin(beat);
     await jest.advanceTimersByTimeAsync(LEASE_S * 1_000 - 1);
@@ -35,7 +36,6 @@ describe('the pulse of an operation', () => {
     await jest.advanceTimersByTimeAsync(600);
     expect(abort.signal.reason).toBeInstanceOf(ClaimLost);
     expect(beat).toHaveBeenCalledTimes(1);
-    fail(new Error('Connection terminated unexpectedly'));
   });
 
   it('goes on while it is renewed, and through a failure that is shorter than the claim', async () => {

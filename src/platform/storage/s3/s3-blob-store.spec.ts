@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { blobStoreContract, contentsOf } from '../../../../test/support/blob-store.contract';
 import { Gate } from '../../../../test/support/gate';
 import { startS3, type TestS3 } from '../../../../test/support/s3-server';
+import { unavailableServer } from '../../errors/unavailable';
 import { loadEnv } from '../../settings/env';
 import { S3BlobStore } from './s3-blob-store';
 
@@ -154,6 +155,19 @@ describe('S3BlobStore', () => {
     expect(await store.stat('secret/new')).toBeUndefined();
   });
 
+  it('says that it is S3 which is away, and nothing that could be taken for another server', async () => {
+    const gone = createServer();
+    await new Promise<void>((resolve) => gone.listen(0, '127.0.0.1', resolve));
+    const { port } = gone.address() as AddressInfo;
+    await new Promise((resolve) => gone.close(resolve));
+    const away = storeWith({ S3_ENDPOINT: `http://127.0.0.1:${port}` });
+    const path = await source();
+    for (const call of [away.put('a/b', path), away.local('a/b'), away.stat('a/b'), away.check()])
+      expect(unavailableServer(await call.catch((error: unknown) => error))).toBe('storage');
+    await rm(path);
+    await away.onModuleDestroy();
+  });
+
   it('gives up what it has sent of a file when it is stopped', async () => {
     const stopping = new AbortController();
     const reason = new Error('stopping');
@@ -197,6 +211,7 @@ describe('S3BlobStore', () => {
     it.each([
       [507, { code: 'STORAGE_FULL' }],
       [403, { code: 'STORAGE_REFUSED' }],
+      [503, { name: 'StorageAway' }],
     ])('with %d', async (answer, error) => {
       status = answer;
       const port = (server.address() as AddressInfo).port;

@@ -187,7 +187,7 @@ export class S3BlobStore extends BlobStore implements OnModuleDestroy {
         return await downloadTo(path, await this.open(key, undefined, signal), stored, signal);
       } catch (error) {
         await rm(path, { force: true });
-        if (attempt === DOWNLOAD_ATTEMPTS || isMissing(error) || signal.aborted) throw error;
+        if (attempt === DOWNLOAD_ATTEMPTS || isMissing(error) || signal.aborted) throw s3Error(error);
       }
     }
   }
