@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Logger, Module } from '@nestjs/common';
 import { Client } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
+import { ClaimLost } from '../../src/pipeline/executions/lease-keeper';
 import { ExecutionSweeper } from '../../src/pipeline/executions/execution-sweeper.manager';
 import { ExecutionTiming } from '../../src/pipeline/executions/timing';
 import { PipelineModule } from '../../src/pipeline/pipeline.module';
@@ -13,6 +14,7 @@ import { StatusReader } from '../../src/pipeline/http/status-reader';
 import { OperationAborts } from '../../src/pipeline/operations/operation-aborts';
 import { OperationQueue } from '../../src/pipeline/operations/operation-queue';
 import { OperationRunner } from '../../src/pipeline/operations/operation-runner';
+import { OperationStore } from '../../src/pipeline/operations/operation-store';
 import { OperationsModule } from '../../src/pipeline/operations/operations.module';
 import { ActionRunner } from '../../src/pipeline/pipeline';
 import { LiveFeed } from '../../src/platform/feed/live-feed';
@@ -263,6 +265,24 @@ describe('a process that runs an operation', () => {
     expect(await ended(id)).toMatchObject({ status: 'succeeded', attempts: 2 });
     expect((await counted(id)).map(({ item }) => item)).toEqual(numbers(20));
     expect(await outcomes(id)).toMatchObject([{ outcome: 'succeeded' }]);
+  });
+
+  it('can write nothing of an operation any more that another one has taken over', async () => {
+    const id = await count(3, 1);
+    const store = api.get(OperationStore);
+    const report = { done: 0, not_done: 3 };
+    const first = await store.take(id, 0);
+    const second = await store.take(id, 30);
+    if (!first || !second) throw new Error('The operation could not be taken');
+    expect(await store.take(id, 30)).toBeUndefined();
+    expect(await store.beat(first.claim, 30, { done: 2 })).toBeUndefined();
+    await expect(store.saveCheckpoint(first.claim, { next: 2 })).rejects.toThrow(ClaimLost);
+    await store.release(first.claim);
+    expect(await store.closeAborted(id, report, first.claim.fence)).toBe(false);
+    expect(await store.closeAborted(id, report)).toBe(false);
+    expect(await execution(id)).toMatchObject({ status: 'running', attempts: 2, progress: { done: 0 } });
+    expect(await store.beat(second.claim, 30, { done: 1 })).toEqual({ abortRequested: false });
+    expect(await store.closeAborted(id, report, second.claim.fence)).toBe(true);
   });
 
   it('is the only one, however often it is told', async () => {

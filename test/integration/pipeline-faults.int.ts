@@ -186,7 +186,8 @@ describe('a handler that takes its time', () => {
     expect(await marks('slow')).toBe(1);
   });
 
-  it('is told to the caller in time, and what it came to is put on record after all', async () => {
+  it('is told to the caller in time, keeps its claim, and what it came to is put on record after all', async () => {
+    Object.assign(app.get(ExecutionTiming), { leaseS: 0.6 });
     let finish: () => void = () => undefined;
     const finished = new Promise<void>((resolve) => (finish = resolve));
     behaviour = () => finished;
@@ -194,6 +195,7 @@ describe('a handler that takes its time', () => {
     const answer = run({ mark: 'late', way: 'plain' }, key);
     await eventually(async () => expect(await marks('late')).toBe(1));
     expect(await answer).toMatchObject({ status: 504, code: 'TIMEOUT' });
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
     expect(await run({ mark: 'late', way: 'plain' }, key)).toMatchObject({ status: 409 });
     finish();
     const replay = await eventually(async () => {

@@ -1,5 +1,6 @@
 import { Client } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
+import type { Intent } from '../../src/pipeline/executions/execution';
 import { ExecutionSweeper } from '../../src/pipeline/executions/execution-sweeper.manager';
 import { ExecutionStore, KEY_LIFE_S } from '../../src/pipeline/executions/execution-store';
 import { OperationQueue } from '../../src/pipeline/operations/operation-queue';
@@ -44,6 +45,22 @@ async function abandoned(action: string, payload: object, key: string): Promise<
   );
   return id;
 }
+
+/** What a request with that key is claimed with. */
+const retry = (key: string): Intent => ({
+  executionId: uuidv7(),
+  action: 'queue.resume',
+  kind: 'act',
+  actor: { userId: operatorId, email: 'operator@example.test', role: 'operator', sessionId: uuidv7() },
+  idempotencyKey: key,
+  fingerprint: fingerprint({ action: 'queue.resume', payload: { queue: 'inspector' } }),
+  payload: {},
+  scrubbed: {},
+  reason: null,
+  detail: null,
+  origin: { traceId: uuidv7(), ip: null, userAgent: null },
+  leaseS: 30,
+});
 
 describe('an idempotency key', () => {
   it('makes fifty parallel requests at two processes one effect', async () => {
@@ -201,6 +218,31 @@ describe('an execution whose process died', () => {
       expect((await ask(1)).bytes.equals(first.bytes)).toBe(true);
     },
   );
+
+  it('is left to it if it gives a sign of life at the last moment, and not once it was taken over', async () => {
+    const key = uuidv7();
+    const id = await abandoned('queue.resume', { queue: 'inspector' }, key);
+    const store = installation.get(ExecutionStore);
+    const [first, second] = await Promise.all([
+      store.findByKey(operatorId, key),
+      store.findByKey(operatorId, key),
+    ]);
+    if (!first || !second) throw new Error('The execution is not found');
+    expect(first.lease_left_s).toBeLessThan(0);
+    expect(await store.renew({ executionId: id, fence: 1 }, 0)).toBe(true);
+    const claim = await store.takeOver(first, retry(key));
+    expect(claim).toMatchObject({ executionId: id, fence: 2 });
+    expect(await store.renew({ executionId: id, fence: 1 }, 30)).toBe(false);
+    expect(await store.takeOver(second, retry(key))).toBeUndefined();
+
+    const found = await store.findByKey(operatorId, key);
+    await installation.database.query(
+      `UPDATE executions SET lease_until = now() - interval '1 s' WHERE id = $1`,
+      [id],
+    );
+    expect(await store.renew({ executionId: id, fence: 2 }, 30)).toBe(true);
+    expect(found && (await store.takeOver(found, retry(key)))).toBeUndefined();
+  });
 
   it('cannot write an outcome any more once it was taken over', async () => {
     const id = await abandoned('queue.resume', { queue: 'inspector' }, uuidv7());

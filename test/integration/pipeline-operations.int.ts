@@ -18,7 +18,7 @@ let admin: HttpClient;
 let adminId: string;
 
 beforeAll(async () => {
-  installation = await startInstallation();
+  installation = await startInstallation({ apis: 3 });
   const { user, client } = await installation.user('admin');
   admin = client;
   adminId = user.id;
@@ -68,6 +68,21 @@ describe('a caller who waits for an operation', () => {
     const retry = await installation.at(admin, 1).action('job.export', { filter: {} }, { headers });
     expect(retry.status).toBe(200);
     expect((await waiting).bytes.equals(retry.bytes)).toBe(true);
+  });
+
+  it('is told that it was accepted when the process stops, which does not wait for the end', async () => {
+    const headers = newKey();
+    const waiting = installation
+      .at(admin, 2)
+      .action('job.export', { filter: {} }, { headers, options: { wait_ms: 20_000 } });
+    const id = await handedOver(headers);
+    const startedAt = performance.now();
+    await installation.apis[2]?.close();
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    const answer = await waiting;
+    expect([answer.status, answer.body.execution_id]).toEqual([202, id]);
+    const retry = await admin.action('job.export', { filter: {} }, { headers });
+    expect(retry.bytes.equals(answer.bytes)).toBe(true);
   });
 
   it('is not told that it was accepted if that cannot be kept as the answer', async () => {

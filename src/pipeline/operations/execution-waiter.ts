@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { AppError } from '../../platform/errors/app-error';
 import { ERROR_CODES, type ErrorCode } from '../../platform/errors/error-codes';
 import { MessageBus } from '../../platform/messages/message-bus';
@@ -20,8 +20,9 @@ export interface EndedRow {
 
 /** Waits for operations that other processes run. */
 @Injectable()
-export class ExecutionWaiter implements OnModuleInit {
+export class ExecutionWaiter implements OnModuleInit, BeforeApplicationShutdown {
   private readonly waiting = new Map<string, Set<() => void>>();
+  private stopping = false;
 
   constructor(
     @Inject(MessageBus) private readonly bus: MessageBus,
@@ -35,6 +36,12 @@ export class ExecutionWaiter implements OnModuleInit {
     });
   }
 
+  /** Waits no longer: the end of the process would wait for that, and cut off who is not answered by then. */
+  beforeApplicationShutdown(): void {
+    this.stopping = true;
+    for (const wakers of [...this.waiting.values()]) for (const wake of [...wakers]) wake();
+  }
+
   /** The final answer if the operation ends within `options.wait_ms`, else `accepted`; whichever it is, is kept. */
   async wait(run: Run, accepted: ActionAnswer): Promise<ActionAnswer> {
     const row = await this.ended(run.answeringId, run.options.wait_ms);
@@ -44,11 +51,11 @@ export class ExecutionWaiter implements OnModuleInit {
     return { ...answer, ...kept };
   }
 
-  /** How the execution stands when it has ended, or after `withinMs`; undefined if there is none. */
+  /** How the execution stands when it has ended, after `withinMs` or when the process stops; undefined if there is none. */
   async ended(executionId: string, withinMs: number): Promise<EndedRow | undefined> {
     const deadline = performance.now() + withinMs;
     let row = await this.read(executionId);
-    while (row?.status === 'running' && performance.now() < deadline) {
+    while (row?.status === 'running' && !this.stopping && performance.now() < deadline) {
       await this.pause(executionId, Math.min(LOOK_MS, deadline - performance.now()));
       row = await this.read(executionId);
     }
