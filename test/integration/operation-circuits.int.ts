@@ -2,6 +2,7 @@ import { Logger, Module } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { CircuitStore } from '../../src/pipeline/breaker/circuit-store';
 import type { ActionContext } from '../../src/pipeline/catalogue/action-command';
+import { ExecutionTiming } from '../../src/pipeline/executions/timing';
 import { ExecutionSweeper } from '../../src/pipeline/executions/execution-sweeper.manager';
 import { OperationAborts } from '../../src/pipeline/operations/operation-aborts';
 import { OperationsModule } from '../../src/pipeline/operations/operations.module';
@@ -20,6 +21,8 @@ class Api {}
 
 const RULES = { volume: 3, slow_call_ms: 50, open_ms: 300, max_open_ms: 300, probe_ms: 1_000 };
 
+const CALL_TIMEOUT_MS = 1_000;
+
 let processes: TestProcesses;
 let api: TestProcess;
 let runner: TestProcess;
@@ -28,6 +31,8 @@ let actor: Actor;
 beforeAll(async () => {
   processes = await processesOf([Api], { settings: { circuit_breaker: RULES } });
   api = await processes.start();
+  // Before the first call: that is when it is read.
+  Object.assign(api.get(ExecutionTiming), { callTimeoutMs: CALL_TIMEOUT_MS });
   runner = await processes.start({ modules: [OperationsModule] });
   // The failures of these tests are meant.
   Logger.overrideLogger(false);
@@ -66,7 +71,7 @@ const diskError = () => Object.assign(new Error('input/output error'), { code: '
 const away = () => Promise.reject(diskError());
 const after = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-async function ask(): Promise<{ code: string; id: string }> {
+async function ask(options: object = {}): Promise<{ code: string; id: string }> {
   const { body } = await api.get(ActionRunner).run(
     'test.store_much',
     {},
@@ -74,6 +79,7 @@ async function ask(): Promise<{ code: string; id: string }> {
       actor,
       origin: { traceId: uuidv7(), ip: '127.0.0.1', userAgent: 'test' },
       rawHeaders: [],
+      options,
       bodyErrors: [],
       scope: 'any',
       startedAt: performance.now(),
@@ -133,6 +139,12 @@ describe('the run of an operation', () => {
     }
     await after(150);
     expect(await circuit()).toMatchObject({ state: 'closed', trips: 0 });
+  });
+
+  it('may be waited for beyond the time of a call', async () => {
+    behave(() => after(CALL_TIMEOUT_MS + 500));
+    const { code, id } = await ask({ wait_ms: 10_000 });
+    expect([code, await statusOf(id)]).toEqual(['accepted', 'succeeded']);
   });
 
   it('is the probe when the rest of a circuit is over, and only that brings it back', async () => {

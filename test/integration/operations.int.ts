@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Logger, Module } from '@nestjs/common';
 import { Client } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
+import type { Scope } from '../../src/pipeline/access/permissions';
 import { ClaimLost } from '../../src/pipeline/executions/lease-keeper';
 import { ExecutionSweeper } from '../../src/pipeline/executions/execution-sweeper.manager';
 import { ExecutionTiming } from '../../src/pipeline/executions/timing';
@@ -86,14 +87,20 @@ interface Answer {
   status: number;
   body: { data?: Record<string, unknown>; error_code?: string; execution_id: string; trace_id: string };
 }
-async function run(action: string, payload: object, by = admin, options: object = {}): Promise<Answer> {
+async function run(
+  action: string,
+  payload: object,
+  by = admin,
+  options: object = {},
+  scope: Scope = 'any',
+): Promise<Answer> {
   const { status, body } = await api.get(ActionRunner).run(action, payload, {
     actor: by,
     origin: { traceId: uuidv7(), ip: '127.0.0.1', userAgent: 'test' },
     rawHeaders: [],
     options,
     bodyErrors: [],
-    scope: 'any',
+    scope,
     startedAt: performance.now(),
   });
   return { status, body: JSON.parse(body.toString('utf8')) as Answer['body'] };
@@ -301,6 +308,21 @@ describe('a process that runs an operation', () => {
     await startRunner();
     expect(await ended(id)).toMatchObject({ status: 'failed', error_code: 'INTERNAL_ERROR' });
     expect(await counted(id)).toEqual([]);
+  });
+});
+
+describe('what an operation is told of its run', () => {
+  it('is what it was asked for with: by whom, on whose things alone, why, and in which trace', async () => {
+    await startRunner();
+    const user = await actor('user');
+    const own = (await run('test.tell', {}, user, { reason: 'because' }, 'own')).body;
+    expect(await ended(own.execution_id)).toMatchObject({
+      status: 'succeeded',
+      result: { ownerId: user.userId, userId: user.userId, reason: 'because', traceId: own.trace_id },
+    });
+    const any = (await run('test.tell', {})).body;
+    const { result } = await ended(any.execution_id);
+    expect(result).toEqual({ userId: admin.userId, traceId: any.trace_id });
   });
 });
 

@@ -80,11 +80,23 @@ export class StubbornHandler implements ActionHandler<Stubborn> {
   }
 }
 
+/** Says what it was told of its run, for whoever may run it and for users on what is theirs. */
+@Action({ ...declaration('test.tell'), roles: [], example: {}, ownScope: true })
+export class Tell extends ActionCommand<object> {}
+
+/** See {@link Tell}. */
+@CommandHandler(Tell)
+export class TellHandler implements ActionHandler<Tell> {
+  execute({ context: { ownerId, reason, actor, traceId } }: Tell): Promise<object> {
+    return Promise.resolve({ ownerId, reason, userId: actor.userId, traceId });
+  }
+}
+
 /** Operations of the tests, and what stops them. */
 @Category('system')
 @Module({
   imports: [PipelineModule],
-  providers: [CountHandler, DeafHandler, StubbornHandler, AbortOperationHandler],
+  providers: [CountHandler, DeafHandler, StubbornHandler, TellHandler, AbortOperationHandler],
 })
 export class CountingCategory {}
 
