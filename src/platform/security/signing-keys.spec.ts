@@ -54,6 +54,16 @@ describe('signing keys', () => {
     expect((await readdir(dir)).sort()).toEqual(['jwt-0001.pem', 'secret.bin']);
   });
 
+  it('keep a process from starting whose secret was cut off', async () => {
+    await start();
+    await writeFile(join(dir, 'secret.bin'), '');
+    await expect(start()).rejects.toThrow(/secret\.bin holds less than 32 bytes/);
+  });
+
+  it('give no secret before they have been read', () => {
+    expect(() => new SigningKeys({ keysDir: dir } as Env).secret('x')).toThrow(/before it has been read/);
+  });
+
   it('that are new verify at once, and sign when every process has had the time to read them', async () => {
     const { keys } = await start();
     const old = keys.signing().kid;

@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { ENV, type Env } from '../settings/env';
 
 const SECRET_FILE = 'secret.bin';
+const SECRET_BYTES = 32;
 const SIGNING_FILE = 'jwt-0001.pem';
 /** How often each process looks for keys that have come or gone, in milliseconds. */
 const POLL_MS = 1_000;
@@ -60,13 +61,17 @@ export class SigningKeys implements OnModuleInit, OnApplicationShutdown {
 
   constructor(@Inject(ENV) private readonly env: Env) {}
 
-  /** Reads the keys, or makes them. @throws if one of them cannot be read */
+  /** Reads the keys, or makes them. @throws if one of them cannot be read, or the secret is not whole */
   async onModuleInit(): Promise<void> {
     const dir = this.env.keysDir;
     await mkdir(dir, { recursive: true, mode: 0o700 });
-    await createOnce(join(dir, SECRET_FILE), () => randomBytes(32));
+    await createOnce(join(dir, SECRET_FILE), () => randomBytes(SECRET_BYTES));
     if ((await pemFiles(dir)).length === 0) await createOnce(join(dir, SIGNING_FILE), newKeyFile);
     this.master = await readFile(join(dir, SECRET_FILE));
+    if (this.master.length < SECRET_BYTES)
+      throw new Error(
+        `${SECRET_FILE} holds less than ${SECRET_BYTES} bytes: put it back from a backup of the keys`,
+      );
     const [broken] = await this.read();
     if (broken !== undefined) throw new Error(`A signing key cannot be read: ${broken}`);
     this.timer = setInterval(() => void this.poll(), POLL_MS);
@@ -111,8 +116,13 @@ export class SigningKeys implements OnModuleInit, OnApplicationShutdown {
     return this.master.length > 0;
   }
 
-  /** A 32-byte HMAC key for one purpose, derived by HKDF (RFC 5869) from the installation's secret. */
+  /**
+   * A 32-byte HMAC key for one purpose, derived by HKDF (RFC 5869) from the installation's secret.
+   *
+   * @throws if that has not been read yet: of nothing, everybody could derive the same
+   */
   secret(purpose: string): Buffer {
+    if (!this.ready) throw new Error(`The secret for ${purpose} was asked for before it has been read`);
     return Buffer.from(hkdfSync('sha256', this.master, Buffer.alloc(0), `agentos ${purpose}`, 32));
   }
 
