@@ -32,7 +32,7 @@ interface Question {
  * in Redis, else built, once for all processes.
  *
  * Memory is good until an invalidation, for 15 s at most, and only while the connection stands on which an
- * invalidation would come. Without Redis it is built here, at most once a second.
+ * invalidation would come. Without Redis it is built here, at most once a second or at once after an invalidation.
  */
 @Injectable()
 export class SsotService {
@@ -96,7 +96,7 @@ export class SsotService {
       if (snapshot) return { snapshot, cache: snapshot.document.stale ? 'stale' : 'miss' };
       if (!went) break;
     }
-    if (!this.held || Date.now() - this.held.document.as_of.getTime() > this.maxStaleMs)
+    if (!this.held || performance.now() - this.held.bornAt > this.maxStaleMs)
       throw new AppError('SERVICE_UNAVAILABLE', 'The read model is not available at the moment.');
     return { snapshot: this.held, cache: 'stale' };
   }
@@ -195,9 +195,11 @@ export class SsotService {
 
   private async buildAlone(): Promise<void> {
     const held = this.held;
-    if (held?.source === 'direct' && !held.expired) return;
+    if (held?.source === 'direct' && !held.expired && !this.outdated(held)) return;
     const bornAt = performance.now();
-    const document = await this.builds.buildAlone(Date.now() * 1000 + this.clockAhead, held?.document);
+    // It shows all that was told of before, whatever the clock says: readers who are shown none would ask without an end.
+    const version = Math.max(Date.now() * 1000 + this.clockAhead, this.minVersion);
+    const document = await this.builds.buildAlone(version, held?.document);
     this.adopt(document, 'direct', bornAt, { at: bornAt, busSession: undefined });
   }
 
