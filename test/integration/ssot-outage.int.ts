@@ -1,4 +1,6 @@
+import { rmSync } from 'node:fs';
 import { MessageBus } from '../../src/platform/messages/message-bus';
+import { RedisService } from '../../src/platform/redis/redis.service';
 import { RuntimeSettings } from '../../src/platform/settings/runtime-settings';
 import { SnapshotBuilder } from '../../src/ssot/snapshot-builder';
 import type { SnapshotDto } from '../../src/ssot/snapshot.dto';
@@ -64,6 +66,36 @@ describe('the read model without Redis', () => {
       },
       { timeoutMs: 10_000 },
     );
+  });
+});
+
+describe('the read model beside a Redis that takes nothing in', () => {
+  let test: ReadsideTest;
+  let redis: RedisServer;
+
+  beforeAll(async () => {
+    redis = await RedisServer.create();
+    test = await ReadsideTest.start({ REDIS_URL: redis.url });
+  });
+
+  afterAll(async () => {
+    await test?.close();
+    await redis?.destroy();
+  });
+
+  it('is built directly', async () => {
+    const api = await test.api();
+    const admin = await test.person(api);
+    const { client } = api.get(RedisService);
+    // As on a disk that is full: the snapshot of its data cannot be written.
+    const [, folder = ''] = (await client.config('GET', 'dir')) as string[];
+    await client.config('SET', 'save', '3600 1', 'stop-writes-on-bgsave-error', 'yes');
+    rmSync(folder, { recursive: true });
+    await client.bgsave();
+    await eventually(() => expect(client.set('key', 'value')).rejects.toThrow('MISCONF'));
+    const { status, data } = await admin.client(api).get<SnapshotDto>(PATH);
+    expect(status).toBe(200);
+    expect(data.stale).toBe(false);
   });
 });
 

@@ -38,6 +38,12 @@ describe('what an error says about servers', () => {
     [new Error('Command timed out'), 'redis'],
     [new Error('Connection is closed.'), 'redis'],
     [new Error('LOADING Redis is loading the dataset in memory'), 'redis'],
+    [
+      new Error('MISCONF Redis is configured to save RDB snapshots, but is unable to persist to disk'),
+      'redis',
+    ],
+    [new Error('NOREPLICAS Not enough good replicas to write.'), 'redis'],
+    [new Error('BUSY Redis is busy running a script.'), 'redis'],
   ])('%s: %s', (error, server) => {
     expect(unavailableServer(error)).toBe(server);
   });
@@ -46,6 +52,7 @@ describe('what an error says about servers', () => {
     queryFailed('23505'),
     queryFailed('42601'),
     new TypeError('x is undefined'),
+    new Error('BUSYGROUP Consumer Group name already exists'),
     new AppError('JOB_NOT_FOUND'),
     'text',
     null,

@@ -31,8 +31,9 @@ export const SOCKET_CODES: ReadonlySet<string> = new Set([
 const POSTGRES_MESSAGES =
   /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Cannot use a pool after calling end/i;
 const REDIS_NAMES = new Set(['MaxRetriesPerRequestError', 'ClusterAllFailedError']);
+/** Of its answers those that say that it serves nobody, or takes nothing in: MISCONF is a disk that is full. */
 const REDIS_MESSAGES =
-  /Connection is closed|Command timed out|Stream isn't writeable|^(?:LOADING|OOM|READONLY|MASTERDOWN|CLUSTERDOWN) /;
+  /Connection is closed|Command timed out|Stream isn't writeable|^(?:LOADING|OOM|READONLY|MISCONF|NOREPLICAS|BUSY|MASTERDOWN|CLUSTERDOWN) /;
 
 /** Which server an error says is away or unable to serve; undefined if the error says nothing of the kind. */
 export function unavailableServer(error: unknown): Server | undefined {
