@@ -34,6 +34,9 @@ export interface FollowHandlers {
 
 /** A followed topic, over all connections of a client. */
 export class Follow {
+  /** Whether the gateway has said something to the last request. */
+  answered = false;
+
   constructor(
     readonly topic: string,
     readonly handlers: FollowHandlers,
@@ -44,6 +47,7 @@ export class Follow {
   /** What is sent at each connection. */
   request(): ClientFrame {
     const { topic, position: since, filter } = this;
+    this.answered = false;
     return { type: 'subscribe', topic, ...(since && { since }), ...(filter && { filter }) };
   }
 

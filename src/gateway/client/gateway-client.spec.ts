@@ -208,6 +208,32 @@ describe('GatewayClient', () => {
     expect(socket().sent.filter((frame) => 'topic' in frame && frame.topic === 'queues')).toHaveLength(2);
   });
 
+  it('asks again for topics that it asked for too fast to be looked at', async () => {
+    client.open();
+    follow('ssot');
+    follow('queues');
+    await socket().accept();
+    socket().say({ type: 'subscribed', topic: 'ssot', offset: 1, epoch: 'e', recovered: false });
+    for (const message of ['too many', 'too many'])
+      socket().say({ type: 'error', code: 'RATE_LIMITED', message });
+    await jest.advanceTimersByTimeAsync(5_000);
+    const asked = socket().sent.flatMap((frame) => (frame.type === 'subscribe' ? frame.topic : []));
+    expect(asked).toEqual(['ssot', 'queues', 'queues']);
+  });
+
+  it('goes on with a topic that was followed anew, whoever says once more that the first has ended', async () => {
+    client.open();
+    await socket().accept();
+    const end = follow('ssot');
+    end();
+    follow('ssot');
+    end();
+    socket().say({ type: 'subscribed', topic: 'ssot', offset: 4, epoch: 'e', recovered: false });
+    socket().say({ type: 'event', topic: 'ssot', offset: 5, data: {} });
+    expect(seen).toEqual(['new 4', 5]);
+    expect(socket().sent.at(-1)).toEqual({ type: 'subscribe', topic: 'ssot' });
+  });
+
   it('gives events one by one until the loop is left', async () => {
     client.open();
     const loop = (async () => {

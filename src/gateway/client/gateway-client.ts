@@ -62,6 +62,8 @@ export class GatewayClient {
   private refusals = 0;
   /** Whether the token was refused on this connection. */
   private refused = false;
+  /** Whether topics that were not answered for are about to be asked for again. */
+  private asksAgain = false;
   private heardAt = 0;
   private readonly timers = new Set<ReturnType<typeof setTimeout>>();
 
@@ -85,7 +87,9 @@ export class GatewayClient {
     this.follows.set(topic, follow);
     if (this.ready) this.send(follow.request());
     return () => {
-      if (!this.follows.delete(topic)) return;
+      // Not one that somebody else began since.
+      if (this.follows.get(topic) !== follow) return;
+      this.follows.delete(topic);
       if (this.ready) this.send({ type: 'unsubscribe', topic });
     };
   }
@@ -146,6 +150,7 @@ export class GatewayClient {
     const socket = this.options.connect(this.options.url);
     this.socket = socket;
     this.refused = false;
+    this.asksAgain = false;
     this.heardAt = Date.now();
     socket.onopen = () => void this.signIn(socket);
     socket.onmessage = (event: { data: unknown }) => {
@@ -175,6 +180,7 @@ export class GatewayClient {
     if (frame.type === 'error' && frame.topic === undefined) return this.failed(socket, frame);
     const follow = 'topic' in frame ? this.follows.get(frame.topic ?? '') : undefined;
     if (!follow) return;
+    follow.answered ||= frame.type === 'subscribed' || frame.type === 'error';
     if (frame.type !== 'error' || frame.code !== 'SERVICE_UNAVAILABLE') return follow.receive(frame);
     this.later(RETRY_MS, () => {
       if (this.follows.get(follow.topic) === follow) this.send(follow.request());
@@ -187,6 +193,16 @@ export class GatewayClient {
     // Of a renewal: the connection is good until the token expires. At the first sign-in the gateway closes it.
     else if (code === 'SERVICE_UNAVAILABLE' && this.ready)
       this.later(RETRY_MS, () => void this.signIn(socket));
+    // The gateway did not look at what came too fast, so it cannot say which topic that was about.
+    else if (code === 'RATE_LIMITED' && this.ready && !this.asksAgain) {
+      this.asksAgain = true;
+      this.later(RETRY_MS, () => this.askUnanswered());
+    }
+  }
+
+  private askUnanswered(): void {
+    this.asksAgain = false;
+    for (const follow of this.follows.values()) if (!follow.answered) this.send(follow.request());
   }
 
   private signedIn(socket: SocketLike, expiresAt: number): void {
