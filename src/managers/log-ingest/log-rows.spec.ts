@@ -1,4 +1,4 @@
-import { LogRows } from './log-rows';
+import { copyText, LogRows } from './log-rows';
 
 const rows = new LogRows(Buffer.from('a key for tests'));
 const line = (fields: object) =>
@@ -40,6 +40,12 @@ describe('the row of a log line', () => {
     });
     expect(rows.of('null')).toMatchObject({ message: 'null' });
     expect(rows.of('{"level":"high","time":"now","msg":{"a":1}}')).toMatchObject({ message: '{"a":1}' });
+  });
+
+  it.each([1e300, -1e300, 8.64e15 + 2])('has a time that can be stored where the line claims %d', (time) => {
+    const row = rows.of(line({ time }));
+    expect(Math.abs((row?.at.getTime() ?? 0) - Date.now())).toBeLessThan(60_000);
+    expect(() => copyText(row ? [row] : [])).not.toThrow();
   });
 
   it('is not endless', () => {

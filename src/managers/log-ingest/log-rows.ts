@@ -22,6 +22,8 @@ export const LOG_EVENT = 'log';
 const MAX_NAME = 100;
 const MAX_MESSAGE = 4_000;
 const MAX_DATA = 16_000;
+/** There is no time after it (ECMA-262 21.4.1.1), nor so long before 1970: a line that claims one would keep all others out. */
+const LATEST_MS = 8.64e15;
 
 /** What Nest tells of each module and route when a process starts: on stdout for whoever develops, and news to nobody else. */
 const ROUTINE = new Set(['InstanceLoader', 'RouterExplorer', 'RoutesResolver', 'WebSocketsController']);
@@ -40,7 +42,7 @@ export class LogRows {
     const fields = parse(line);
     if (ROUTINE.has(String(fields['context']))) return undefined;
     const { level, time, source, msg, trace_id: traceId, job_id: jobId, ...rest } = fields;
-    const at = typeof time === 'number' && Number.isFinite(time) ? time : Date.now();
+    const at = typeof time === 'number' && Math.abs(time) <= LATEST_MS ? time : Date.now();
     const data = JSON.stringify(this.scrubber.scrub(rest), (_key, value: unknown) =>
       typeof value === 'string' ? storable(value) : value,
     );
