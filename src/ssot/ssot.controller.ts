@@ -66,7 +66,8 @@ export class SsotController {
     reply.headers({ 'cache-control': 'no-store', 'x-cache': cache, 'server-timing': `cache;desc=${cache}` });
     varyBy(reply, 'Authorization');
     return {
-      status: snapshot === undefined ? 'empty' : snapshot.document.stale ? 'stale' : 'fresh',
+      // What could not be built anew is not fresh, though all of it was when it was built.
+      status: snapshot === undefined ? 'empty' : cache === 'stale' ? 'stale' : 'fresh',
       version: snapshot?.version ?? null,
       as_of: snapshot?.document.as_of ?? null,
       age_s: snapshot?.ageS ?? null,

@@ -298,4 +298,14 @@ describe('the read model', () => {
     expect(data).toMatchObject({ status: 'fresh', source: 'cache', connected: true });
     expect(Object.keys(data.sections)).toHaveLength(8);
   });
+
+  it('does not call fresh what could not be built anew', async () => {
+    const built = jest.spyOn(b.get(SnapshotBuilder), 'build').mockRejectedValue(new Error('a fault'));
+    const told = jest.spyOn(Logger.prototype, 'error').mockReturnValue();
+    await invalidate(b);
+    const { data, headers } = await admin.client(b).get<{ status: string }>(`${PATH}/health`);
+    expect([data.status, headers.get('x-cache')]).toEqual(['stale', 'stale']);
+    built.mockRestore();
+    told.mockRestore();
+  });
 });
