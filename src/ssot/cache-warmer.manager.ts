@@ -56,7 +56,10 @@ export class CacheWarmer implements Manager, OnModuleInit, OnApplicationShutdown
     this.warmedAt = performance.now();
     this.warming = this.builds
       .buildForAll(async () => ({ needed: true, previous: (await this.store.load()).document }))
-      .then(() => undefined);
+      .then((built) => {
+        // Somebody else builds, who may have read before the change that asks for this one.
+        if (!built) this.soon();
+      });
     await this.warming;
   }
 }
