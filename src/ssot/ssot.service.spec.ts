@@ -17,15 +17,17 @@ class Cut {
   builds = 0;
   /** Whether nothing can be built either. */
   broken = false;
+  /** How far Redis' clock was set back, in milliseconds. */
+  setBackMs = 0;
   private at = Date.now() * 1000;
   private away = false;
-  private invalidate: (message: object, at: number) => void = () => undefined;
+  private readonly handlers = new Map<string, (message: object, at: number) => unknown>();
 
   constructor() {
     const bus = {
       session: 1,
-      on: (kind: string, handler: (message: object, at: number) => void) => {
-        if (kind === 'ssot.invalidate') this.invalidate = handler;
+      on: (kind: string, handler: (message: object, at: number) => unknown) => {
+        this.handlers.set(kind, handler);
         return () => undefined;
       },
     };
@@ -59,14 +61,19 @@ class Cut {
   /** Another process says that something has changed. */
   changed(): void {
     this.at += 500_000;
-    this.invalidate({ reason: 'test' }, this.at);
+    this.handlers.get('ssot.invalidate')?.({ reason: 'test' }, this.at - this.setBackMs * 1000);
+  }
+
+  /** Another process says that it has built. */
+  async built(): Promise<void> {
+    await this.handlers.get('ssot.updated')?.({ version: String((Date.now() - this.setBackMs) * 1000) }, 0);
   }
 
   private load(): Promise<unknown> {
     this.asked++;
     if (this.away)
       return Promise.reject(new Error("Stream isn't writeable and enableOfflineQueue options is false"));
-    const now = Date.now() * 1000;
+    const now = (Date.now() - this.setBackMs) * 1000;
     return Promise.resolve({ document: documentOf(now), now, floor: 0 });
   }
 }
@@ -84,8 +91,8 @@ function documentOf(version: number): SnapshotDto {
 }
 
 describe('the read model of a process that cannot send commands to Redis', () => {
-  beforeAll(() => Logger.overrideLogger(false));
-  afterAll(() => Logger.overrideLogger(new ConsoleLogger()));
+  beforeAll(() => void Logger.overrideLogger(false));
+  afterAll(() => void Logger.overrideLogger(new ConsoleLogger()));
   afterEach(() => jest.restoreAllMocks());
 
   it('is built anew for who reads after a change, without asking Redis over and over', async () => {
@@ -125,4 +132,25 @@ describe('the read model of a process that cannot send commands to Redis', () =>
       await expect(cut.service.read()).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
     },
   );
+});
+
+describe('the read model of a process whose Redis had its clock set back', () => {
+  it('is another one for who reads after a change', async () => {
+    const process = new Cut();
+    const before = await process.service.read();
+    expect(process.service.peek()).toBe(before.snapshot);
+    process.setBackMs = HOUR_MS;
+    process.changed();
+    const { snapshot } = await process.service.read();
+    expect(snapshot.version).toBeLessThan(before.snapshot.version);
+    expect(process.service.peek()).toBe(snapshot);
+  });
+
+  it('is the one that another process has built since', async () => {
+    const process = new Cut();
+    const before = await process.service.read();
+    process.setBackMs = HOUR_MS;
+    await process.built();
+    expect(process.service.peek()?.version).toBeLessThan(before.snapshot.version);
+  });
 });

@@ -13,6 +13,9 @@ const WAIT_MS = 5_000;
 /** How often a reader looks for the snapshot that another process builds, in milliseconds. */
 const LOOK_MS = 25;
 
+/** A word that is so much older than what was built before it came, by Redis' clock, in microseconds, is no late one. */
+const SET_BACK_US = 1_000_000;
+
 /** A snapshot for a reader, and whether it came from memory, from a build, or is not all that it should be. */
 export interface Reading {
   snapshot: HeldSnapshot;
@@ -170,6 +173,8 @@ export class SsotService {
     // What has been invalidated was so before now: a floor in the future comes from a clock that was set back.
     this.minVersion = Math.min(Math.max(this.minVersion, cached.floor), cached.now);
     this.heardOn = verification.busSession;
+    // By a clock that was set back; what is built now has a lower version than that.
+    if (this.held?.source === 'cache' && this.held.version > cached.now) this.held = undefined;
     return { ...cached, verification };
   }
 
@@ -219,11 +224,15 @@ export class SsotService {
   /** @param at by Redis' clock, as versions are: what is built from then on shows the change */
   private invalidated(at: number): void {
     this.minVersion = Math.max(this.minVersion, at);
+    // The clock was set back: that what is in memory has a higher version does not mean that it shows the change.
+    if (this.held && this.held.version - at > SET_BACK_US)
+      this.held.verification = { ...this.held.verification, busSession: undefined };
   }
 
   private async updated(version: number): Promise<void> {
     this.wake();
-    if (this.flight || (this.held && this.held.version >= version)) return;
+    const ahead = (this.held?.version ?? -Infinity) - version;
+    if (this.flight || (ahead >= 0 && ahead <= SET_BACK_US)) return;
     try {
       this.adoptFrom(await this.load(), this.minVersion);
     } catch (error) {
