@@ -21,6 +21,11 @@ class SlowFeed {
     });
   }
 
+  /** How many ask for that topic. */
+  asking(topic: string): number {
+    return this.asked.filter((one) => one.topic === topic).length;
+  }
+
   /** Answers all who have asked for that topic, or for any. */
   async answer(topic?: string, error?: Error): Promise<void> {
     const wanted = this.asked.filter((one) => topic === undefined || one.topic === topic);
@@ -71,6 +76,20 @@ describe('FeedHub', () => {
     for (let n = 0; n < others.length; n++) await feed.answer();
     feed.told({ topic: 'jobs', offset: 1, epoch: 'one', json: '{}' });
     expect(seen).toEqual([1]);
+  });
+
+  it('looks once more when listening goes on while it looks', async () => {
+    const { begun } = follow('jobs');
+    await feed.answer('jobs');
+    await begun;
+    feed.resumed();
+    await new Promise(setImmediate);
+    feed.resumed();
+    expect(feed.asking('jobs')).toBe(1);
+    await feed.answer('jobs');
+    expect(feed.asking('jobs')).toBe(1);
+    await feed.answer('jobs');
+    expect(feed.asking('jobs')).toBe(0);
   });
 
   it('drops it when the last one has left', async () => {

@@ -32,7 +32,8 @@ export class FeedHub {
     this.feed
       .listen(
         (event) => this.channels.get(event.topic)?.receive(event),
-        () => void this.check(),
+        // A check that is under way may have been at a topic before something was missed there.
+        () => void (this.checking ?? Promise.resolve()).then(() => this.check()),
       )
       .then(
         (unlisten) => (this.unlisten = unlisten),
