@@ -50,6 +50,27 @@ describe('a buffer of log lines', () => {
     expect(buffer.length).toBe(2);
   });
 
+  it('is bounded by what its lines hold, too, wherever they are', () => {
+    const buffer = new LogBuffer(1_000, 10_000);
+    const line = 'x'.repeat(1_000);
+    for (let i = 0; i < 20; i++) buffer.push(INFO, line);
+    expect(buffer.length).toBe(5);
+    for (let i = 0; i < 20; i++) buffer.push(ERROR, line);
+    expect(drain(buffer)).toHaveLength(10);
+    expect([...buffer.takeOmitted()]).toEqual([
+      ['info', 20],
+      ['error', 10],
+    ]);
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 20; i++) buffer.push(ERROR, line);
+      const batches = [buffer.take(4, 100_000), buffer.take(4, 100_000)];
+      expect(buffer.length).toBe(2);
+      buffer.putBack(batches);
+      buffer.push(ERROR, line);
+      expect(drain(buffer)).toHaveLength(10);
+    }
+  });
+
   it('is bounded even by warnings, and counts those, too', () => {
     const buffer = new LogBuffer(100);
     for (let i = 0; i < 150; i++) buffer.push(WARN, 'warn');
