@@ -70,6 +70,8 @@ export function dataSourceOptions(url: string, poolSize = 10): DataSourceOptions
       statement_timeout: 30_000,
       idle_in_transaction_session_timeout: 60_000,
       keepAlive: true,
+      // By default it is two hours until the kernel asks whether the other end is still there.
+      keepAliveInitialDelayMillis: 10_000,
       application_name: 'agentos',
       // What is asked for often is in memory, and the rest on solid state: by default Postgres counts on a disk whose
       // head has to move, and rather walks along a table than takes the index that fits.

@@ -5,6 +5,12 @@ import { ENV, type Env } from '../settings/env';
 /** What Bull asks connections for: commands, events, or blocking reads. */
 export type BullConnectionType = 'client' | 'subscriber' | 'bclient';
 
+/**
+ * After so long without a word the kernel asks whether the other end is still there, in milliseconds. Who only listens
+ * would not find out otherwise: by default it is asked after two hours.
+ */
+const KEEP_ALIVE_MS = 10_000;
+
 const reconnect = (attempt: number): number => Math.min(50 * 2 ** attempt, 2_000);
 
 /**
@@ -57,6 +63,7 @@ export class RedisService implements OnApplicationShutdown {
   private open(purpose: string, options: RedisOptions): Redis {
     const connection = new Redis(this.env.redisUrl, {
       retryStrategy: reconnect,
+      keepAlive: KEEP_ALIVE_MS,
       lazyConnect: this.env.offline,
       ...options,
     });
