@@ -166,6 +166,22 @@ describe('TopicChannel', () => {
     expect(feed.reads).toBe(0);
   });
 
+  it('reads for those from whose place on memory has all but one', async () => {
+    await follow();
+    for (let i = 0; i < 257; i++) announce();
+    for (const [offset, reads] of [
+      [1, 0],
+      [0, 1],
+    ] as const) {
+      const { seen } = await follow({ offset, epoch: 'one' });
+      expect(seen).toEqual([
+        `on one ${offset}`,
+        ...Array.from({ length: 257 - offset }, (_, i) => offset + 1 + i),
+      ]);
+      expect(feed.reads).toBe(reads);
+    }
+  });
+
   it('lets a subscriber who is ahead of this process go on, without a repeat', async () => {
     await follow();
     announce();
