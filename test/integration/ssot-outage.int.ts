@@ -97,6 +97,16 @@ describe('the read model beside a Redis that takes nothing in', () => {
     expect(status).toBe(200);
     expect(data.stale).toBe(false);
   });
+
+  it('is told of changes all the same, by whatever process', async () => {
+    const other = await test.api();
+    const heard = jest.fn();
+    const end = other.get(MessageBus).on('ssot.invalidate', heard);
+    await eventually(() => expect(other.get(MessageBus).session).toBeDefined());
+    await test.api().then((api) => api.get(MessageBus).publish('ssot.invalidate', { reason: 'test' }));
+    await eventually(() => expect(heard).toHaveBeenCalled());
+    end();
+  });
 });
 
 describe('the read model without Postgres', () => {

@@ -28,6 +28,8 @@ describe('the reason of a failure', () => {
 describe('what an error says about servers', () => {
   it.each([
     [queryFailed('57P01'), 'postgres'],
+    // A primary that has become a standby.
+    [queryFailed('25006'), 'postgres'],
     [queryFailed('53300'), 'postgres'],
     [queryFailed('08006'), 'postgres'],
     [socket('ECONNREFUSED'), 'postgres'],

@@ -14,7 +14,7 @@ export class StorageAway extends Error {
 const NAMES: Readonly<Partial<Record<Server, string>>> = { postgres: 'Postgres', redis: 'Redis' };
 
 /** SQLSTATE classes and codes that mean Postgres cannot serve, and not that the statement was wrong. */
-const POSTGRES_STATES = /^(?:08|53|57P|58)/;
+const POSTGRES_STATES = /^(?:08|53|57P|58|25006)/;
 /** Of sockets whose other end is away. */
 export const SOCKET_CODES: ReadonlySet<string> = new Set([
   'ECONNREFUSED',

@@ -67,12 +67,13 @@ type Handler<K extends keyof Messages> = (payload: Messages[K], at: number) => v
 
 /**
  * Sends a message with its time, so that all who get it agree on what was before and what after. With a second key, the
- * time is left there, too, for processes that start later.
+ * time is left there, too, for processes that start later; a Redis that takes nothing in, such as one that is full, still
+ * passes messages on.
  */
 const PUBLISH = new RedisScript(`
 local t = redis.call('TIME')
 local at = string.format('%.0f', t[1] * 1000000 + t[2])
-if KEYS[2] then redis.call('SET', KEYS[2], at, 'PX', ARGV[2]) end
+if KEYS[2] then redis.pcall('SET', KEYS[2], at, 'PX', ARGV[2]) end
 return redis.call('PUBLISH', KEYS[1], at .. ' ' .. ARGV[1])
 `);
 
