@@ -1,5 +1,9 @@
+import { rename, rm, writeFile } from 'node:fs/promises';
 import type { INestApplicationContext } from '@nestjs/common';
 import { AgentError } from '../../src/media/agents/agent';
+import { ENV, type Env } from '../../src/platform/settings/env';
+import { FolderBlobStore } from '../../src/platform/storage/folder-blob-store';
+import { eventually } from '../support/eventually';
 import { Gate } from '../support/gate';
 import { FlowTest, instant } from './flow-support';
 
@@ -22,6 +26,15 @@ describe('a job on its way', () => {
 
   afterAll(() => flow.close(), 60_000);
 
+  /** What happened to a job, in its order. */
+  async function eventsOf(jobId: string): Promise<string[]> {
+    const events = await flow.database.query<{ event: string }>(
+      'SELECT event FROM system_events WHERE job_id = $1 ORDER BY id',
+      [jobId],
+    );
+    return events.map((row) => row.event);
+  }
+
   it('runs every step once, in the order of the graph, and completes', async () => {
     const jobId = await flow.createJob(api);
     await flow.reaches(jobId, 'completed');
@@ -42,11 +55,7 @@ describe('a job on its way', () => {
       jobId,
     ]);
     expect(job?.progress).toBe(1);
-    const events = await flow.database.query<{ event: string }>(
-      'SELECT event FROM system_events WHERE job_id = $1 ORDER BY id',
-      [jobId],
-    );
-    expect(events.map((row) => row.event)).toEqual(['job.created', 'job.completed']);
+    expect(await eventsOf(jobId)).toEqual(['job.created', 'job.completed']);
   });
 
   it('survives that both branches end in the same moment', async () => {
@@ -100,6 +109,37 @@ describe('a job on its way', () => {
       ['audio-analyst', jobId],
     );
     expect(rows).toEqual([]);
+  });
+
+  it('says what a step failed of where its files cannot be removed, and loses no worker over it', async () => {
+    const remove = jest.spyOn(FolderBlobStore.prototype, 'deletePrefix');
+    remove.mockRejectedValue(new Error('The store is away'));
+    try {
+      flow.scripts.set('inspector', (run) =>
+        run.attempt === 1
+          ? Promise.reject(new AgentError('TOOL_FAILED'))
+          : Promise.reject(new AgentError('DAMAGED', undefined, { retryable: false })),
+      );
+      const jobId = await flow.createJob(api);
+      await flow.reaches(jobId, 'failed');
+      expect((await flow.steps(jobId))[0]).toMatchObject({ attempt: 2, failures: 2, error_code: 'DAMAGED' });
+      expect(await eventsOf(jobId)).toEqual(['job.created', 'step.retried', 'step.failed', 'job.failed']);
+    } finally {
+      remove.mockRestore();
+    }
+  });
+
+  it('fails a step for which there is no place to work as what it is, and runs it when there is', async () => {
+    const workDir = api.get<Env>(ENV, { strict: false }).workDir;
+    await rename(workDir, `${workDir}-away`);
+    await writeFile(workDir, 'in the way');
+    const jobId = await flow.createJob(api);
+    await eventually(async () => expect((await flow.steps(jobId))[0]?.failures).toBe(1));
+    expect((await flow.steps(jobId))[0]).toMatchObject({ status: 'queued', error_code: 'STEP_CRASHED' });
+    await rm(workDir);
+    await rename(`${workDir}-away`, workDir);
+    await flow.reaches(jobId, 'completed');
+    expect(await eventsOf(jobId)).toEqual(['job.created', 'step.retried', 'job.completed']);
   });
 
   it('runs on past a step that has nothing to do', async () => {

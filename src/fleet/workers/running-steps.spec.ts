@@ -115,6 +115,13 @@ describe('RunningSteps, when a step is claimed again while an attempt of it runs
     expect(abortKind(newer.signal)).toBe('cancel');
   });
 
+  it('gives signs of life for one that only reports, which may take longer than its lease', async () => {
+    const { steps, start, renewed } = worker();
+    start(1).settling();
+    await steps.renew();
+    expect(renewed).toEqual([1]);
+  });
+
   it('ends the attempt that is meant, and no other', () => {
     const { steps, start } = worker();
     const newer = start(2);

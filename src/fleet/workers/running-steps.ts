@@ -113,7 +113,7 @@ export class RunningSteps {
   }
 
   private async renewOne(entry: Running): Promise<void> {
-    if (entry.settling) return;
+    // Also while it only reports: to remove its files first takes as long as their store does.
     const { step } = entry.claim;
     // Bull's lock only keeps the entry in view of those who look at Bull; it decides nothing.
     entry.ticket.extendLock(TICKET_LOCK_MS).catch(() => undefined);

@@ -66,11 +66,19 @@ export class StepRunner {
     const files = new StepFiles(this.db, this.blobs, { ...of, agent: step.agent });
     let workDir: string | undefined;
     try {
-      workDir = await makeStepDir(this.env.workDir);
       const timeout = new AbortController();
       const timer = setTimeout(() => timeout.abort(new StepAbort('timeout')), step.timeout_s * 1_000);
       const both = AbortSignal.any([signal, timeout.signal]);
-      const ended = await this.runAgent(claim, files, workDir, both).finally(() => clearTimeout(timer));
+      const ended = await makeStepDir(this.env.workDir)
+        .then(
+          (made) => {
+            workDir = made;
+            return this.runAgent(claim, files, made, both);
+          },
+          // There may be no place for it: that is reported like all else that goes wrong.
+          (error: unknown): Ended => ({ error }),
+        )
+        .finally(() => clearTimeout(timer));
       files.close();
       settling();
       await this.settle(claim, of, files, ended, both);
@@ -173,7 +181,7 @@ export class StepRunner {
   ): Promise<void> {
     const kind = abortKind(signal);
     if (kind && 'error' in ended) failSpan(kind);
-    if (kind === 'lost') return files.discard();
+    if (kind === 'lost') return this.tidied(() => files.discard());
     if (kind === 'cancel') return void (await this.without(files, () => this.settlement.release(of)));
     if ('result' in ended) return this.complete(claim, of, files, ended.result);
     if (kind === 'release') return void (await this.without(files, () => this.settlement.release(of)));
@@ -205,7 +213,7 @@ export class StepRunner {
       const failure = flowFailure('STEP_CRASHED', false, textOf(error));
       return this.fail(of, files, failure);
     }
-    await (verdict === 'applied' ? files.discardEarlier() : files.discard());
+    await this.tidied(() => (verdict === 'applied' ? files.discardEarlier() : files.discard()));
   }
 
   private async fail(of: Attempt, files: StepFiles, failure: StepFailure): Promise<void> {
@@ -224,8 +232,18 @@ export class StepRunner {
 
   /** Settles an attempt that produced nothing: its partial output goes first, so that "settled" means gone. */
   private async without(files: StepFiles, settle: () => Promise<Verdict>): Promise<Verdict> {
-    await files.discard();
+    await this.tidied(() => files.discard());
     return persist(settle, REPORT_FOR_MS);
+  }
+
+  /** Removes files as far as their store lets it: what became of the attempt is said whether it does or not. */
+  private async tidied(remove: () => Promise<void>): Promise<void> {
+    try {
+      await remove();
+    } catch (error) {
+      // A later attempt that completes removes what earlier ones left, and who deletes the job all of it.
+      this.log.warn(`Files of an attempt stay for now: ${reasonOf(error)}`);
+    }
   }
 }
 
