@@ -93,7 +93,8 @@ export class ControlLoopRunner {
       failures: (this.tally?.failures ?? 0) + (failure ? 1 : 0),
       lastRunAt: new Date(),
       lastDurationMs: Math.round(durationMs),
-      lastError: failure ? beginning(reasonOf(failure), MAX_ERROR_LENGTH) : null,
+      // Postgres stores no NUL, which what a loop could not read may have had in it.
+      lastError: failure ? beginning(reasonOf(failure).replaceAll('\0', '\uFFFD'), MAX_ERROR_LENGTH) : null,
     };
   }
 }

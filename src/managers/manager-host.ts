@@ -45,6 +45,10 @@ export class ManagerHost implements OnApplicationBootstrap, BeforeApplicationShu
     fails: 'Leads cannot be renewed',
     again: 'Leads can be renewed again',
   });
+  private readonly reports = new FailureLog(this.log, {
+    fails: 'What control loops did cannot be written down',
+    again: 'What control loops do is written down again',
+  });
 
   constructor(
     private readonly discovery: DiscoveryService,
@@ -123,13 +127,13 @@ export class ManagerHost implements OnApplicationBootstrap, BeforeApplicationShu
     const due = now - this.renewedAt >= RENEW_MS - TICK_MS / 2;
     const names = due ? this.names : this.names.filter((name) => !this.leadUntil.has(name));
     try {
-      for (const loop of this.loops.values()) await this.report(loop, loop.fence);
       if (names.length > 0) this.apply(names, await this.keeper.claim(names), now);
       if (due) this.renewedAt = now;
       this.renewals.succeeded();
     } catch (error) {
       this.renewals.failed(error);
     }
+    for (const loop of this.loops.values()) await this.report(loop, loop.fence);
     void this.pulse.beat();
   }
 
@@ -157,9 +161,16 @@ export class ManagerHost implements OnApplicationBootstrap, BeforeApplicationShu
     this.loops.get(name)?.resign(reason);
   }
 
+  /** Never throws: nobody loses a lead over its metrics. */
   private async report(loop: ControlLoopRunner, fence: number | undefined): Promise<void> {
     const tally = loop.takeTally();
-    if (tally && fence !== undefined) await this.keeper.report(loop.manager.name, fence, tally);
+    if (!tally || fence === undefined) return;
+    try {
+      await this.keeper.report(loop.manager.name, fence, tally);
+      this.reports.succeeded();
+    } catch (error) {
+      this.reports.failed(error);
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { LeaseKeeper } from '../../src/managers/lease-keeper';
+import { LEASE_MS, LeaseKeeper } from '../../src/managers/lease-keeper';
 import { ControlLoop, type Manager, type ManagerRun } from '../../src/managers/manager';
 import { ManagerHost } from '../../src/managers/manager-host';
 import { ManagersModule } from '../../src/managers/managers.module';
@@ -164,6 +164,28 @@ describe('the host of the control loops', () => {
     body = () => Promise.resolve();
     await eventually(async () => expect((await leases())[0]?.last_error).toBeNull());
   });
+
+  it('keeps of an error what Postgres can store', async () => {
+    body = () => Promise.reject(new Error('no JSON: \0\0'));
+    await host();
+    await eventually(async () => expect((await leases())[0]?.last_error).toBe('no JSON: \uFFFD\uFFFD'));
+  });
+
+  it('keeps its leads while what its loops did cannot be written down', async () => {
+    const signals = new Set<AbortSignal>();
+    body = ({ signal }) => Promise.resolve(void signals.add(signal));
+    const report = jest.spyOn(LeaseKeeper.prototype, 'report').mockRejectedValue(new Error('out of range'));
+    try {
+      await host();
+      const began = performance.now();
+      // Longer than a lead that nobody renews.
+      await eventually(() => expect(performance.now() - began).toBeGreaterThan(LEASE_MS + 1_000));
+      expect(report.mock.calls.length).toBeGreaterThan(8);
+      expect([...signals].map(({ aborted }) => aborted)).toEqual([false, false]);
+    } finally {
+      report.mockRestore();
+    }
+  }, 30_000);
 
   it('renews a lease long before it ends', async () => {
     await host();
