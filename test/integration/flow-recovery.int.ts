@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { INestApplicationContext } from '@nestjs/common';
 import { FlowEvents } from '../../src/media/flow/flow-events';
+import { StepEntries } from '../../src/media/flow/queues/step-entries';
 import { StepQueues } from '../../src/media/flow/queues/step-queues';
 import { JobsService } from '../../src/media/jobs/jobs.service';
 import { StepClaims } from '../../src/media/steps/step-claims';
@@ -151,6 +152,18 @@ describe('what is lost on the way', () => {
     const jobId = await flow.createJob(api);
     const ticket = await api.get(StepQueues, { strict: false }).take();
     expect(ticket?.data.job_id).toBe(jobId);
+    await flow.worker();
+    await flow.reaches(jobId, 'completed', 30_000);
+  });
+
+  it('runs a step in its time where the clock of who handed it to Bull was behind', async () => {
+    await Promise.all(flow.apps.splice(2).map((worker) => worker.close()));
+    const jobId = await flow.createJob(api);
+    const [step] = await flow.steps(jobId);
+    const entries = api.get(StepEntries, { strict: false });
+    const entry = { id: step?.id ?? '', job_id: jobId, agent: 'inspector', attempt: 0, priority: 5 };
+    expect(await entries.remove([entry])).toBe(1);
+    await entries.add([{ ...entry, not_before: new Date(Date.now() + 3_600_000) }]);
     await flow.worker();
     await flow.reaches(jobId, 'completed', 30_000);
   });

@@ -128,6 +128,20 @@ describe('the entries of steps', () => {
     expect(await waiting()).toEqual([urgent, steps[0]].map(idOf));
   });
 
+  it('that are put off for a time which has come are let in, by their priority', async () => {
+    const [first, late, last] = [step(1), step(5, 3_600_000), step(9)] as [EntryStep, EntryStep, EntryStep];
+    await entries.add([first, late, last]);
+    expect(await waiting()).toEqual([first, last].map(idOf));
+    expect(await entries.compare([first, late, last])).toEqual({ missing: [], misplaced: [late] });
+    expect(await entries.reprioritise([late], { due: true })).toBe(1);
+    expect(await waiting()).toEqual([first, late, last].map(idOf));
+    expect(await test.redis.client.zcard(key('delayed'))).toBe(0);
+    expect(await entries.compare([first, late, last])).toEqual({ missing: [], misplaced: [] });
+    expect(await entries.reprioritise([late], { due: true })).toBe(1);
+    for (const one of [first, late, last])
+      expect((await queues.get(AGENT).moveToActive())?.id).toBe(idOf(one));
+  });
+
   const SEED = Number(process.env['SEED'] ?? 20_261_125);
   it(`wait in the same order however many are on either side of them (SEED=${SEED})`, async () => {
     const random = numbers(SEED);

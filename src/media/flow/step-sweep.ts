@@ -3,7 +3,7 @@ import { Db } from '../../platform/postgres/db';
 import { RedisService } from '../../platform/redis/redis.service';
 import { StepDispatch } from './step-dispatch';
 import { HELD } from './queues/queue-state';
-import { SWEPT } from './queues/swept-mark';
+import { SWEPT, SWEPT_WHOLE } from './queues/swept-mark';
 import { StepEntries } from './queues/step-entries';
 import { StepQueues } from './queues/step-queues';
 import type { MovedStep } from './transitions';
@@ -41,7 +41,7 @@ export class StepSweep {
 
   /** One run; the number of steps that were added again. */
   async run(signal: AbortSignal): Promise<number> {
-    const wasEmpty = await this.isNewRedis();
+    const wasEmpty = await this.begin();
     if (wasEmpty) this.cursor = START;
     let added = 0;
     for (let batch = 0; wasEmpty || batch < BATCHES_PER_RUN; batch += 1) {
@@ -49,9 +49,12 @@ export class StepSweep {
       const steps = await this.next();
       const { missing, misplaced } = await this.entries.compare(steps);
       await this.dispatch.enqueue(missing);
-      await this.entries.reprioritise(misplaced);
+      await this.entries.reprioritise(misplaced, { due: true });
       added += missing.length;
-      if (steps.length < BATCH) break;
+      if (steps.length < BATCH) {
+        if (wasEmpty) await this.end();
+        break;
+      }
     }
     if (added > 0) this.log.log(`${added} waiting steps were added to their queues again`);
     return added;
@@ -70,9 +73,16 @@ export class StepSweep {
     return steps;
   }
 
-  /** A mark that only a Redis which lost its data, or has much to catch up with, does not have. */
-  private async isNewRedis(): Promise<boolean> {
-    const mark = await this.redis.client.set(this.redis.key(...SWEPT), '1', 'NX');
-    return mark === 'OK';
+  /** Whether Redis has lost its data, or has much to catch up with: all is to be compared, and nobody has come to the end. */
+  private async begin(): Promise<boolean> {
+    const key = this.redis.key(...SWEPT);
+    if ((await this.redis.client.get(key)) === SWEPT_WHOLE) return false;
+    await this.redis.client.set(key, 'begun');
+    return true;
+  }
+
+  /** Not if the mark is gone by now: what it was taken away for may lie before what was looked at since. */
+  private async end(): Promise<void> {
+    await this.redis.client.set(this.redis.key(...SWEPT), SWEPT_WHOLE, 'XX');
   }
 }

@@ -159,18 +159,23 @@ return { #keys, #kept, #seen < window and 1 or 0, left }
 
 /**
  * Gives entries another priority, in one step: one that waits changes its place and is never out of the list, one that
- * is delayed gets its place when it is due, one that was taken is left alone. ARGV: for each id, priority and opts.
- * Answers with how many were changed.
+ * is delayed gets its place when it is due, one that was taken is left alone. ARGV: 1 if all of them are due by now,
+ * whatever the delays say; then for each id, priority and opts. Answers with how many were changed.
  */
 export const REPRIORITISE = new RedisScript(`${PLACE}
 local changed = 0
-for i = 1, #ARGV, 3 do
+for i = 2, #ARGV, 3 do
   local id, priority = ARGV[i], ARGV[i + 1]
   local current = redis.call('ZSCORE', prefix .. 'priority', id)
   if current and tonumber(current) ~= tonumber(priority) then
     redis.call('LREM', list, -1, id)
     redis.call('ZREM', prefix .. 'priority', id)
     place(priority, { id })
+  elseif ARGV[1] == '1' and redis.call('ZREM', prefix .. 'delayed', id) == 1 then
+    place(priority, { id })
+    redis.call('HSET', prefix .. id, 'delay', 0)
+    redis.call('PUBLISH', prefix .. 'waiting@steps', id)
+    current = priority
   end
   if current or redis.call('ZSCORE', prefix .. 'delayed', id) then
     redis.call('HSET', prefix .. id, 'priority', priority, 'opts', ARGV[i + 2])
@@ -181,8 +186,9 @@ return changed
 `);
 
 /**
- * Compares entries with what they should be. ARGV: for each id and priority. Answers with the places, from 1, of
- * those that Redis no longer has, and of those that wait with another priority. Clears the remains of damaged ones: a
+ * Compares entries with what they should be: those of steps that are due. ARGV: for each id and priority. Answers with
+ * the places, from 1, of those that Redis no longer has, and of those that wait with another priority or are delayed:
+ * by a clock that is behind, a delay is over too late. Clears the remains of damaged ones: a
  * hash without data is left when a flush met a worker in mid-take; one that was taken but whose lock is gone belonged
  * to a worker that died before it could claim.
  */
@@ -199,7 +205,7 @@ for i = 1, #ARGV, 2 do
     redis.call('ZREM', prefix .. 'completed', id)
     redis.call('DEL', key)
     missing[#missing + 1] = place
-  elseif not entry[2] and entry[4] ~= ARGV[i + 1] then
+  elseif not entry[2] and (entry[4] ~= ARGV[i + 1] or redis.call('ZSCORE', prefix .. 'delayed', id)) then
     misplaced[#misplaced + 1] = place
   end
 end

@@ -71,18 +71,25 @@ export class StepEntries {
     return removed;
   }
 
-  /** Gives the entries the priority of their steps; how many there were. */
-  async reprioritise(steps: readonly EntryStep[]): Promise<number> {
+  /**
+   * Gives the entries the priority of their steps; how many there were.
+   *
+   * @param due whether Postgres says that all of them may run: they wait no longer, whatever their delays say
+   */
+  async reprioritise(steps: readonly EntryStep[], { due = false } = {}): Promise<number> {
     let changed = 0;
     for (const [queue, ofAgent] of groupBy(steps, (step) => step.agent))
       for (const step of ofAgent) {
-        const args = [idOf(step), step.priority, optionsOf(step, Date.now(), 0)];
+        const args = [due ? 1 : 0, idOf(step), step.priority, optionsOf(step, Date.now(), 0)];
         changed += Number(await this.run(REPRIORITISE, queue, args));
       }
     return changed;
   }
 
-  /** Those of the steps whose entry Redis has lost, and those whose entry waits with another priority. */
+  /**
+   * Of steps that may run, as Postgres says: those whose entry Redis has lost, and those whose entry waits with another
+   * priority, or for a time that has come.
+   */
   async compare<T extends EntryStep>(steps: readonly T[]): Promise<{ missing: T[]; misplaced: T[] }> {
     const found: { missing: T[]; misplaced: T[] } = { missing: [], misplaced: [] };
     for (const [queue, ofAgent] of groupBy(steps, (step) => step.agent)) {
