@@ -12,10 +12,25 @@ import { reasonOf } from '../../platform/errors/unavailable';
 
 /** Things dealt with in one round. */
 const BATCH = 100;
+/** Unfinished jobs that one round looks through for such as nobody advances: there may be a million of them. */
+const LOOKED_AT = 5_000;
+/** Before the first job of all. */
+const FIRST = '00000000-0000-0000-0000-000000000000';
 /** After a break of this length nobody may have been able to give a sign of life, in milliseconds. */
 const BREAK_MS = 3_000;
 /** How long everybody then gets to give one, in milliseconds. */
 const QUIET_MS = 2 * HEARTBEAT_MS;
+
+/** Of the next so many unfinished jobs those that are stuck, and how far that went. */
+const STUCK = `
+WITH looked AS MATERIALIZED (
+  SELECT id, updated_at, cancel_requested_at FROM jobs
+  WHERE status IN ('queued', 'processing') AND id > $1 ORDER BY id LIMIT ${LOOKED_AT})
+SELECT (SELECT id FROM looked ORDER BY id OFFSET ${LOOKED_AT - 1}) AS last, ARRAY (
+  SELECT j.id FROM looked j
+  WHERE j.updated_at < now() - interval '5 seconds' AND NOT EXISTS (SELECT FROM steps s WHERE s.job_id = j.id AND (
+    s.status = 'processing' OR (s.status = 'queued' AND j.cancel_requested_at IS NULL)))
+  ORDER BY j.id LIMIT ${BATCH}) AS stuck`;
 
 interface LostStep {
   id: string;
@@ -32,6 +47,7 @@ export class LostSteps {
   /** When Postgres last answered here, and before when nothing counts as lost; by performance.now(). */
   private answeredAt = Number.NEGATIVE_INFINITY;
   private quietUntil = 0;
+  private healedUpTo = FIRST;
 
   constructor(
     private readonly db: Db,
@@ -65,17 +81,15 @@ export class LostSteps {
     return recovered;
   }
 
-  /** Advances unfinished jobs of which nothing waits or runs, or that wait to be cancelled; their number. */
+  /**
+   * Advances unfinished jobs of which nothing waits or runs, or that wait to be cancelled; their number. Goes round over
+   * all that are unfinished, some each time.
+   */
   async healJobs(): Promise<number> {
-    const stuck = await this.db.query<{ id: string }>(
-      `SELECT j.id FROM jobs j
-       WHERE j.status IN ('queued', 'processing') AND j.updated_at < now() - interval '5 seconds'
-         AND NOT EXISTS (SELECT FROM steps s WHERE s.job_id = j.id AND (
-           s.status = 'processing' OR (s.status = 'queued' AND j.cancel_requested_at IS NULL)))
-       ORDER BY j.id LIMIT $1`,
-      [BATCH],
-    );
-    for (const { id } of stuck) {
+    const [row] = await this.db.query<{ last: string | null; stuck: string[] }>(STUCK, [this.healedUpTo]);
+    const { last = null, stuck = [] } = row ?? {};
+    this.healedUpTo = (stuck.length === BATCH ? stuck.at(-1) : last) ?? FIRST;
+    for (const id of stuck) {
       const changes = new FlowChanges();
       await this.db.transaction(async (tx) => {
         const job = await lockJob(tx, id);
