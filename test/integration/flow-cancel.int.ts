@@ -3,9 +3,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { INestApplicationContext } from '@nestjs/common';
+import { JobDeletion } from '../../src/media/jobs/job-deletion';
 import { JobsService } from '../../src/media/jobs/jobs.service';
 import { MessageBus } from '../../src/platform/messages/message-bus';
 import { AppError } from '../../src/platform/errors/app-error';
+import { Db } from '../../src/platform/postgres/db';
 import { Gate } from '../support/gate';
 import { FlowTest, hanging, instant } from './flow-support';
 
@@ -68,6 +70,28 @@ describe('cancelling', () => {
     await expect(jobs.cancel(jobId)).rejects.toMatchObject({ code: 'INVALID_JOB_STATE' });
     await expect(jobs.cancel(nobody)).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
     await expect(jobs.cancel(jobId, { ownerId: nobody })).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
+  });
+
+  it('is told of as what it was where the job was retried since, and stops nothing of that', async () => {
+    flow.scripts.set('inspector', hanging);
+    const jobId = await flow.createJob(api);
+    await flow.stepReaches(jobId, 'inspector', 'processing');
+    await jobs.cancel(jobId);
+    await jobs.retry(jobId, { from: 'start' });
+    await flow.stepReaches(jobId, 'inspector', 'processing');
+    expect(await jobs.awaitCancel(jobId)).toEqual({ job_id: jobId, status: 'cancelled' });
+    expect(flow.runs.map(({ attempt }) => attempt)).toEqual([1, 2]);
+    await jobs.cancel(jobId);
+    expect(flow.runs).toHaveLength(2);
+  });
+
+  it('is told of as what it was where the job was deleted since', async () => {
+    flow.scripts.set('inspector', hanging);
+    const jobId = await flow.createJob(api);
+    await jobs.cancel(jobId);
+    const deletion = api.get(JobDeletion, { strict: false });
+    await api.get(Db, { strict: false }).transaction((tx) => deletion.remove(tx, jobId));
+    expect(await jobs.awaitCancel(jobId)).toEqual({ job_id: jobId, status: 'cancelled' });
   });
 
   it('notices a cancellation whose message got lost', async () => {

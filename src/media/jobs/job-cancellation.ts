@@ -76,18 +76,23 @@ export class JobCancellation {
     });
     try {
       const deadline = performance.now() + WAIT_MS;
-      const steps = await readSteps(this.db, jobId);
-      for (const abort of abortsOf(steps, 'cancel')) await this.bus.publish('step.abort', abort);
-      for (;;) {
+      for (let told = false; ; told = true) {
         const job = await readJob(this.db, jobId);
-        if (!job) throw new AppError('JOB_NOT_FOUND');
+        // It was cancelled, and has been retried or deleted since: what runs of it now is not to end.
+        if (!job?.cancel_requested_at) return { job_id: jobId, status: 'cancelled' };
         if (isJobSettled(job.status)) return { job_id: jobId, status: job.status };
         if (performance.now() >= deadline) return { job_id: jobId, status: 'cancelling' };
+        if (!told) await this.tellWorkers(jobId);
         await wake.within(LOOK_MS);
       }
     } finally {
       stopListening();
     }
+  }
+
+  private async tellWorkers(jobId: string): Promise<void> {
+    const steps = await readSteps(this.db, jobId);
+    for (const abort of abortsOf(steps, 'cancel')) await this.bus.publish('step.abort', abort);
   }
 
   private async announce(jobId: string): Promise<void> {
