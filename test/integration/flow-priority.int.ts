@@ -1,5 +1,7 @@
 import type { INestApplicationContext } from '@nestjs/common';
+import { AgentError } from '../../src/media/agents/agent';
 import { JobPriority } from '../../src/media/jobs/job-priority';
+import { JobsService } from '../../src/media/jobs/jobs.service';
 import { QueueAdmin } from '../../src/media/flow/queues/queue-admin.service';
 import { StepQueues } from '../../src/media/flow/queues/step-queues';
 import { Db } from '../../src/platform/postgres/db';
@@ -50,6 +52,24 @@ describe('the priority of a job', () => {
     // All of the second job comes before anything of the first.
     expect(flow.runs.map((run) => run.jobId)).toEqual([...Array(4).fill(second), ...Array(4).fill(first)]);
     await expect(set(second, 2)).rejects.toMatchObject({ code: 'INVALID_JOB_STATE' });
+  });
+
+  it('is that of all steps when the job is retried, of those as well that were over when it was changed', async () => {
+    const gate = new Gate();
+    flow.scripts.set('packager', async () => {
+      await gate.opened;
+      throw new AgentError('DAMAGED', undefined, { retryable: false });
+    });
+    const jobId = await flow.createJob(api);
+    await flow.stepReaches(jobId, 'packager', 'processing');
+    expect(await set(jobId, 1)).toMatchObject({ changed: true, waiting_steps: 0, later_steps: 0 });
+    gate.open();
+    await flow.reaches(jobId, 'failed');
+    flow.scripts.clear();
+    await api.get(JobsService, { strict: false }).retry(jobId, { from: 'start' });
+    const sql = 'SELECT DISTINCT priority FROM steps WHERE job_id = $1';
+    expect(await flow.database.query(sql, [jobId])).toEqual([{ priority: 1 }]);
+    await flow.reaches(jobId, 'completed');
   });
 
   it('is put right in Redis where nobody did so', async () => {

@@ -35,7 +35,7 @@ export class JobPriority {
   ) {}
 
   /**
-   * Gives the job and all of its steps that are not over another priority. Call {@link follow} after the commit.
+   * Gives the job and all of its steps another priority. Call {@link follow} after the commit.
    *
    * @throws AppError JOB_NOT_FOUND, INVALID_JOB_STATE
    */
@@ -45,10 +45,9 @@ export class JobPriority {
     if (isJobSettled(job.status))
       throw new AppError('INVALID_JOB_STATE', `The job is ${job.status}; nothing of it waits any more.`);
     await tx.execute('UPDATE jobs SET priority = $2, updated_at = now() WHERE id = $1', [jobId, priority]);
-    // A running one, too: it may be given back.
+    // Running ones, too, which may be given back, and those that are over: a retry of the job may run them again.
     const steps = await tx.query<{ status: string }>(
-      `UPDATE steps SET priority = $2, updated_at = now()
-        WHERE job_id = $1 AND status IN ('blocked', 'queued', 'processing') RETURNING status`,
+      'UPDATE steps SET priority = $2, updated_at = now() WHERE job_id = $1 RETURNING status',
       [jobId, priority],
     );
     const changed = job.priority !== priority;
