@@ -57,6 +57,23 @@ describe('the queues', () => {
     await flow.reaches(jobId, 'completed');
   });
 
+  it('hand no step out before its time, whatever ticket a worker has', async () => {
+    await admin.pause('inspector');
+    const jobId = await flow.createJob(api);
+    const when = (sql: string) =>
+      flow.database.query(`UPDATE steps SET not_before = ${sql} WHERE job_id = $1`, [jobId]);
+    await when(`now() + interval '1 hour'`);
+    await admin.resume('inspector');
+    const [step] = await flow.steps(jobId);
+    const ticket = { step_id: step?.id ?? '', job_id: jobId, attempt: 1 };
+    expect(await api.get(StepClaims, { strict: false }).claim(ticket, 'hasty-worker')).toBeUndefined();
+    await eventually(async () => expect((await queues.counts())['inspector']).toMatchObject({ waiting: 0 }));
+    expect(await flow.state(jobId)).toMatchObject({ job: 'queued', steps: { inspector: 'queued' } });
+    await when('now()');
+    await flow.reaches(jobId, 'completed');
+    expect(flow.runs).toHaveLength(4);
+  });
+
   it('follow Postgres where Bull was not told', async () => {
     await flow.database.query(`INSERT INTO queues (name, paused) VALUES ('packager', true)
       ON CONFLICT (name) DO UPDATE SET paused = true`);

@@ -1,7 +1,9 @@
 import { FlowModule } from '../../src/media/flow/flow.module';
 import { LostSteps } from '../../src/media/steps/lost-steps';
+import { HEARTBEAT_MS } from '../../src/media/steps/step-claims';
 import { Db } from '../../src/platform/postgres/db';
 import { bootModules, type TestApp } from '../support/app';
+import { eventually } from '../support/eventually';
 import { costlyParts, type Plan } from '../support/plans';
 import { makeUser } from '../support/users';
 
@@ -18,7 +20,7 @@ INSERT INTO steps (id, job_id, agent, position, status, queued_at)
 SELECT gen_random_uuid(), id, 'inspector', 0,
   CASE WHEN id = lpad(to_hex(${WAITING + 1}), 32, '0')::uuid THEN 'completed' ELSE 'queued' END, now() FROM made`;
 
-describe('the look for jobs that nobody advances', () => {
+describe('what nobody advances', () => {
   let test: TestApp;
 
   beforeAll(async () => {
@@ -30,7 +32,7 @@ describe('the look for jobs that nobody advances', () => {
 
   const completed = () => test.database.query(`SELECT FROM jobs WHERE status = 'completed'`);
 
-  it('comes to all of them, and to so many at a time that nobody waits for it', async () => {
+  it('is looked for in all unfinished jobs, and in so few at a time that nobody waits for it', async () => {
     const lost = test.get(LostSteps);
     const query = jest.spyOn(test.get(Db), 'query');
     expect(await lost.healJobs()).toBe(0);
@@ -49,7 +51,7 @@ describe('the look for jobs that nobody advances', () => {
     expect(await completed()).toHaveLength(1);
   });
 
-  it('begins again when it has come to the end', async () => {
+  it('is found again from the first job on after the last one', async () => {
     const lost = test.get(LostSteps);
     await test.database.query(
       `UPDATE jobs SET cancel_requested_at = now() WHERE id = lpad('1', 32, '0')::uuid`,
@@ -57,4 +59,18 @@ describe('the look for jobs that nobody advances', () => {
     expect(await lost.healJobs()).toBe(1);
     expect(await test.database.query(`SELECT FROM jobs WHERE status = 'cancelled'`)).toHaveLength(1);
   });
+
+  it('takes no step from its worker before the living had the time to give a sign', async () => {
+    const lost = test.get(LostSteps);
+    const job = `lpad('2', 32, '0')::uuid`;
+    await test.database.query(
+      `UPDATE steps SET status = 'processing', attempt = 1, worker_id = 'silent', lease_until = now() WHERE job_id = ${job}`,
+    );
+    const began = performance.now();
+    // Nobody has asked Postgres here so far: it may have been away until now.
+    await eventually(async () => expect(await lost.recover()).toBe(1));
+    expect(performance.now() - began).toBeGreaterThanOrEqual(2 * HEARTBEAT_MS);
+    const [step] = await test.database.query(`SELECT status, error_code FROM steps WHERE job_id = ${job}`);
+    expect(step).toEqual({ status: 'queued', error_code: 'WORKER_LOST' });
+  }, 30_000);
 });

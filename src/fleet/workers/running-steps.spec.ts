@@ -17,6 +17,7 @@ function worker() {
   const attempts = new Map<number, Attempt>();
   const states = new Map<number, LeaseState>();
   const renewed: number[] = [];
+  const postgres = { isAway: false };
   const runner = {
     run: (claim: Claim, signal: AbortSignal, settling: () => void) =>
       new Promise<void>((end) => attempts.set(claim.step.attempt, { signal, settling, end })),
@@ -24,6 +25,7 @@ function worker() {
   const claims = {
     renew: (_stepId: string, attempt: number) => {
       renewed.push(attempt);
+      if (postgres.isAway) return Promise.reject(new Error('Postgres is away'));
       return Promise.resolve(states.get(attempt) ?? 'held');
     },
   } as unknown as StepClaims;
@@ -37,7 +39,7 @@ function worker() {
     steps.start({ job: { id: 'job' }, step } as Claim, ticket, ended);
     return attempts.get(attempt) as Attempt;
   };
-  return { steps, start, states, renewed };
+  return { steps, start, states, renewed, postgres };
 }
 
 /** Ends an attempt and waits until the worker has noticed. */
@@ -120,6 +122,25 @@ describe('RunningSteps, when a step is claimed again while an attempt of it runs
     start(1).settling();
     await steps.renew();
     expect(renewed).toEqual([1]);
+  });
+
+  it('goes on for a minute after the last sign of life that was answered, and no longer', async () => {
+    const { steps, start, postgres } = worker();
+    const now = jest.spyOn(performance, 'now').mockReturnValue(0);
+    try {
+      const attempt = start(1);
+      now.mockReturnValue(30_000);
+      await steps.renew();
+      postgres.isAway = true;
+      now.mockReturnValue(90_000);
+      await steps.renew();
+      expect(attempt.signal.aborted).toBe(false);
+      now.mockReturnValue(90_001);
+      await steps.renew();
+      expect(abortKind(attempt.signal)).toBe('lost');
+    } finally {
+      now.mockRestore();
+    }
   });
 
   it('ends the attempt that is meant, and no other', () => {
