@@ -84,6 +84,26 @@ describe('a job on its way', () => {
     expect((await flow.steps(jobId))[0]).toMatchObject({ attempt: 2, failures: 1, error_code: null });
   });
 
+  it('never goes back, also when a step begins anew', async () => {
+    const [first, second] = [new Gate(), new Gate()];
+    flow.scripts.set('inspector', async (run) => {
+      run.progress(run.attempt === 1 ? 0.8 : 0.1);
+      await (run.attempt === 1 ? first : second).opened;
+      if (run.attempt === 1) throw new AgentError('TOOL_FAILED');
+      return instant(run);
+    });
+    const jobId = await flow.createJob(api);
+    const sql = `SELECT s.progress AS step, j.progress AS job FROM steps s JOIN jobs j ON j.id = s.job_id
+      WHERE s.job_id = $1 AND s.agent = 'inspector'`;
+    const progressIs = (step: number, job: number) =>
+      eventually(async () => expect(await flow.database.query(sql, [jobId])).toEqual([{ step, job }]));
+    await progressIs(0.8, 0.2);
+    first.open();
+    await progressIs(0.1, 0.2);
+    second.open();
+    await flow.reaches(jobId, 'completed');
+  });
+
   it('fails the job with a sentence when trying again does not help, and leaves nothing behind', async () => {
     flow.scripts.set('audio-analyst', async (run) => {
       await instant(run);
