@@ -10,15 +10,21 @@ import { namedProcessRuns, pidOf, processName } from '../../platform/process/pro
  */
 export class PidFiles {
   constructor(private readonly dir: string) {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    this.makeDir();
   }
 
   /** Records a tool that was just started. @returns a function that forgets it */
   add(pid: number): () => void {
     const tool = identify(pid) ?? { pid, start: 'ended before it could be looked at' };
     const file = join(this.dir, `${processName(ownIdentity())}-${processName(tool)}`);
+    // Among temporary files, a folder that is empty for days is cleared away.
+    this.makeDir();
     writeFileSync(file, '', { mode: 0o600 });
     return () => rmSync(file, { force: true });
+  }
+
+  private makeDir(): void {
+    mkdirSync(this.dir, { recursive: true, mode: 0o700 });
   }
 }
 

@@ -10,6 +10,10 @@ import { TOOL_ENV, wrapCommand, type ProcessLimits, type Sandbox } from './sandb
 
 /** How long a tool has between SIGTERM and SIGKILL, in milliseconds. */
 const GRACE_MS = 3000;
+/** How long the pipes of a tool that has ended may stay open, in milliseconds. */
+const PIPES_MS = 2000;
+/** The longest that a timer can wait, in milliseconds: a longer time counts as none at all. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 /** One run of an external tool. */
 export interface ProcessCall {
@@ -147,7 +151,7 @@ async function runTool(call: ProcessCall, sandbox: Sandbox, pids: PidFiles): Pro
   });
   const onAbort = () => stopper.stop('ABORTED');
   call.signal.addEventListener('abort', onAbort, { once: true });
-  const wall = setTimeout(() => stopper.stop('TOOL_TIMEOUT'), call.wallMs);
+  const wall = setTimeout(() => stopper.stop('TOOL_TIMEOUT'), Math.min(call.wallMs, LONGEST_MS));
   const { stallMs } = call;
   const watchdog =
     stallMs === undefined
@@ -179,13 +183,23 @@ async function runTool(call: ProcessCall, sandbox: Sandbox, pids: PidFiles): Pro
   }
 }
 
-/** Resolves when the tool has ended and its pipes are closed. */
+/** Resolves when the tool has ended and its pipes are closed, or all was read that was in them. */
 function ended(child: ChildProcess & { pid: number }): Promise<[number | null, NodeJS.Signals | null]> {
-  // The watcher shell, if there is one, outlives the tool and holds the group: it goes as soon as the tool went.
-  child.once('exit', () => signalGroup(child.pid, 'SIGKILL'));
+  child.once('exit', () => {
+    // The watcher shell, if there is one, outlives the tool and holds the group: it goes as soon as the tool went.
+    signalGroup(child.pid, 'SIGKILL');
+    // A process that left the group, such as a daemon of an operator's command, would hold them as long as it lives.
+    const late = setTimeout(() => setImmediate(() => closePipes(child)), PIPES_MS);
+    child.once('close', () => clearTimeout(late));
+  });
   return new Promise((resolve) => {
     // An error after the start (a failed kill) does not end the tool; `close` will come.
     child.on('error', () => undefined);
     child.once('close', (code, signal) => resolve([code, signal]));
   });
+}
+
+/** To be called after a look at the pipes, not before: what the tool itself wrote last must not be lost. */
+function closePipes(child: ChildProcess): void {
+  for (const pipe of child.stdio) pipe?.destroy();
 }
