@@ -15,6 +15,8 @@ const VERSION = '1.1.0';
 const ANSWER = 'answer.json';
 /** The longest reason to be skipped, in characters. */
 const MAX_REASON = 200;
+/** The parts of an output that others have written. */
+const NOT_OURS = ['params', 'answer'];
 /** The deepest that an answer may be nested. */
 const MAX_DEPTH = 32;
 
@@ -178,22 +180,32 @@ function requestOf(run: AgentRun, parameters: object, links: HttpAgentDeps['link
     source: { filename, size, sha256 },
     parameters,
     inputs: run.inputs,
-    artifacts: filesIn(run.inputs).map((file) => {
+    artifacts: filesOf(run.inputs).map((file) => {
       const { url, expiresAt } = links.to(file.artifact_id);
       return { ...file, url, expires_at: expiresAt.toISOString() };
     }),
   };
 }
 
-/** The files that outputs tell of, each once. */
-function filesIn(value: unknown, found = new Map<string, PublishedArtifact>()): PublishedArtifact[] {
-  if (typeof value === 'object' && value !== null) {
-    const { artifact_id, name, size, sha256 } = value as Partial<PublishedArtifact>;
-    if (artifact_id && name !== undefined && size !== undefined && sha256 !== undefined)
-      found.set(artifact_id, { artifact_id, name, size, sha256 });
-    for (const part of Object.values(value)) filesIn(part, found);
-  }
+/**
+ * The files of the steps whose outputs these are, each once. What a user chose and what another system answered is no
+ * word of ours: it could name the file of somebody else, and a link would open it.
+ */
+function filesOf(inputs: AgentRun['inputs']): PublishedArtifact[] {
+  const found = new Map<string, PublishedArtifact>();
+  for (const output of Object.values(inputs))
+    for (const [name, value] of Object.entries(objectOf(output) ?? {}))
+      if (!NOT_OURS.includes(name)) filesIn(value, found);
   return [...found.values()];
+}
+
+/** Adds the files that a value tells of. */
+function filesIn(value: unknown, found: Map<string, PublishedArtifact>): void {
+  if (typeof value !== 'object' || value === null) return;
+  const { artifact_id, name, size, sha256 } = value as Partial<PublishedArtifact>;
+  if (artifact_id && name !== undefined && size !== undefined && sha256 !== undefined)
+    found.set(artifact_id, { artifact_id, name, size, sha256 });
+  for (const part of Object.values(value)) filesIn(part, found);
 }
 
 function objectOf(value: unknown): Record<string, unknown> | undefined {
@@ -204,5 +216,8 @@ function objectOf(value: unknown): Record<string, unknown> | undefined {
 /** How deep a value is nested, as far as it matters. */
 function depthOf(value: unknown, depth = 0): number {
   if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return depth;
-  return Math.max(depth, ...Object.values(value).map((part) => depthOf(part, depth + 1)));
+  let deepest = depth;
+  // One by one: a list may be longer than a call can have arguments.
+  for (const part of Object.values(value)) deepest = Math.max(deepest, depthOf(part, depth + 1));
+  return deepest;
 }
