@@ -13,17 +13,19 @@ const COLUMNS = 6;
 const ROWS = 5;
 /** Pictures in all, at most: five sheets. */
 const MAX_PICTURES = 150;
+/** A picture is so high and so wide at most, in pixels: a JPEG with six of them has a limit of its own, 65,500. */
+const TILE: Size = { width: 720, height: 90 };
 
 /** One picture every two seconds, or fewer for a long video. */
 export function planStoryboard(durationS: number, picture: Size): StoryboardPlan {
   const intervalS = Math.max(2, Math.ceil(durationS / MAX_PICTURES));
   const pictures = Math.max(1, Math.ceil(durationS / intervalS));
-  const height = 90;
+  const factor = Math.min(TILE.height / picture.height, TILE.width / picture.width);
   return {
     intervalS,
     pictures,
     sheets: Math.ceil(pictures / (COLUMNS * ROWS)),
-    tile: { width: even((height * picture.width) / picture.height), height },
+    tile: { width: even(factor * picture.width), height: even(factor * picture.height) },
   };
 }
 
@@ -36,9 +38,10 @@ export function storyboardFilter({ intervalS, tile }: StoryboardPlan): string {
 }
 
 function stamp(seconds: number): string {
-  const whole = Math.floor(seconds);
+  // Rounded first: 59.9996 s is a minute, and not 59 seconds and 1,000 thousandths.
+  const all = Math.round(seconds * 1000);
+  const [whole, ms] = [Math.floor(all / 1000), all % 1000];
   const pad = (value: number, width = 2) => String(value).padStart(width, '0');
-  const ms = Math.round((seconds - whole) * 1000);
   return `${pad(Math.floor(whole / 3600))}:${pad(Math.floor(whole / 60) % 60)}:${pad(whole % 60)}.${pad(ms, 3)}`;
 }
 
