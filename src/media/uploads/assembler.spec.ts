@@ -85,6 +85,23 @@ describe('assemble', () => {
     expect((await readFile(await files.assembled(ID))).equals(bytes)).toBe(true);
   });
 
+  it('goes on where another, that was only slow, copies a chunk meanwhile and removes it', async () => {
+    let looked = 0;
+    const meanwhile: AbortSignal = { throwIfAborted: () => void (looked += 1) } as unknown as AbortSignal;
+    const original = files.chunk.bind(files);
+    jest.spyOn(files, 'chunk').mockImplementation(async (id, index, sum) => {
+      const path = await original(id, index, sum);
+      if (index !== 3 || looked === 0) return path;
+      const target = await open(await files.assembled(ID), 'r+');
+      await target.write(bytes, 3 * CHUNK, CHUNK, 3 * CHUNK);
+      await target.close();
+      await rm(path, { force: true });
+      return path;
+    });
+    const { sha256: sum } = await assemble(files, upload, chunks, meanwhile);
+    expect(sum).toBe(sha256(bytes));
+  });
+
   it.each([0, 3, 6])('says that chunk %d is lost', async (index) => {
     await rm(await pathOf(index));
     await expect(assemble(files, upload, chunks, GOING)).rejects.toEqual(new ChunkLost(index));

@@ -71,13 +71,15 @@ class Assembly {
   ) {}
 
   async run(chunks: ReceivedChunk[]): Promise<string> {
-    const present = (await this.target.stat()).size;
+    let present = (await this.target.stat()).size;
     for (const chunk of chunks) {
       const start = chunk.index * this.upload.chunkSize;
       const path = await this.files.chunk(this.upload.id, chunk.index, chunk.sha256);
       // The file began as the first chunk, unless a power cut left too little of it: then that is sent again.
       const begun = chunk.index === 0 && present >= chunk.sizeBytes;
       const source = begun ? undefined : await openIfThere(path);
+      // Another that does the same, and was only slow, may have copied and removed it meanwhile.
+      if (!source && present < start + chunk.sizeBytes) present = (await this.target.stat()).size;
       if (source) await this.copy(source, path, chunk, start);
       else if (present >= start + chunk.sizeBytes) await this.pass(this.target, start, chunk, undefined);
       else throw new ChunkLost(chunk.index);
