@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { blobStoreContract, contentsOf } from '../../../test/support/blob-store.contract';
@@ -29,6 +29,21 @@ describe('FolderBlobStore', () => {
     } finally {
       await rm(elsewhere, { recursive: true });
     }
+  });
+
+  it('removes what others remove at the same time', async () => {
+    for (let index = 0; index < 60; index += 1) {
+      const folder = join(root, 'going', String(index), 'files');
+      await mkdir(folder, { recursive: true });
+      await writeFile(join(folder, 'a.txt'), 'hello');
+    }
+    const others: Promise<number>[] = [];
+    for (let turn = 0; turn < 40; turn += 1) {
+      others.push(store.deletePrefix('going'));
+      await new Promise(setImmediate);
+    }
+    await Promise.all(others);
+    expect(await readdir(root)).not.toContain('going');
   });
 
   it('says that the disk is full', () => {

@@ -151,6 +151,7 @@ async function sizeOf(path: string): Promise<number> {
   if (!entry) return 0;
   if (!entry.isDirectory()) return entry.size;
   let total = 0;
-  for (const name of await readdir(path)) total += await sizeOf(join(path, name));
+  // Somebody else may be removing it, too.
+  for (const name of await readdir(path).catch(nothing)) total += await sizeOf(join(path, name));
   return total;
 }

@@ -168,6 +168,20 @@ describe('S3BlobStore', () => {
     await away.onModuleDestroy();
   });
 
+  it('says so too when S3 goes in the middle of a file', async () => {
+    const server = createServer((_request, response) => {
+      response.writeHead(200, { 'content-length': 10 });
+      response.write('hello', () => response.destroy());
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const broken = storeWith({ S3_ENDPOINT: `http://127.0.0.1:${port}` });
+    const error = await contentsOf(broken.pieces('a/b')).catch((reason: unknown) => reason);
+    expect(unavailableServer(error)).toBe('storage');
+    await broken.onModuleDestroy();
+    server.close();
+  });
+
   it('gives up what it has sent of a file when it is stopped', async () => {
     const stopping = new AbortController();
     const reason = new Error('stopping');

@@ -103,7 +103,13 @@ export class S3BlobStore extends BlobStore implements OnModuleDestroy {
   async *pieces(key: string, range?: ByteRange): AsyncGenerator<Buffer> {
     // Of an empty file; S3 takes such a range for a mistake and sends all.
     if (range && range.end < range.start) return;
-    yield* (await this.open(key, range)) as AsyncIterable<Buffer>;
+    const body = await this.open(key, range);
+    try {
+      yield* body as AsyncIterable<Buffer>;
+    } catch (error) {
+      // The client's own errors end with the head of the answer.
+      throw s3Error(error);
+    }
   }
 
   private async open(key: string, range?: ByteRange, abortSignal?: AbortSignal): Promise<Readable> {
