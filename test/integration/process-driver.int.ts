@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -180,4 +180,28 @@ describe('a supervised process', () => {
     await supervisor.stopAll(() => undefined);
     rmSync(home, { recursive: true, force: true });
   });
+
+  it('leaves no log open when its pool gets smaller, and its last words are in it', async () => {
+    const { home, logs } = folders();
+    const script = `process.on('SIGTERM', () => { console.log('the last words'); process.exit(); }); ${READY}`;
+    const supervisor = new Supervisor(logs, silent, (role, name, pool) => specOf(role, name, pool, script));
+    await supervisor.scale('worker', 2);
+    const [first] = await supervisor.list();
+    const path = join(logs, `${first?.name}.log`);
+    await supervisor.scale('worker', 0);
+    await eventually(() => expect(openFiles().filter((file) => file.startsWith(logs))).toEqual([]));
+    expect(readFileSync(path, 'utf8')).toContain('the last words');
+    rmSync(home, { recursive: true, force: true });
+  });
 });
+
+/** What this process has open. */
+function openFiles(): string[] {
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return []; // closed meanwhile
+    }
+  });
+}

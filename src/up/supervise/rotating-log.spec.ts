@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RotatingLog } from './rotating-log';
@@ -18,6 +18,24 @@ describe('RotatingLog', () => {
     expect(log.tail(3)).toEqual(['line 197', 'line 198', 'line 199']);
     expect(log.tail(15)).toEqual(Array.from({ length: 15 }, (_, index) => `line ${185 + index}`));
     log.close();
+  });
+
+  it('loses lines, and nothing else, while there is no place for them', () => {
+    const path = join(folder, 'logs', 'api-1.log');
+    mkdirSync(join(folder, 'logs'));
+    const log = new RotatingLog(path, { maxBytes: 20, keep: 2 });
+    log.write('in the first file');
+    rmSync(join(folder, 'logs'), { recursive: true });
+    writeFileSync(join(folder, 'logs'), 'no folder');
+    log.write('lost, as it needs a new file');
+    log.write('lost, as there is none');
+    rmSync(join(folder, 'logs'));
+    log.write('in a new folder');
+    log.write('in a second file');
+    expect(log.tail(5)).toEqual(['in a new folder', 'in a second file']);
+    log.close();
+    log.write('after the end');
+    expect(log.tail(5)).toEqual(['in a new folder', 'in a second file']);
   });
 
   it('goes on in the file that an earlier start left', () => {

@@ -67,6 +67,8 @@ export class SupervisedProcess {
   private timer: NodeJS.Timeout | undefined;
   private starting: Promise<void> | undefined;
   private ended: Promise<unknown> = Promise.resolve();
+  /** All that it wrote in its last life was read. */
+  private drained: Promise<unknown> = Promise.resolve();
   /** Somebody waits for this start and hears how it fails, so it is not tried again by itself. */
   private startedByHand = false;
 
@@ -113,6 +115,12 @@ export class SupervisedProcess {
     this.enter('stopped');
   }
 
+  /** Stops it for good: its log is closed when its last words are in it. */
+  async retire(): Promise<void> {
+    await this.stop();
+    void this.drained.then(() => this.log.close());
+  }
+
   /** Ends it at once, with its process group. It comes back like after a first crash. */
   async kill(): Promise<void> {
     if (!this.owned) return;
@@ -139,9 +147,12 @@ export class SupervisedProcess {
       stdio: ['ignore', 'pipe', 'pipe', ...(spec.ready === 'ipc' ? (['ipc'] as const) : [])],
     });
     this.child = child;
-    for (const stream of [child.stdout, child.stderr]) {
-      if (stream) createInterface({ input: stream }).on('line', (line) => this.write(line));
-    }
+    const outputs = [child.stdout, child.stderr].flatMap((stream) =>
+      stream ? createInterface({ input: stream }).on('line', (line) => this.write(line)) : [],
+    );
+    this.drained = Promise.all(
+      outputs.map((output) => new Promise<void>((resolve) => output.once('close', resolve))),
+    );
     const ended = new Promise<string>((resolve) => {
       child.once('error', (error) => resolve(error.message));
       child.once('exit', (code, signalName) => resolve(signalName ?? `exit code ${code ?? 0}`));

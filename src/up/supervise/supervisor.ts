@@ -47,7 +47,7 @@ export class Supervisor implements RuntimeDriver {
 
   /** Takes a process that never came up off the list. */
   async discard(name: string): Promise<void> {
-    await this.processes.get(name)?.stop();
+    await this.processes.get(name)?.retire();
     this.processes.delete(name);
   }
 
