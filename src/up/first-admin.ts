@@ -17,12 +17,14 @@ const LOCK = 7_265_011;
  * Makes the first admin of a database that has none.
  *
  * @param password undefined: one is generated
+ * @param keep is told before there is the admin: a password that nobody has kept would shut everybody out
  * @returns undefined if there is an admin already
  */
 export async function ensureFirstAdmin(
   databaseUrl: string,
   email: string,
   password: string | undefined,
+  keep: (admin: FirstAdmin) => void = () => undefined,
 ): Promise<FirstAdmin | undefined> {
   const client = new Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
   await client.connect();
@@ -48,6 +50,7 @@ export async function ensureFirstAdmin(
         `There is no admin, and ${email} belongs to another user; set ADMIN_EMAIL to a new address.`,
       );
     }
+    keep(admin);
     await client.query('COMMIT');
     return admin;
   } finally {

@@ -72,13 +72,14 @@ export class Launcher {
     const endpoints = this.endpoints(postgres.databaseUrl, postgres.migrationDatabaseUrl, redis.redisUrl);
     writePrivate(settings.endpointsFile, JSON.stringify(endpoints, null, 2));
     await this.migrate(endpoints);
-    const admin = await ensureFirstAdmin(endpoints.database_url, settings.adminEmail, settings.adminPassword);
-    if (admin?.generated) {
-      writePrivate(
-        settings.credentialsFile,
-        JSON.stringify({ email: admin.email, password: admin.password }, null, 2),
-      );
-    }
+    const admin = await ensureFirstAdmin(
+      endpoints.database_url,
+      settings.adminEmail,
+      settings.adminPassword,
+      ({ email, password, generated }) => {
+        if (generated) writePrivate(settings.credentialsFile, JSON.stringify({ email, password }, null, 2));
+      },
+    );
     await this.startProcesses(endpoints);
     return { endpoints, admin, rows: this.rows(endpoints, admin, postgres.description, redis.description) };
   }
