@@ -181,6 +181,31 @@ describe('a supervised process', () => {
     rmSync(home, { recursive: true, force: true });
   });
 
+  it('that is started while it stops is started when it has ended', async () => {
+    const { home, logs } = folders();
+    const script = `process.on('SIGTERM', () => setTimeout(() => process.exit(), 300)); process.send({ type: 'ready' });`;
+    const supervisor = new Supervisor(logs, silent, specOf);
+    await supervisor.run(specOf('worker', 'worker-1', 'default', script));
+    const look = async () => (await supervisor.list())[0];
+    const first = await look();
+    const stopped = supervisor.stop('worker-1');
+    expect(await look()).toMatchObject({ state: 'stopping' });
+    const started = await Promise.all([supervisor.start('worker-1'), supervisor.start('worker-1')]);
+    await stopped;
+    const second = await look();
+    expect(started).toMatchObject([{ pid: second?.pid }, { pid: second?.pid }]);
+    expect(second).toMatchObject({ state: 'running', pid: expect.any(Number) as number });
+    expect(second?.pid).not.toBe(first?.pid);
+
+    const starting = supervisor.stop('worker-1').then(() => look());
+    const late = supervisor.start('worker-1').catch((error: Error) => error.message);
+    await supervisor.stopAll(() => undefined);
+    expect(await late).toBe('worker-1 was stopped before it could be started.');
+    expect(await starting).toMatchObject({ state: 'stopped', pid: null });
+    for (const pid of [first?.pid, second?.pid]) expect(() => process.kill(Number(pid), 0)).toThrow('ESRCH');
+    rmSync(home, { recursive: true, force: true });
+  });
+
   it('leaves no log open when its pool gets smaller, and its last words are in it', async () => {
     const { home, logs } = folders();
     const script = `process.on('SIGTERM', () => { console.log('the last words'); process.exit(); }); ${READY}`;

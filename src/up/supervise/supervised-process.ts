@@ -64,8 +64,11 @@ export class SupervisedProcess {
   private restarts = 0;
   private lastExit: string | null = null;
   private wanted = false;
+  /** Whether it was told to stop last, and not to start. */
+  private toStop = false;
   private timer: NodeJS.Timeout | undefined;
   private starting: Promise<void> | undefined;
+  private stopping: Promise<void> | undefined;
   private ended: Promise<unknown> = Promise.resolve();
   /** All that it wrote in its last life was read. */
   private drained: Promise<unknown> = Promise.resolve();
@@ -92,9 +95,13 @@ export class SupervisedProcess {
     };
   }
 
-  /** Starts it by hand; resolves when it is ready. @throws NotReady */
-  start(): Promise<void> {
-    if (this.state === 'running') return Promise.resolve();
+  /** Starts it by hand, when it has ended if it is being stopped; resolves when it is ready. @throws NotReady */
+  async start(): Promise<void> {
+    this.toStop = false;
+    // Begun beside it, nobody would own the new one once the old one has ended.
+    await this.stopped();
+    if (this.toStop) throw this.notReady('was stopped before it could be started');
+    if (this.state === 'running') return;
     if (this.starting) return this.starting;
     clearTimeout(this.timer);
     this.wanted = true;
@@ -103,14 +110,26 @@ export class SupervisedProcess {
   }
 
   /** Stops it, gracefully as long as its spec allows; resolves when it has ended. */
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    this.toStop = true;
     this.wanted = false;
     clearTimeout(this.timer);
+    this.stopping ??= this.end().finally(() => (this.stopping = undefined));
+    return this.stopping;
+  }
+
+  private async stopped(): Promise<void> {
+    while (this.stopping) await this.stopping;
+  }
+
+  private async end(): Promise<void> {
     const { owned } = this;
     if (owned) {
       this.enter('stopping');
       await endProcess(owned, this.spec.stopGraceMs);
       await this.ended;
+      // A start that was under way fails with it.
+      await this.starting?.catch(() => undefined);
     }
     this.enter('stopped');
   }
