@@ -40,12 +40,18 @@ export function writePrivate(path: string, content: string, owner?: Owner): void
   }
 }
 
-/** A generated password, kept in a private file so that it stays the same over starts. */
+/** A generated password, kept in a private file so that it stays the same over starts. An empty file keeps none. */
 export function keptSecret(path: string): string {
-  if (existsSync(path)) return readFileSync(path, 'utf8').trim();
+  const kept = secretIn(path);
+  if (kept) return kept;
   const secret = randomBytes(24).toString('base64url');
   writePrivate(path, `${secret}\n`);
   return secret;
+}
+
+/** The password in a file; undefined if there is no file, or nothing in it, as a power cut may leave it. */
+export function secretIn(path: string): string | undefined {
+  return existsSync(path) ? readFileSync(path, 'utf8').trim() || undefined : undefined;
 }
 
 /** The content of a JSON file; undefined if there is none or it is broken. */

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { keptSecret, privateFolder, writePrivate } from '../files';
+import { keptSecret, privateFolder, secretIn, writePrivate } from '../files';
 import { identify } from '../../platform/process/process-identity';
 import type { OwnedProcess } from '../ownership/owned-processes';
 import { saysDiskFull, StartProblem } from '../problem';
@@ -34,9 +34,9 @@ export class Cluster {
   constructor(private readonly options: ClusterOptions) {
     this.dataFolder = dataFolderOf(options.user);
     const ownerSecret = join(options.secretsFolder, 'postgres-owner');
-    if (existsSync(join(this.dataFolder, 'PG_VERSION')) && !existsSync(ownerSecret)) {
+    if (existsSync(join(this.dataFolder, 'PG_VERSION')) && !secretIn(ownerSecret)) {
       throw new StartProblem(
-        `The password file ${ownerSecret} is missing, and ${this.dataFolder} cannot be opened without it; bring it back, or remove that folder too.`,
+        `The password file ${ownerSecret} is missing or empty, and ${this.dataFolder} cannot be opened without it; bring it back, or remove that folder too.`,
       );
     }
     this.ownerPassword = keptSecret(ownerSecret);
