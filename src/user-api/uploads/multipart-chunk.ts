@@ -45,7 +45,8 @@ export function readMultipart(source: IncomingMessage): Promise<MultipartChunk> 
       file = stream;
       // Whoever reads it gets to know. Before, or after it was refused, nobody does, and that must not end the process.
       stream.on('error', () => undefined);
-      resolve({ body: stream, fields });
+      // As they are now: what stands after the file may have come along with it, or not.
+      resolve({ body: stream, fields: { ...fields } });
     });
     parser.on('filesLimit', () => fail('The form has more than one file.'));
     parser.on('fieldsLimit', () => fail('The form has too many fields.'));
