@@ -364,7 +364,8 @@ describe('without Redis', () => {
       await after(5);
       verdict = await lonely.get(Circuits).admit(['storage']);
     }
-    expect(performance.now()).toBeGreaterThan(until - 20);
+    // The process counts from when it asked, and an answer takes its time on a busy machine.
+    expect(performance.now()).toBeGreaterThan(until - 100);
     const stampede = await Promise.all(Array.from({ length: 50 }, () => refuses(lonely)));
     expect(new Set(stampede)).toEqual(new Set([true]));
     lonely.get(Circuits).report(verdict.permits, 1, () => 'good');
