@@ -2,6 +2,7 @@ import { isUUID } from 'class-validator';
 import { v7 as uuidv7 } from 'uuid';
 import { AUDIT_COLUMNS, AUDIT_RECORD, auditEntry } from '../pipeline/audit/audit-entry';
 import type { Db, Tx } from '../platform/postgres/db';
+import { isLastAdministrator } from '../platform/security/administrators';
 import { NO_PASSWORD } from '../platform/security/passwords';
 import { StartProblem } from './problem';
 
@@ -60,11 +61,7 @@ async function find(tx: Tx, who: string): Promise<string> {
 }
 
 async function refuseLastAdmin(tx: Tx, userId: string): Promise<void> {
-  const admins = await tx.query<{ id: string }>(
-    `SELECT id FROM users WHERE role = 'admin' AND enabled AND password_hash <> $1 ORDER BY id FOR UPDATE`,
-    [NO_PASSWORD],
-  );
-  if (admins.length === 1 && admins[0]?.id === userId)
+  if (await isLastAdministrator(tx, userId, { lock: true }))
     throw new StartProblem('They are the last administrator; make another one first.');
 }
 

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
-import { hashPassword, NO_PASSWORD } from '../platform/security/passwords';
+import { CAN_ADMINISTER } from '../platform/security/administrators';
+import { hashPassword } from '../platform/security/passwords';
 import { StartProblem } from './problem';
 import type { Credentials } from './settings';
 
@@ -31,10 +32,7 @@ export async function ensureFirstAdmin(
   try {
     await client.query('BEGIN');
     await client.query('SELECT pg_advisory_xact_lock($1)', [LOCK]);
-    const admins = await client.query(
-      "SELECT FROM users WHERE role = 'admin' AND enabled AND password_hash <> $1 LIMIT 1",
-      [NO_PASSWORD],
-    );
+    const admins = await client.query(`SELECT FROM users WHERE ${CAN_ADMINISTER} LIMIT 1`);
     if (admins.rowCount) return undefined;
     const admin = {
       email,

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { AppError } from '../../../platform/errors/app-error';
 import { Db, type Tx } from '../../../platform/postgres/db';
-import { NO_PASSWORD } from '../../../platform/security/passwords';
+import { isLastAdministrator } from '../../../platform/security/administrators';
 import type { Role } from '../../../platform/security/roles';
 
 /** An account, without its password. */
@@ -33,9 +33,6 @@ export interface AccountRow {
   created_at: Date;
   open_sessions: number;
 }
-
-/** Who can administer the system. $1 is {@link NO_PASSWORD}: with such an account nobody can sign in. */
-const ADMINS = `SELECT id FROM users WHERE role = 'admin' AND enabled AND password_hash <> $1`;
 
 const COLUMNS = 'id, email, role, enabled, auth_version AS version';
 
@@ -77,7 +74,8 @@ export class Accounts {
    * @throws AppError USER_NOT_FOUND, LAST_ADMIN, CONFLICT
    */
   async change(tx: Tx, id: string, change: AccountChange): Promise<number> {
-    if (takesAdminAway(change)) await keepAnAdmin(tx, id);
+    if (takesAdminAway(change) && (await isLastAdministrator(tx, id, { lock: true })))
+      throw new AppError('LAST_ADMIN');
     const changed = await tx.execute(
       `UPDATE users SET role = coalesce($2, role), enabled = coalesce($3, enabled),
               password_hash = coalesce($4, password_hash), auth_version = auth_version + 1, updated_at = now()
@@ -103,9 +101,7 @@ export class Accounts {
 
   /** Whether a change would leave nobody who can administer the system. */
   async wouldLeaveNoAdmin(id: string, change: AccountChange): Promise<boolean> {
-    if (!takesAdminAway(change)) return false;
-    const admins = await this.db.query<{ id: string }>(ADMINS, [NO_PASSWORD]);
-    return admins.length === 1 && admins[0]?.id === id;
+    return takesAdminAway(change) && isLastAdministrator(this.db, id);
   }
 
   /** Accounts, newest first. @param after the id of the last one of the page before */
@@ -126,13 +122,4 @@ export class Accounts {
 
 function takesAdminAway({ role, enabled }: AccountChange): boolean {
   return enabled === false || (role !== undefined && role !== 'admin');
-}
-
-/**
- * Locks all who can administer the system, in one order, so that two who take it from each other take turns, and the
- * second one finds only one left.
- */
-async function keepAnAdmin(tx: Tx, id: string): Promise<void> {
-  const admins = await tx.query<{ id: string }>(`${ADMINS} ORDER BY id FOR UPDATE`, [NO_PASSWORD]);
-  if (admins.length === 1 && admins[0]?.id === id) throw new AppError('LAST_ADMIN');
 }
