@@ -6,6 +6,7 @@ import { runInTrace } from '../platform/telemetry/trace-scope';
 import type { RunTally } from './lease-keeper';
 import type { Manager } from './manager';
 import { beginning } from '../platform/text/cut';
+import { storable } from '../platform/text/storable';
 
 /** The longest error text that is kept. */
 const MAX_ERROR_LENGTH = 500;
@@ -93,8 +94,8 @@ export class ControlLoopRunner {
       failures: (this.tally?.failures ?? 0) + (failure ? 1 : 0),
       lastRunAt: new Date(),
       lastDurationMs: Math.round(durationMs),
-      // Postgres stores no NUL, which what a loop could not read may have had in it.
-      lastError: failure ? beginning(reasonOf(failure).replaceAll('\0', '\uFFFD'), MAX_ERROR_LENGTH) : null,
+      // What a loop could not read may stand in it.
+      lastError: failure ? storable(beginning(reasonOf(failure), MAX_ERROR_LENGTH)) : null,
     };
   }
 }

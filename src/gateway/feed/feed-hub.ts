@@ -106,7 +106,6 @@ export class FeedHub {
     // All have ended before the next look begins: what fails for one fails for the others soon.
     const ends = await Promise.allSettled(Array.from({ length: CHECK_WIDTH }, next));
     for (const end of ends)
-      if (end.status === 'rejected')
-        this.log.debug(`Topics cannot be checked: ${(end.reason as Error).message}`);
+      if (end.status === 'rejected') this.log.debug(`Topics cannot be checked: ${reasonOf(end.reason)}`);
   }
 }

@@ -1,5 +1,6 @@
 import { AgentError, type Later } from '../agents/agent-error';
 import { ending } from '../../platform/text/cut';
+import { storable } from '../../platform/text/storable';
 
 /** What can go wrong around an agent, with the sentence that a person reads. Agents' own codes: media/agents. */
 export const FLOW_ERRORS = {
@@ -30,14 +31,14 @@ const DETAIL_LIMIT = 20_000;
 
 /** A failure of the flow's own list. */
 export function flowFailure(code: FlowErrorCode, retryable: boolean, detail?: string): StepFailure {
-  return { code, message: FLOW_ERRORS[code], retryable, detail: storable(detail) };
+  return { code, message: FLOW_ERRORS[code], retryable, detail: kept(detail) };
 }
 
 /** What an agent threw, as a failure; what is no AgentError is a fault of ours and worth another try. */
 export function failureOf(error: unknown): StepFailure {
   if (error instanceof AgentError) {
     const { retryable, detail, later } = error.options;
-    return { code: error.code, message: error.message, retryable, detail: storable(detail), later };
+    return { code: error.code, message: error.message, retryable, detail: kept(detail), later };
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   const code = (error as { code?: unknown } | null)?.code;
@@ -46,9 +47,7 @@ export function failureOf(error: unknown): StepFailure {
   return flowFailure('STEP_CRASHED', true, text);
 }
 
-/** Postgres stores no NUL and no half characters, and nobody reads megabytes. */
-function storable(detail: string | undefined): string | undefined {
-  return detail === undefined
-    ? undefined
-    : ending(detail.replaceAll('\0', '\uFFFD'), DETAIL_LIMIT).toWellFormed();
+/** What Postgres can store, and no more of it than somebody reads. */
+function kept(detail: string | undefined): string | undefined {
+  return detail === undefined ? undefined : storable(ending(detail, DETAIL_LIMIT));
 }

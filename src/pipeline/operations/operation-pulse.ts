@@ -91,6 +91,7 @@ export class OperationPulse {
       progress,
     });
   }
+
   /** By then another process may have begun. */
   private endIfLost(): void {
     if (performance.now() > this.heldUntil) this.abort.abort(new ClaimLost());

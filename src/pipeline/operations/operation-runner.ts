@@ -102,7 +102,7 @@ export class OperationRunner implements OnModuleInit {
   /** Takes no more, and gives all running operations back; resolves when they have ended, or after 8 s. */
   async stop(): Promise<void> {
     this.stopping = true;
-    const all = [...this.running.values()];
+    const all = [...this.running];
     for (const { abort } of all) abort.abort(new ProcessStops());
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, STOP_WAIT_MS)));
