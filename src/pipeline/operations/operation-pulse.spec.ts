@@ -10,18 +10,22 @@ const operation = {
   actor: { userId: 'u1' },
   progress: { done: 0 },
 } as unknown as TakenOperation;
-const feed = { publish: () => Promise.resolve() } as unknown as LiveFeed;
 
 describe('the pulse of an operation', () => {
   let abort: AbortController;
   let pulse: OperationPulse;
   let fail: (error: Error) => void = () => undefined;
+  const publish = jest.fn<Promise<void>, [topic: string, data: { progress: object }]>();
   const begin = (beat: () => Promise<{ abortRequested: boolean } | undefined>) => {
     abort = new AbortController();
+    const feed = { publish } as unknown as LiveFeed;
     pulse = new OperationPulse(operation, LEASE_S, abort, { beat } as unknown as OperationStore, feed);
   };
 
-  beforeEach(() => jest.useFakeTimers());
+  beforeEach(() => {
+    jest.useFakeTimers();
+    publish.mockReset().mockResolvedValue();
+  });
   afterEach(async () => {
     fail(new Error('Connection terminated unexpectedly'));
     await pulse.end();
@@ -45,5 +49,39 @@ describe('the pulse of an operation', () => {
     beat.mockRejectedValueOnce(new Error('Connection terminated unexpectedly'));
     await jest.advanceTimersByTimeAsync(LEASE_S * 2_000);
     expect(abort.signal.aborted).toBe(false);
+  });
+
+  it('keeps the claim while Redis hangs, and tells how far it is when that is over', async () => {
+    const beat = jest.fn(() => Promise.resolve({ abortRequested: false }));
+    begin(beat);
+    let answer: () => void = () => undefined;
+    publish.mockReturnValueOnce(new Promise((resolve) => (answer = resolve)));
+    await jest.advanceTimersByTimeAsync(LEASE_S * 3_000);
+    expect(abort.signal.aborted).toBe(false);
+    expect(beat.mock.calls.length).toBeGreaterThan(LEASE_S * 2);
+    expect(publish).toHaveBeenCalledTimes(1);
+    pulse.report({ done: 7 });
+    answer();
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(publish.mock.calls.at(-1)).toEqual([
+      'executions',
+      expect.objectContaining({ progress: { done: 7 } }),
+    ]);
+  });
+
+  it('has told of the last progress when it has ended', async () => {
+    begin(() => Promise.resolve({ abortRequested: false }));
+    let answer: () => void = () => undefined;
+    publish.mockReturnValueOnce(new Promise((resolve) => (answer = resolve)));
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(publish).toHaveBeenCalledTimes(1);
+    pulse.report({ done: 8 });
+    const ended = pulse.end();
+    answer();
+    await ended;
+    expect(publish.mock.calls.at(-1)).toEqual([
+      'executions',
+      expect.objectContaining({ progress: { done: 8 } }),
+    ]);
   });
 });

@@ -1,10 +1,10 @@
 import { Logger } from '@nestjs/common';
+import { reasonOf } from '../../platform/errors/unavailable';
 import type { LiveFeed } from '../../platform/feed/live-feed';
 import type { Progress } from '../catalogue/action-command';
 import { ClaimLost } from '../executions/lease-keeper';
 import type { OperationStore, TakenOperation } from './operation-store';
 import { AbortRequested } from './stop-reasons';
-import { reasonOf } from '../../platform/errors/unavailable';
 
 /** Progress is passed on at most so often, in milliseconds. */
 const EVERY_MS = 500;
@@ -24,6 +24,7 @@ export class OperationPulse {
   private heldUntil: number;
   private readonly timer: NodeJS.Timeout;
   private beating?: Promise<void>;
+  private telling?: Promise<void>;
 
   constructor(
     private readonly operation: TakenOperation,
@@ -52,7 +53,12 @@ export class OperationPulse {
   async end(): Promise<void> {
     clearInterval(this.timer);
     await this.beating;
-    if (this.news) await this.beat();
+    if (this.news) {
+      // Else what it is to tell would be left to one that tells of less.
+      await this.telling;
+      await this.beat();
+    }
+    await this.telling;
   }
 
   private tick(): void {
@@ -67,7 +73,7 @@ export class OperationPulse {
   }
 
   private async beat(): Promise<void> {
-    const { claim, action, actor } = this.operation;
+    const { claim } = this.operation;
     const { progress } = this;
     this.news = false;
     this.silent = 0;
@@ -82,13 +88,19 @@ export class OperationPulse {
       this.log.warn(`Operation ${claim.executionId} gave no sign of life: ${reasonOf(error)}`);
       this.endIfLost();
     }
-    await this.feed.publish('executions', {
+    // Not waited for: the claim is Postgres' alone, and is kept while Redis hangs. One at a time here too.
+    this.telling ??= this.tell().finally(() => (this.telling = undefined));
+  }
+
+  private tell(): Promise<void> {
+    const { claim, action, actor } = this.operation;
+    return this.feed.publish('executions', {
       execution_id: claim.executionId,
       action,
       kind: 'act',
       actor_id: actor.userId,
       status: 'running',
-      progress,
+      progress: this.progress,
     });
   }
 
