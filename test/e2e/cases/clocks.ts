@@ -15,7 +15,7 @@ export function clocks(running: () => Cluster): void {
   beforeAll(async () => {
     cluster = running();
     await cluster.startApi(undefined, {
-      NODE_OPTIONS: `--require ${join(PROJECT, 'test/support/shifted-clock.cjs')}`,
+      NODE_OPTIONS: `--require ${JSON.stringify(join(PROJECT, 'test/support/shifted-clock.cjs'))}`,
       CLOCK_SHIFT_MS: String(FIVE_MINUTES_MS),
     });
     wrong = cluster.apis.length - 1;

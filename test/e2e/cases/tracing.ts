@@ -21,7 +21,7 @@ const BROKEN = Buffer.concat([
 export const tracedBy = (collector: OtlpCollector): Variables => ({
   OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
   OTEL_BSP_SCHEDULE_DELAY: '50',
-  NODE_OPTIONS: `--require ${join(__dirname, '../../support/otel-probe.cjs')}`,
+  NODE_OPTIONS: `--require ${JSON.stringify(join(__dirname, '../../support/otel-probe.cjs'))}`,
 });
 
 /** Traces. In the end the collector is gone, and so is the worker. */
