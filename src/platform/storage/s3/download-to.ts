@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { type Readable, Transform } from 'node:stream';
+import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
 /**
- * Writes a stream into a new file, and checks that it is what was stored.
+ * Writes a body into a new file, and checks that it is what was stored.
  *
  * @param stored without a checksum only the size is checked
  * @param signal ends it
@@ -12,7 +12,7 @@ import { pipeline } from 'node:stream/promises';
  */
 export async function downloadTo(
   path: string,
-  body: Readable,
+  body: AsyncIterable<Buffer>,
   stored: { size: number; sha256: string | undefined },
   signal: AbortSignal,
 ): Promise<void> {

@@ -7,6 +7,7 @@ import { type AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { blobStoreContract, contentsOf } from '../../../../test/support/blob-store.contract';
+import { eventually } from '../../../../test/support/eventually';
 import { Gate } from '../../../../test/support/gate';
 import { startS3, type TestS3 } from '../../../../test/support/s3-server';
 import { unavailableServer } from '../../errors/unavailable';
@@ -29,16 +30,20 @@ describe('S3BlobStore', () => {
     await rm(root, { recursive: true });
   });
 
-  function storeWith(variables: Record<string, string>): S3BlobStore {
+  function storeWith(variables: Record<string, string>, silentMs?: number): S3BlobStore {
     const env = loadEnv({ AGENTOS_HOME: root, ...s3.variables, ...variables });
     if (!env.s3) throw new Error('S3 is not configured');
-    return new S3BlobStore(env, env.s3);
+    return new S3BlobStore(env, env.s3, silentMs);
   }
 
   async function source(contents = 'hello'): Promise<string> {
     const path = join(await store.tempDir(), 'new');
     await writeFile(path, contents);
     return path;
+  }
+  async function filesBelow(folder: string): Promise<string[]> {
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+    return entries.filter((entry) => entry.isFile()).map(({ name }) => name);
   }
   async function put(key: string, contents: string): Promise<void> {
     await store.put(key, await source(contents));
@@ -66,8 +71,7 @@ describe('S3BlobStore', () => {
     const small = storeWith({ S3_CACHE_MIB: '0', WORK_DIR: join(root, 'small') });
     await put('copies/a', 'aaa');
     await put('copies/b', 'bbb');
-    const files = () => readdir(join(root, 'small'), { recursive: true, withFileTypes: true }).then(
-      (entries) => entries.filter((entry) => entry.isFile()).length); // prettier-ignore
+    const files = async () => (await filesBelow(join(root, 'small'))).length;
     const a = await small.local('copies/a');
     const b = await small.local('copies/b');
     expect(await files()).toBe(2);
@@ -180,6 +184,78 @@ describe('S3BlobStore', () => {
     expect(unavailableServer(error)).toBe('storage');
     await broken.onModuleDestroy();
     server.close();
+  });
+
+  describe('that says nothing any more', () => {
+    let server: Server;
+    let silent: S3BlobStore;
+    /** What it sends of ten bytes before it falls silent; nothing at all, not even a head, if undefined. */
+    let part: string | undefined;
+    let requests: IncomingMessage[];
+    const size = { 'content-length': 10 };
+
+    beforeAll(async () => {
+      server = createServer((request, response) => {
+        requests.push(request);
+        request.resume();
+        if (request.method === 'HEAD') response.writeHead(200, size).end();
+        else if (part !== undefined) {
+          response.writeHead(200, size).flushHeaders();
+          if (part !== '') response.write(part);
+        }
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const { port } = server.address() as AddressInfo;
+      silent = storeWith({ S3_ENDPOINT: `http://127.0.0.1:${port}` }, 100);
+    });
+    beforeEach(() => (requests = []));
+    afterAll(async () => {
+      await silent.onModuleDestroy();
+      server.closeAllConnections();
+      server.close();
+    });
+    const failure = async (call: Promise<unknown>) =>
+      unavailableServer(await call.catch((reason: unknown) => reason));
+
+    it('is asked three times, and then taken for away', async () => {
+      part = undefined;
+      expect(await failure(silent.delete('a/b'))).toBe('storage');
+      expect(requests).toHaveLength(3);
+    });
+
+    it.each(['', 'hello'])('is not waited for in the middle of a file, after "%s"', async (sent) => {
+      part = sent;
+      expect(await failure(contentsOf(silent.pieces('a/b')))).toBe('storage');
+      expect(await failure(silent.local('a/b'))).toBe('storage');
+      expect(await filesBelow(join(root, 'work'))).toEqual([]);
+    });
+
+    it('is let go of at once by who is stopped in the middle of a file', async () => {
+      const patient = storeWith({
+        S3_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      });
+      part = 'hello';
+      const stopping = new AbortController();
+      const waiting = patient.local('a/b', stopping.signal);
+      await eventually(() => expect(requests.map(({ method }) => method)).toEqual(['HEAD', 'HEAD', 'GET']));
+      const closed = once(requests[2]?.socket ?? new Socket(), 'close');
+      stopping.abort(new Error('stopping'));
+      await expect(waiting).rejects.toThrow('stopping');
+      await closed;
+      await patient.onModuleDestroy();
+    });
+
+    it('is waited for by who takes time between two pieces', async () => {
+      await put('slow/reader', 'x'.repeat(300_000));
+      const reader = storeWith({}, 100);
+      let bytes = 0;
+      for await (const piece of reader.pieces('slow/reader')) {
+        if (bytes === 0) await new Promise((resolve) => setTimeout(resolve, 300));
+        bytes += piece.length;
+      }
+      expect(bytes).toBe(300_000);
+      await reader.onModuleDestroy();
+    });
   });
 
   it('gives up what it has sent of a file when it is stopped', async () => {

@@ -21,6 +21,7 @@ import type { S3Env } from '../../settings/s3-env';
 import { BlobStore, type ByteRange, type ListedBlob, type LocalFile, type StoredBlob } from '../blob-store';
 import { checksumOf, diskUsage, keyParts, temporaryFolder } from '../local-disk';
 import { downloadTo } from './download-to';
+import { heard } from './heard';
 import { LocalCopies } from './local-copies';
 import { isMissing, s3Error } from './s3-errors';
 
@@ -31,6 +32,10 @@ const MAX_PARTS = 10_000;
 const PARTS_AT_A_TIME = 3;
 /** Keys that one request removes, at most. */
 const KEYS_AT_A_TIME = 1_000;
+/** How long S3 may say nothing while it is waited for, in milliseconds; the client asks three times. */
+const SILENT_MS = 15_000;
+/** A part that is sent may take as long as at this speed. */
+const SLOWEST_BYTES_PER_MS = 25;
 /** A file that came differently from how it was stored is fetched anew so often. */
 const DOWNLOAD_ATTEMPTS = 3;
 
@@ -46,7 +51,11 @@ export class S3BlobStore extends BlobStore implements OnModuleDestroy {
   private readonly bucket: string;
   private readonly root: string;
 
-  constructor(env: Pick<Env, 'storageDir' | 'workDir'>, s3: S3Env) {
+  constructor(
+    env: Pick<Env, 'storageDir' | 'workDir'>,
+    s3: S3Env,
+    private readonly silentMs = SILENT_MS,
+  ) {
     super();
     this.bucket = s3.bucket;
     this.root = env.storageDir;
@@ -58,6 +67,9 @@ export class S3BlobStore extends BlobStore implements OnModuleDestroy {
       // A download that is slow holds a connection for as long as it takes.
       requestHandler: {
         connectionTimeout: 5_000,
+        // To the head of the answer.
+        requestTimeout: silentMs,
+        throwOnRequestTimeout: true,
         httpAgent: { maxSockets: 500 },
         httpsAgent: { maxSockets: 500 },
       },
@@ -80,11 +92,16 @@ export class S3BlobStore extends BlobStore implements OnModuleDestroy {
     const object = this.object(key);
     const blob = known ?? (await checksumOf(source));
     signal?.throwIfAborted();
+    const partSize = Math.max(PART_BYTES, Math.ceil(blob.size / MAX_PARTS));
     const upload = new Upload({
       // Where reading or sending ends early, the upload removes its parts before it fails; aborted itself, it does not.
-      client: signal ? stoppedBy(this.client, signal) : this.client,
+      client: forUploads(
+        this.client,
+        this.silentMs + Math.min(blob.size, partSize) / SLOWEST_BYTES_PER_MS,
+        signal,
+      ),
       params: { ...object, Body: createReadStream(source, { signal }), Metadata: { sha256: blob.sha256 } },
-      partSize: Math.max(PART_BYTES, Math.ceil(blob.size / MAX_PARTS)),
+      partSize,
       queueSize: PARTS_AT_A_TIME,
     });
     await upload.done().catch((error: unknown) => {
@@ -105,14 +122,18 @@ export class S3BlobStore extends BlobStore implements OnModuleDestroy {
     if (range && range.end < range.start) return;
     const body = await this.open(key, range);
     try {
-      yield* body as AsyncIterable<Buffer>;
+      yield* body;
     } catch (error) {
       // The client's own errors end with the head of the answer.
       throw s3Error(error);
     }
   }
 
-  private async open(key: string, range?: ByteRange, abortSignal?: AbortSignal): Promise<Readable> {
+  private async open(
+    key: string,
+    range?: ByteRange,
+    abortSignal?: AbortSignal,
+  ): Promise<AsyncGenerator<Buffer>> {
     const { Body } = await this.client.send(
       new GetObjectCommand({
         ...this.object(key),
@@ -121,7 +142,7 @@ export class S3BlobStore extends BlobStore implements OnModuleDestroy {
       { abortSignal },
     );
     if (!Body) throw new Error(`S3 answered without the contents of ${key}`);
-    return Body as Readable;
+    return heard(Body as Readable, this.silentMs);
   }
 
   async stat(key: string): Promise<{ size: number } | undefined> {
@@ -210,10 +231,16 @@ export class S3BlobStore extends BlobStore implements OnModuleDestroy {
   }
 }
 
-/** The same client, whose requests end with the signal; all but the one that removes what was sent by then. */
-function stoppedBy(client: S3Client, signal: AbortSignal): S3Client {
+/**
+ * The same client, each of whose requests may take so long, in milliseconds, and ends with the signal; all but the one
+ * that removes what was sent by then.
+ */
+function forUploads(client: S3Client, requestTimeout: number, signal?: AbortSignal): S3Client {
   const send = (command: Parameters<S3Client['send']>[0]) =>
-    client.send(command, command instanceof AbortMultipartUploadCommand ? {} : { abortSignal: signal });
+    client.send(command, {
+      requestTimeout,
+      ...(signal && !(command instanceof AbortMultipartUploadCommand) ? { abortSignal: signal } : {}),
+    });
   return Object.assign(Object.create(client) as S3Client, { send });
 }
 
