@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { v7 as uuidv7 } from 'uuid';
 import { UploadSweeper } from '../../src/media/uploads/upload-sweeper.manager';
@@ -95,6 +95,27 @@ describe('files that nothing needs any more', () => {
       ]);
       await sweep();
       expect(existsSync(sourceOf(id))).toBe(false);
+    });
+
+    it('are removed, and so are unfinished ones, where one before them cannot be', async () => {
+      const [stuck, other] = [await uploaded(), await uploaded()];
+      const { upload_id: unfinished } = await begin(client, CHUNK);
+      await send(client, unfinished, 0, randomFile(CHUNK));
+      const chunks = join(await api.get(BlobStore).tempDir(), 'uploads', unfinished);
+      await api.database.query(`UPDATE uploads SET expires_at = now() - interval '1 second' WHERE id = $1`, [
+        unfinished,
+      ]);
+      // A folder in its place: that is no file to remove.
+      await rm(sourceOf(stuck));
+      await mkdir(join(sourceOf(stuck), 'in the way'), { recursive: true });
+      await wait();
+      expect([existsSync(sourceOf(other)), existsSync(chunks)]).toEqual([true, true]);
+      await expect(sweep()).rejects.toThrow(/EISDIR|is a directory/i);
+      expect([existsSync(sourceOf(other)), existsSync(chunks)]).toEqual([false, false]);
+      await rm(sourceOf(stuck), { recursive: true });
+      await sweep();
+      const rows = await api.database.query('SELECT storage_key FROM uploads WHERE id = $1', [stuck]);
+      expect(rows).toEqual([{ storage_key: null }]);
     });
   });
 

@@ -1,5 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { ControlLoop, type Manager, type ManagerReport, type ManagerRun } from '../../managers/manager';
+import { eachInTurn } from '../../platform/errors/each-in-turn';
 import { RuntimeSettings } from '../../platform/settings/runtime-settings';
 import { BlobStore } from '../../platform/storage/blob-store';
 import { UploadFiles } from './upload-files';
@@ -28,29 +29,29 @@ export class UploadSweeper implements Manager {
 
   async run({ signal }: Pick<ManagerRun, 'signal'>): Promise<ManagerReport> {
     await this.store.expire(BATCH);
+    const parts = [() => this.removeChunks(signal), () => this.removeFiles(signal)];
+    return { items: await eachInTurn(parts, signal, (remove) => remove()) };
+  }
+
+  private async removeChunks(signal: AbortSignal): Promise<number> {
     const withFiles = await this.files.uploadIds();
     // Asked after the folders were listed: the row of an upload is there before its folder.
     const unfinished = await this.store.unfinishedOf(withFiles);
     const stale = new Date(Date.now() - STALE_MS);
-    let removed = 0;
-    for (const id of withFiles) {
-      if (signal.aborted) break;
-      if (unfinished.has(id)) removed += await this.files.discardStale(id, stale);
-      else await this.files.discard(id);
-    }
-    return { items: removed + (await this.removeFiles(signal)) };
+    return eachInTurn(withFiles, signal, async (id) => {
+      if (unfinished.has(id)) return this.files.discardStale(id, stale);
+      await this.files.discard(id);
+      return 0;
+    });
   }
 
   /** Removes the files of uploads that have expired. First the rows, so that no job begins with a file that goes. */
   private async removeFiles(signal: AbortSignal): Promise<number> {
     await this.store.expireUnused(this.settings.current().uploads.unused_kept_s, BATCH);
-    let removed = 0;
-    for (const { id, storageKey } of await this.store.leftovers(BATCH)) {
-      if (signal.aborted) break;
+    return eachInTurn(await this.store.leftovers(BATCH), signal, async ({ id, storageKey }) => {
       await this.blobs.delete(storageKey);
       await this.store.forgetFile(id);
-      removed += 1;
-    }
-    return removed;
+      return 1;
+    });
   }
 }

@@ -2,6 +2,7 @@ import { Inject } from '@nestjs/common';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ControlLoop, type Manager, type ManagerReport, type ManagerRun } from '../../managers/manager';
+import { eachInTurn } from '../../platform/errors/each-in-turn';
 import { Db } from '../../platform/postgres/db';
 import { BlobStore } from '../../platform/storage/blob-store';
 import { EXPORTS_PREFIX } from './export-writer';
@@ -27,9 +28,12 @@ export class ExportSweeper implements Manager {
 
   async run({ signal }: Pick<ManagerRun, 'signal'>): Promise<ManagerReport> {
     const before = new Date(Date.now() - STALE_MS);
-    const expired = await this.removeExpired(signal);
-    const orphans = await this.removeOrphans(before, signal);
-    return { items: expired + orphans + (await this.removeTemporary(before)) };
+    const parts = [
+      () => this.removeExpired(signal),
+      () => this.removeOrphans(before, signal),
+      () => this.removeTemporary(before, signal),
+    ];
+    return { items: await eachInTurn(parts, signal, (remove) => remove()) };
   }
 
   /** The file goes first: a run that is cut off finds the rest by its row. */
@@ -38,13 +42,10 @@ export class ExportSweeper implements Manager {
       'SELECT id, storage_key FROM artifacts WHERE expires_at < now() ORDER BY expires_at LIMIT $1',
       [BATCH],
     );
-    let removed = 0;
-    for (const { id, storage_key: key } of rows) {
-      if (signal.aborted) break;
+    return eachInTurn(rows, signal, async ({ id, storage_key: key }) => {
       await this.blobs.delete(key);
-      removed += await this.db.execute('DELETE FROM artifacts WHERE id = $1', [id]);
-    }
-    return removed;
+      return this.db.execute('DELETE FROM artifacts WHERE id = $1', [id]);
+    });
   }
 
   private async removeOrphans(before: Date, signal: AbortSignal): Promise<number> {
@@ -54,34 +55,34 @@ export class ExportSweeper implements Manager {
       if (signal.aborted) break;
       if (modifiedAt < before) keys.push(key);
       if (keys.length < BATCH) continue;
-      removed += await this.removeUnrecorded(keys);
+      removed += await this.removeUnrecorded(keys, signal);
       keys = [];
     }
-    return removed + (await this.removeUnrecorded(keys));
+    return removed + (await this.removeUnrecorded(keys, signal));
   }
 
-  private async removeUnrecorded(keys: readonly string[]): Promise<number> {
+  private async removeUnrecorded(keys: readonly string[], signal: AbortSignal): Promise<number> {
     const rows = await this.db.query<{ key: string }>(
       'SELECT key FROM unnest($1::text[]) AS key WHERE NOT EXISTS (SELECT FROM artifacts WHERE storage_key = key)',
       [keys],
     );
-    for (const { key } of rows) await this.blobs.delete(key);
-    return rows.length;
+    return eachInTurn(rows, signal, async ({ key }) => {
+      await this.blobs.delete(key);
+      return 1;
+    });
   }
 
   /** The folders there belong to uploads, which have a sweeper of their own. */
-  private async removeTemporary(before: Date): Promise<number> {
+  private async removeTemporary(before: Date, signal: AbortSignal): Promise<number> {
     const folder = await this.blobs.tempDir();
-    let removed = 0;
-    for (const entry of await readdir(folder, { withFileTypes: true })) {
-      if (!entry.isFile()) continue;
-      const path = join(folder, entry.name);
+    const files = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isFile());
+    return eachInTurn(files, signal, async ({ name }) => {
+      const path = join(folder, name);
       // Put into the store since, or removed by whoever wrote it.
       const found = await stat(path).catch(() => undefined);
-      if (!found || found.mtime >= before) continue;
+      if (!found || found.mtime >= before) return 0;
       await rm(path, { force: true });
-      removed += 1;
-    }
-    return removed;
+      return 1;
+    });
   }
 }
