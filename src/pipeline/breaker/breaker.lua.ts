@@ -25,12 +25,18 @@ local function whole(number) return string.format('%.0f', number) end
 local function read(key, results)
   local v = redis.call('HMGET', key, 'state', 'epoch', 'opened_at', 'open_ms', 'trips', 'probe', 'probe_until',
     'forced', 'forced_version')
-  return {
+  local c = {
     key = key, results = results, known = v[1] ~= false, state = v[1] or 'closed', epoch = tonumber(v[2] or '0'),
     opened_at = tonumber(v[3] or '0'), open_ms = tonumber(v[4] or '0'), trips = tonumber(v[5] or '0'),
     probe = v[6] or '', probe_until = tonumber(v[7] or '0'),
     forced = v[8] or '', forced_version = tonumber(v[9] or '0'), change = '',
   }
+  -- Opened later than now: the clock was set back. It rests from now on, and not until that time comes round again.
+  if c.opened_at > now then
+    c.opened_at = now
+    redis.call('HSET', key, 'opened_at', whole(now))
+  end
+  return c
 end
 
 local function write(c)
@@ -80,9 +86,16 @@ export const DESCRIBED = 7;
 export const ADMIT_LUA = `${COMMON}
 local id, circuits, refused = ARGV[1], {}, 0
 for i = 1, #KEYS / 2 do
-  local c = read(KEYS[i * 2 - 1], KEYS[i * 2])
-  -- A probe that never came back is a failed one.
-  if c.state == 'probing' and c.probe ~= '' and now >= c.probe_until then open(c, cjson.decode(ARGV[i + 1])) end
+  local c, rules = read(KEYS[i * 2 - 1], KEYS[i * 2]), cjson.decode(ARGV[i + 1])
+  if c.state == 'probing' and c.probe ~= '' then
+    -- The same of a probe.
+    if c.probe_until > now + rules.probe_ms then
+      c.probe_until = now + rules.probe_ms
+      write(c)
+    end
+    -- One that never came back is a failed one.
+    if now >= c.probe_until then open(c, rules) end
+  end
   if rest(c) > 0 and refused == 0 then refused = i end
   circuits[i] = c
 end
@@ -144,7 +157,7 @@ local sums, who, seen = { all = 0, bad = 0, slow = 0 }, { all = 0, bad = 0, slow
 local fields = redis.call('HGETALL', c.results)
 for i = 1, #fields, 2 do
   local at, process, kind = string.match(fields[i], '^(%d+)|([^|]*)|(%a+)$')
-  if tonumber(at) <= now - rules.window_ms then
+  if tonumber(at) <= now - rules.window_ms or tonumber(at) > now then
     redis.call('HDEL', c.results, fields[i])
   else
     sums[kind] = sums[kind] + tonumber(fields[i + 1])
@@ -194,7 +207,7 @@ end
 return answer
 `;
 
-/** Answers the description of each circuit and changes nothing. KEYS: circuit and results of each. */
+/** Answers the description of each circuit. KEYS: circuit and results of each. */
 export const READ_LUA = `${COMMON}
 local answer = {}
 for i = 1, #KEYS / 2 do describe(answer, read(KEYS[i * 2 - 1], KEYS[i * 2])) end
