@@ -58,6 +58,11 @@ local found = {}
 local seen = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
 for i = 1, #seen, 2 do
   local info = redis.call('HGET', KEYS[2], seen[i])
+  -- Later than now: the clock was set back. It has to be heard of again before it would be lost.
+  if tonumber(seen[i + 1]) > now then
+    seen[i + 1] = now
+    redis.call('ZADD', KEYS[1], now, seen[i])
+  end
   if info then
     found[#found + 1] = info
     found[#found + 1] = string.format('%.0f', now - seen[i + 1])
