@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { FoundEntry } from '../../src/categories/logs/audit-search';
+import { AuditSearch, type FoundEntry } from '../../src/categories/logs/audit-search';
 import { leafHash } from '../../src/pipeline/audit/leaf';
 import { rootFromProof } from '../../src/pipeline/audit/seals/merkle';
 import { ENV, type Env } from '../../src/platform/settings/env';
@@ -86,6 +86,29 @@ describe('logs.search_audit', () => {
       cursor = page.next_cursor;
     }
     expect(paged).toEqual(all.entries.map((entry) => entry.seq));
+  });
+
+  it('ends a page when it has taken long enough, and goes on from there, also where nothing fitted', async () => {
+    const query = { actor: adminId, action: 'queue.pause' };
+    const all = (await search(query)).entries.map((entry) => entry.seq);
+    const one = await installation
+      .get(AuditSearch)
+      .find({ ...query, limit: 4 }, { span: 4, budgetMs: 60_000 });
+    expect(one.entries.map((entry) => entry.seq)).toEqual(all.slice(0, 4));
+    expect(one.next_cursor).toBe(String(all[3]));
+    const found: number[] = [];
+    let pages = 0;
+    for (let cursor: string | null | undefined; cursor !== null; pages += 1) {
+      const page: Page = await installation
+        .get(AuditSearch)
+        .find({ ...query, limit: 4, ...(cursor ? { cursor } : {}) }, { span: 1, budgetMs: 0 });
+      expect(page.entries.length).toBeLessThanOrEqual(1);
+      found.push(...page.entries.map((entry) => entry.seq));
+      if (cursor && page.next_cursor) expect(Number(cursor) - Number(page.next_cursor)).toBe(1);
+      cursor = page.next_cursor;
+    }
+    expect(found).toEqual(all);
+    expect(pages).toBeGreaterThan(all.length);
   });
 
   it('filters by everything that it says', async () => {

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { isUUID } from 'class-validator';
 import { AuditProofs, type InclusionProof } from '../../pipeline/audit/audit-proofs';
-import { seqRangeOf } from '../../pipeline/audit/audit-period';
+import { type SeqRange, seqRangeOf } from '../../pipeline/audit/audit-period';
 import { leafHash, type SealedFields } from '../../pipeline/audit/leaf';
 import { PersonalFields, sealedFields } from '../../pipeline/audit/subjects/personal-fields';
 import { findEntries } from '../../pipeline/audit/seals/stored';
@@ -39,10 +39,24 @@ export interface FoundEntry extends SealedFields {
 
 /** A page of entries, newest first. */
 export interface AuditPage {
+  /** Fewer than asked for, perhaps none, where what fits is rare among very many: the cursor goes on from there. */
   entries: FoundEntry[];
   /** Null on the last page. */
   next_cursor: string | null;
 }
+
+/** How much one page may look through. */
+export interface SearchPace {
+  /** Numbers that are looked through at first. */
+  span: number;
+  /** No more are begun after so many milliseconds. */
+  budgetMs: number;
+}
+
+/** Far below the 30 s in which Postgres ends a statement, so that who searches gets on instead of an error. */
+const PACE: SearchPace = { span: 50_000, budgetMs: 2_000 };
+/** Where a span took less than this, in milliseconds, the next one is four times as long. */
+const QUICK_MS = 200;
 
 /** Finds entries of the audit, a page at a time along their numbers. */
 @Injectable()
@@ -54,18 +68,14 @@ export class AuditSearch {
   ) {}
 
   /** The newest entries that fit, older than the cursor. */
-  async find(query: AuditQuery): Promise<AuditPage> {
-    const condition = await this.conditionOf(query);
-    if (!condition) return { entries: [], next_cursor: null };
-    const { sql, params } = condition;
-    const rows = await findEntries(
-      this.db,
-      `${sql} ORDER BY audit_entries.seq DESC LIMIT $${params.length + 1}`,
-      [...params, query.limit + 1],
-    );
+  async find(query: AuditQuery, pace = PACE): Promise<AuditPage> {
+    const range = await seqRangeOf(this.db, query.after ?? null, query.before ?? null);
+    if (!range) return { entries: [], next_cursor: null };
+    const { rows, left } = await this.search(query, range, pace);
     const shown = rows.slice(0, query.limit);
     const proofs = await this.proofs.inclusionProofs(shown.map((entry) => entry.seq));
     const readable = await this.personal.open(shown);
+    const goOn = rows.length > shown.length ? shown.at(-1)?.seq : left;
     return {
       entries: shown.map((entry, index) => ({
         ...(readable[index] ?? entry),
@@ -73,12 +83,39 @@ export class AuditSearch {
         leaf: leafHash(entry).toString('hex'),
         sealed: proofs.get(entry.seq) ?? null,
       })),
-      next_cursor: rows.length > shown.length ? String(shown.at(-1)?.seq) : null,
+      next_cursor: goOn === undefined ? null : String(goOn),
     };
   }
 
-  /** Undefined if nothing can fit. */
-  private async conditionOf(query: AuditQuery): Promise<{ sql: string; params: unknown[] } | undefined> {
+  /**
+   * One more than the limit, if there are so many: from the newest down, a span of numbers at a time, for as long as the
+   * pace allows. `left`: of what it did not come to all numbers are lower than this.
+   */
+  private async search(
+    query: AuditQuery,
+    { from, to }: SeqRange,
+    { span, budgetMs }: SearchPace,
+  ): Promise<{ rows: SealedFields[]; left: number | undefined }> {
+    const { sql, params } = await this.conditionOf(query);
+    const wanted = query.limit + 1;
+    const statement = `${sql} AND seq BETWEEN $${params.length + 1} AND $${params.length + 2}
+      ORDER BY audit_entries.seq DESC LIMIT $${params.length + 3}`;
+    const rows: SealedFields[] = [];
+    const startedAt = performance.now();
+    let last = query.cursor === undefined ? to : Math.min(to, Number(query.cursor) - 1);
+    while (last >= from && rows.length < wanted) {
+      const begunAt = performance.now();
+      const first = Math.max(from, last - span + 1);
+      rows.push(...(await findEntries(this.db, statement, [...params, first, last, wanted - rows.length])));
+      last = first - 1;
+      const now = performance.now();
+      if (now - startedAt > budgetMs) break;
+      if (now - begunAt < QUICK_MS) span *= 4;
+    }
+    return { rows, left: last < from ? undefined : last + 1 };
+  }
+
+  private async conditionOf(query: AuditQuery): Promise<{ sql: string; params: unknown[] }> {
     const params: unknown[] = [];
     const conditions = [`seq > ${RETIRED_SEQ}`];
     const add = (value: unknown, sql: (placeholder: string) => string): void => {
@@ -86,13 +123,6 @@ export class AuditSearch {
       params.push(value);
       conditions.push(sql(`$${params.length}`));
     };
-    if (query.after !== undefined || query.before !== undefined) {
-      const range = await seqRangeOf(this.db, query.after ?? null, query.before ?? null);
-      if (!range) return undefined;
-      add(range.from, (p) => `seq >= ${p}`);
-      add(range.to, (p) => `seq <= ${p}`);
-    }
-    add(query.cursor, (p) => `seq < ${p}`);
     add(query.actor, (p) =>
       isUUID(query.actor)
         ? `actor_id = ${p}`

@@ -18,7 +18,7 @@ import { IsTimestamp } from '../../../platform/validation/timestamp';
   dependsOn: ['postgres'],
   summary: 'Search the audit',
   description:
-    'Entries that fit all that is given, newest first, each with its leaf and, once it is sealed, the proof that it is among the entries of a signed seal.',
+    'Entries that fit all that is given, newest first, each with its leaf and, once it is sealed, the proof that it is among the entries of a signed seal. A search through very many ends after two seconds with what it has found by then; next_cursor goes on from there, and is null only at the end.',
   errors: [],
   secretFields: ['entries'],
   example: { action: 'job.cancel', outcome: 'succeeded', limit: 50 },
