@@ -35,6 +35,17 @@ describe('the settings of the steps', () => {
     expect(result.get('inspector')).toMatchObject({ max_duration_s: 60 });
   });
 
+  it('let longer videos in where the operator does, unless the agent or the job was given less', () => {
+    const settings = new Settings();
+    settings.jobs.max_duration_s = 28_800;
+    const longest = (ofJob: Record<string, unknown>) =>
+      stepSettings(agents, settings, ofJob).get('inspector')?.['max_duration_s'];
+    expect(longest({})).toBe(28_800);
+    expect(longest({ inspector: { max_duration_s: 60 } })).toBe(60);
+    settings.agents = { inspector: { max_duration_s: 7_200 } };
+    expect(longest({})).toBe(7_200);
+  });
+
   it('name everything that is unknown or of the wrong kind, at once', () => {
     const wrong = { nosuch: {}, inspector: 5, 'moment-selector': { clip: 3 }, constructor: {} };
     expect(() => stepSettings(agents, new Settings(), wrong)).toThrow(

@@ -6,7 +6,8 @@ import { faultsOf } from '../flow/agent-settings-rules';
 
 /**
  * The settings that each step of a new job is frozen with: the agent's defaults, over them the operator's, over
- * them the job's. The operator's limit on a video's length holds whatever a job says.
+ * them the job's. The operator's limit on a video's length, `jobs.max_duration_s`, takes the place of the agent's default,
+ * and holds whatever else is said.
  *
  * @param ofJob by agent id
  * @throws AppError VALIDATION_ERROR for an unknown agent or setting, one that is for operators, or a value that cannot be used
@@ -29,13 +30,16 @@ export function stepSettings(
     throw new AppError('VALIDATION_ERROR', 'The settings of the job are not valid.', { details: errors });
   return new Map(
     agents.ids.map((id) => {
+      const { max_duration_s: longest } = settings.jobs;
+      const defaults = agents.get(id)?.defaults ?? {};
       const merged: Record<string, unknown> = {
-        ...agents.get(id)?.defaults,
+        ...defaults,
+        ...(Object.hasOwn(defaults, 'max_duration_s') ? { max_duration_s: longest } : {}),
         ...settings.agents[id],
         ...(ofJob[id] as Record<string, unknown> | undefined),
       };
       if (typeof merged['max_duration_s'] === 'number')
-        merged['max_duration_s'] = Math.min(merged['max_duration_s'], settings.jobs.max_duration_s);
+        merged['max_duration_s'] = Math.min(merged['max_duration_s'], longest);
       return [id, merged];
     }),
   );
