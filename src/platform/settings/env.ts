@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
-import { bool, cleanEnv, num, port, str, type ValidatorSpec } from 'envalid';
+import { bool, cleanEnv, port, str, type ValidatorSpec } from 'envalid';
 import { EnvError } from './env-error';
 import { connectionUrl, fraction, list, networks, poolName, tokens, wholeNumber } from './env-validators';
 import { LOG_LEVELS } from '../telemetry/logs/log-levels';
@@ -42,7 +42,7 @@ export const ENV_SPEC = {
   HOST: str({ default: '127.0.0.1', desc: 'the address to listen on' }),
   PORT: port({ default: 3000, desc: 'REST, Swagger, health, metrics' }),
   WS_PORT: port({ default: 8765, desc: 'the WebSocket gateway' }),
-  PUBLIC_URL: str({
+  PUBLIC_URL: connectionUrl(['http', 'https'])({
     default: '',
     desc: 'how clients reach the API, for links; empty = http://localhost:PORT',
   }),
@@ -50,7 +50,7 @@ export const ENV_SPEC = {
     default: 'postgres://agentos@127.0.0.1:5432/agentos',
     desc: 'Postgres 13 or newer; npm start runs a private one if it is not given',
   }),
-  MIGRATION_DATABASE_URL: str({
+  MIGRATION_DATABASE_URL: connectionUrl(['postgres', 'postgresql'])({
     default: '',
     desc: 'as the role that owns the tables, for migrations; empty = DATABASE_URL',
   }),
@@ -76,7 +76,7 @@ export const ENV_SPEC = {
   }),
   ADMIN_IP_ALLOWLIST: networks(1)({
     default: ['127.0.0.0/8', '::1/128'],
-    desc: 'who may call /api/admin, as comma-separated CIDR ranges',
+    desc: 'who may call /api/admin and /metrics, operate agents, and follow topics that are not their own, as comma-separated CIDR ranges',
   }),
   TRUSTED_PROXIES: networks(0)({
     default: [],
@@ -162,7 +162,10 @@ export const ENV_SPEC = {
     default: '',
     desc: 'a file that a worker or manager writes once a second while its work goes on, for health checks; empty = none',
   }),
-  OPERATIONS_CONCURRENCY: num({ default: 2, desc: 'admin operations that a manager process runs at a time' }),
+  OPERATIONS_CONCURRENCY: wholeNumber(
+    1,
+    32,
+  )({ default: 2, desc: 'admin operations that a manager process runs at a time' }),
 };
 
 const LAUNCHER_ONLY = {

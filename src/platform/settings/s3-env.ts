@@ -37,7 +37,7 @@ const mebibytes = makeValidator<number>((input) => {
 export const S3_ENV_SPEC = {
   S3_BUCKET: bucket({
     default: '',
-    desc: 'files live in this bucket of S3 instead of STORAGE_DIR, which is then for unfinished uploads alone; empty = in the folder',
+    desc: 'files live in this bucket of S3 instead of STORAGE_DIR, which is then for unfinished uploads and exports alone; empty = in the folder',
   }),
   S3_ENDPOINT: endpoint({ default: '', desc: 'what speaks S3, as https://HOST:PORT; empty = AWS' }),
   S3_REGION: str({ default: 'us-east-1', desc: 'the region of the bucket' }),
