@@ -1,6 +1,6 @@
 #!/bin/sh
 # agentos ROLE: api, worker, manager, setup (migrations and the first admin, then it ends), rotate-keys,
-# seed or demo.
+# audit-verify, erase-user, seed or demo.
 # Where a setting is a secret, NAME_FILE may name a file with its value instead.
 # agentos alive: the health check of a worker or manager; whether its main loop has turned in the last minute.
 set -eu
@@ -33,9 +33,9 @@ role=${1:-api}
 case "$role" in
   api) entry=main.js ;;
   worker | manager) entry="$role.js" ;;
-  setup | rotate-keys | seed | demo) entry="up/$role.js" ;;
+  setup | rotate-keys | audit-verify | erase-user | seed | demo) entry="up/$role.js" ;;
   *)
-    echo "agentos: no role '$role'; there are api, worker, manager, setup, rotate-keys, seed, demo" >&2
+    echo "agentos: no role '$role'; there are api, worker, manager, setup, rotate-keys, audit-verify, erase-user, seed, demo" >&2
     exit 64
     ;;
 esac
