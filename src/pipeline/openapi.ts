@@ -17,6 +17,14 @@ export function actionModels(catalogue: Catalogue): Type[] {
   return [ActionOptions, ...commands, ...commands.flatMap(patchedTypes)];
 }
 
+/** The schema of a part of the settings, as a described document has it. */
+export function settingsSchema(document: OpenAPIObject): PayloadSchema {
+  const command = document.components?.schemas?.['SaveConfig'] as PayloadSchema | undefined;
+  const found = command?.properties?.['settings'];
+  if (!found) throw new Error('The document has no schema of what config.save takes');
+  return found;
+}
+
 /**
  * Describes the write endpoint: one variant of the request per action, told apart by `action`, each with an
  * example, its error codes and all that a console needs to know (`x-admin`). Changes the document.
@@ -33,6 +41,8 @@ export function describeActions(document: OpenAPIObject, catalogue: Catalogue): 
     schemas[requestName(entry)] = requestSchema(entry);
   }
   schemas['ActionOptions'] = exact(ActionOptions);
+  // They were there for their doc comments: what is said of parts of them stands with the command.
+  for (const type of entries.flatMap((entry) => patchedTypes(entry.command))) delete schemas[type.name];
   schemas['ActionRequest'] = {
     oneOf: entries.map((entry) => ({ $ref: refOf(requestName(entry)) })),
     discriminator: {

@@ -8,7 +8,7 @@ export const MAX_WAIT_MS = 30_000;
 
 /** What every action takes besides its payload. */
 export class ActionOptions {
-  /** Only say what would happen. For actions of risk high or critical. */
+  /** Only say what would happen. For actions that can be previewed. */
   @MayBeAbsent() @IsBoolean() dry_run = false;
   /** The action's name, typed out. Critical actions need it. */
   @MayBeAbsent() @IsString() @MaxLength(100) confirm?: string;
@@ -16,7 +16,7 @@ export class ActionOptions {
   @MayBeAbsent() @IsString() @MinLength(1) @MaxLength(500) reason?: string;
   /** Act only on what the preview with this token showed. */
   @MayBeAbsent() @IsString() @MaxLength(2_000) preview_token?: string;
-  /** How long to wait for an operation to end, in milliseconds. */
+  /** How long to wait for an operation to end before answering 202, in milliseconds. */
   @MayBeAbsent() @IsInt() @Min(0) @Max(MAX_WAIT_MS) wait_ms = 0;
   /** Add what each stage of the pipeline decided, and how long it took. */
   @MayBeAbsent() @IsBoolean() explain = false;

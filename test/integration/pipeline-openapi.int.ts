@@ -1,3 +1,4 @@
+import type { OpenAPIObject } from '@nestjs/swagger';
 import Ajv from 'ajv';
 import addFormats from 'ajv-formats';
 import { createApi } from '../../src/apps/api';
@@ -5,6 +6,9 @@ import { openApiDocument } from '../../src/apps/openapi';
 import { declaredCommands } from '../../src/pipeline/catalogue/action.decorator';
 import { Catalogue } from '../../src/pipeline/catalogue/catalogue';
 import { renderActionsMarkdown } from '../../src/pipeline/docs/actions-markdown';
+import { routesOfActions } from '../../src/pipeline/docs/route-of-action';
+import { renderSettingsMarkdown } from '../../src/pipeline/docs/settings-markdown';
+import { settingsSchema } from '../../src/pipeline/openapi';
 import { boot, type TestApp } from '../support/app';
 import { brokenPayloads, optionsOf, productActions } from '../support/pipeline';
 
@@ -17,6 +21,7 @@ interface Schema {
 }
 
 let api: TestApp;
+let document: OpenAPIObject;
 let schemas: Record<string, Schema & Variant>;
 let accepts: (request: unknown) => boolean;
 let examples: Record<string, { value: unknown }>;
@@ -25,7 +30,7 @@ beforeAll(async () => {
   api = await boot({}, async (env) => {
     const app = await createApi(env);
     await app.init();
-    const document = openApiDocument(app);
+    document = openApiDocument(app);
     schemas = document.components?.schemas as unknown as typeof schemas;
     const operation = document.paths['/api/admin/action']?.post as unknown as {
       requestBody: { content: { 'application/json': { examples: typeof examples } } };
@@ -84,7 +89,25 @@ describe('the description of the write endpoint', () => {
   });
 
   it('is told to people, too', () => {
-    const text = renderActionsMarkdown(api.get(Catalogue));
+    const text = renderActionsMarkdown(api.get(Catalogue), routesOfActions(document));
     for (const { name } of api.get(Catalogue).all()) expect(text).toContain(`### ${name}\n`);
+  });
+
+  it('tells people of the routes that run an action, and of no others', () => {
+    const routes = routesOfActions(document);
+    const text = renderActionsMarkdown(api.get(Catalogue), routes);
+    expect(routes.get('job.cancel')).toEqual(['POST /api/jobs/{job_id}/cancel']);
+    expect(text).toContain('`POST /api/jobs/{job_id}/cancel` runs it, too: for users, on what is theirs.');
+    expect(routes.get('job.delete')).toBeUndefined();
+  });
+
+  it('tells of every setting what it means, and what it is unless it is set', () => {
+    const text = renderSettingsMarkdown(settingsSchema(document));
+    expect(text).toContain(
+      '| `uploads.max_open_per_user` | `20` | 1 to 1000 | Unfinished uploads that a user',
+    );
+    expect(text).toContain('| `fleet.pools.NAME.max` | `32` | 0 to 32 | The most that there may be. |');
+    const rows = text.split('\n').filter((row) => row.startsWith('| `'));
+    expect(rows.filter((row) => row.endsWith('|  |'))).toEqual([]);
   });
 });

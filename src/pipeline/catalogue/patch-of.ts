@@ -1,6 +1,8 @@
 import type { Type } from '@nestjs/common';
 import { getMetadataStorage, ValidateBy } from 'class-validator';
 import { isPlain } from '../../platform/settings/patch';
+import { RECORD_OF, type RecordRule } from '../../platform/settings/records';
+import { nestedType } from './fields';
 
 /** The name of the rule in class-validator's metadata; its one constraint is the class. */
 export const PATCH_OF = 'patchOf';
@@ -20,10 +22,23 @@ export function IsPatchOf(type: Type): PropertyDecorator {
   });
 }
 
-/** The classes of which fields of a command are parts. */
+/** The classes of which fields of a command are parts, and those that these are made of. */
 export function patchedTypes(command: Type): Type[] {
-  return getMetadataStorage()
-    .getTargetValidationMetadatas(command, '', false, false)
+  return rulesOf(command)
     .filter((rule) => rule.name === PATCH_OF)
-    .map((rule) => (rule.constraints as [Type])[0]);
+    .flatMap((rule) => withNested((rule.constraints as [Type])[0]));
+}
+
+function withNested(type: Type): Type[] {
+  const nested = rulesOf(type).flatMap(({ name, type: kind, propertyName, constraints }) => {
+    if (kind === 'nestedValidation') return nestedType(type, propertyName) ?? [];
+    if (name !== RECORD_OF) return [];
+    const { values } = (constraints as [RecordRule])[0];
+    return 'of' in values ? values.of : [];
+  });
+  return [type, ...nested.flatMap(withNested)];
+}
+
+function rulesOf(type: Type) {
+  return getMetadataStorage().getTargetValidationMetadatas(type, '', false, false);
 }

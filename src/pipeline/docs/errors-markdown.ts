@@ -1,8 +1,10 @@
 import { AGENT_ERRORS } from '../../media/agents/agent-error';
+import { FLOW_ERRORS } from '../../media/flow/step-failure';
 import { AppError } from '../../platform/errors/app-error';
 import { ERROR_CODES, type ErrorCodeInfo } from '../../platform/errors/error-codes';
 import { bodyField } from '../../platform/errors/field-errors';
 import { errorBody, problemOf } from '../../platform/http/error-body';
+import { JOB_ERROR_ADVICE } from './job-error-advice';
 
 const EXAMPLE = {
   ...errorBody(
@@ -36,9 +38,10 @@ export function renderErrorsMarkdown(): string {
   const codes = Object.entries<ErrorCodeInfo>(ERROR_CODES)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([code, { status, meaning, advice }]) => `| \`${code}\` | ${status} | ${meaning} | ${advice} |`);
-  const ofJobs = Object.entries<{ retryable: boolean; sentence: string }>(AGENT_ERRORS)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([code, { retryable, sentence }]) => `| \`${code}\` | ${sentence} | ${retryable ? 'yes' : 'no'} |`);
+  const ofJobs = jobErrors().map(
+    ({ code, sentence, retryable }) =>
+      `| \`${code}\` | ${sentence} | ${retryable ? 'yes' : 'no'} | ${JOB_ERROR_ADVICE[code]} |`,
+  );
   return `${[
     INTRODUCTION,
     '',
@@ -48,12 +51,31 @@ export function renderErrorsMarkdown(): string {
     '',
     '## Codes of jobs and steps that failed',
     '',
-    'In `error.code` of a job or step. What is worth another try is tried again by itself, up to the limit of attempts.',
+    'In `error.code` of a job or step. What is worth another try is tried again by itself, up to the limit of attempts;',
+    'what to do is said of a job that has failed for good. A job is retried with `POST /api/jobs/{job_id}/retry` or',
+    '`job.retry`.',
     '',
-    '| code | what it means | worth another try |',
-    '| --- | --- | --- |',
+    '| code | what it means | worth another try | what to do |',
+    '| --- | --- | --- | --- |',
     ...ofJobs,
   ].join('\n')}\n`;
+}
+
+interface JobError {
+  code: keyof typeof JOB_ERROR_ADVICE;
+  sentence: string;
+  retryable: boolean;
+}
+
+/** Those of agents and those of what runs them. */
+function jobErrors(): JobError[] {
+  const ofAgents = Object.entries(AGENT_ERRORS).map(([code, facts]) => ({ code, ...facts }));
+  const ofFlow = Object.entries(FLOW_ERRORS).map(([code, sentence]) => ({
+    code,
+    sentence,
+    retryable: code !== 'SOURCE_MISSING',
+  }));
+  return ([...ofAgents, ...ofFlow] as JobError[]).sort((a, b) => (a.code < b.code ? -1 : 1));
 }
 
 function json(value: unknown): string {

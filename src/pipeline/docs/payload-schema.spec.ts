@@ -62,7 +62,7 @@ describe('the schema of a payload', () => {
     expect(payloadSchema(Outer, described).properties?.['id']?.description).toBe('Which one.');
   });
 
-  it('of a part says that everything may be left out, or reset with null', () => {
+  it('of a part says that everything may be left out, or reset with null, and to what', () => {
     const kinds = {
       type: 'array',
       maxItems: 3,
@@ -74,8 +74,8 @@ describe('the schema of a payload', () => {
       type: 'object',
       additionalProperties: false,
       properties: {
-        size: { type: 'integer', minimum: 1, nullable: true },
-        kind: { type: 'string', enum: ['a', 'b', null], nullable: true },
+        size: { type: 'integer', minimum: 1, nullable: true, description: 'Default: 3.' },
+        kind: { type: 'string', enum: ['a', 'b', null], nullable: true, description: 'Default: "a".' },
         inner,
         parts: { type: 'object', additionalProperties: inner, nullable: true },
         lists: {

@@ -153,9 +153,12 @@ function classSchema(
   };
 }
 
-/** The same with nothing required, no defaults (what is absent stays as it is), and null for what is to be reset. */
+/**
+ * The same with nothing required, null for what is to be reset, and defaults in the descriptions only: what is absent
+ * stays as it is.
+ */
 function patchSchema(schema: PayloadSchema): PayloadSchema {
-  const patch = { ...schema };
+  const patch = { ...schema, ...(schema.default === undefined ? {} : { description: withDefault(schema) }) };
   delete patch.default;
   delete patch.required;
   if (typeof schema.additionalProperties === 'object')
@@ -170,6 +173,10 @@ function patchSchema(schema: PayloadSchema): PayloadSchema {
 function nullable(schema: PayloadSchema): PayloadSchema {
   const patch = patchSchema(schema);
   return { ...patch, nullable: true, ...(patch.enum ? { enum: [...patch.enum, null] } : {}) };
+}
+
+function withDefault({ description, default: fallback }: PayloadSchema): string {
+  return [...(description ? [description] : []), `Default: ${JSON.stringify(fallback)}.`].join(' ');
 }
 
 function requiredType(target: Type, name: string): Type {

@@ -13,7 +13,7 @@ export const ERROR_CODES = {
   ACCOUNT_LOCKED: info(
     429,
     'Too many wrong passwords for this account from this address.',
-    'Wait as long as Retry-After says, then try again.',
+    'Wait as long as Retry-After says, or have an operator end the lock with config.unlock_user.',
   ),
   AGENT_EXISTS: info(
     409,
@@ -43,7 +43,7 @@ export const ERROR_CODES = {
   AUDIT_UNAVAILABLE: info(
     503,
     'The audit could not be written, so nothing was done.',
-    'Try again when Postgres is back.',
+    'Try again when Postgres is back; GET /health/ready tells.',
   ),
   CHECKSUM_MISMATCH: info(400, 'The bytes received do not match the checksum given.', 'Send them again.'),
   CHUNK_CONFLICT: info(
@@ -54,13 +54,13 @@ export const ERROR_CODES = {
   CIRCUIT_OPEN: info(
     503,
     'Something that this needs has failed too often and is given a rest.',
-    'Wait as long as Retry-After says, then try again.',
+    'Wait as long as Retry-After says, then try again. Operators see which with GET /api/admin/action/status.',
   ),
   CLIP_NOT_FOUND: info(404, 'There is no such clip, or it is not yours.', 'Check the id.'),
   CONFIG_VERSION_CONFLICT: info(
     409,
     'The settings have been changed since the version that you expected.',
-    'Read the newest version, decide anew, and send its number.',
+    'Decide anew, and send the number that the error names; system.settings_version of GET /api/admin/ssot is the same.',
   ),
   CONFIRMATION_REQUIRED: info(
     400,
@@ -93,7 +93,7 @@ export const ERROR_CODES = {
   IDEMPOTENCY_KEY_INVALID: info(
     400,
     'The idempotency key is malformed, doubled or contradicts another.',
-    'Send one X-Idempotency-Key of 1 to 255 printable ASCII characters.',
+    'Send one X-Idempotency-Key of 1 to 255 letters, digits and ._~+/=-, such as a new UUID, and nothing secret.',
   ),
   IDEMPOTENCY_KEY_REQUIRED: info(
     400,
@@ -104,7 +104,7 @@ export const ERROR_CODES = {
   INTERNAL_ERROR: info(
     500,
     'Something went wrong on our side.',
-    'Try again; if it stays, report the trace_id.',
+    'Try again; if it stays, report the trace_id, by which operators find it in the log.',
   ),
   INVALID_CREDENTIALS: info(401, 'E-mail address or password is wrong.', 'Check both.'),
   INVALID_JOB_STATE: info(
@@ -115,7 +115,7 @@ export const ERROR_CODES = {
   IP_NOT_ALLOWED: info(
     403,
     'This address may not use the admin side.',
-    'Come from an allowed network, or have ADMIN_IP_ALLOWLIST extended.',
+    'Come from an allowed network, or have ADMIN_IP_ALLOWLIST extended; of a single action, access.action_networks of the settings.',
   ),
   JOB_NOT_FOUND: info(404, 'There is no such job, or it is not yours.', 'Check the id.'),
   LAST_ADMIN: info(
@@ -148,18 +148,22 @@ export const ERROR_CODES = {
   POOL_NOT_FOUND: info(
     404,
     'There is no such pool of workers.',
-    'The settings fleet.pools name them; default always exists.',
+    'agents_workers of GET /api/admin/ssot names those that have workers; default always exists.',
   ),
   PREVIEW_INVALID: info(
     400,
     'The preview token is forged, expired, or belongs to another action, payload or person.',
     'Make a new preview with options.dry_run.',
   ),
-  QUEUE_NOT_FOUND: info(404, 'There is no such queue.', 'Use the name of an agent, or all.'),
+  QUEUE_NOT_FOUND: info(
+    404,
+    'There is no such queue.',
+    'Use the name of an agent; queue.pause and queue.resume also take all.',
+  ),
   QUOTA_EXCEEDED: info(
     429,
     'Your quota is used up.',
-    'Finish open uploads first, or delete jobs whose videos are no longer needed.',
+    'Finish open uploads, or let them expire. The file of an upload counts until no job has used it for a week (uploads.unused_kept_s): have jobs deleted that are no longer needed, or the limit raised (uploads.max_bytes_per_user).',
   ),
   RANGE_NOT_SATISFIABLE: info(
     416,
@@ -181,12 +185,12 @@ export const ERROR_CODES = {
   SERVICE_UNAVAILABLE: info(
     503,
     'Something that this needs is not available at the moment.',
-    'Try again in a moment.',
+    'Try again in a moment. Operators see what it is with GET /health/ready and system.health_check.',
   ),
   STORAGE_FULL: info(
     507,
     'There is no space left for files.',
-    'Try again when space has been made; what was received is kept.',
+    'Try again when an operator has made space where STORAGE_DIR is; what was received is kept.',
   ),
   STORAGE_REFUSED: info(
     503,
@@ -212,7 +216,7 @@ export const ERROR_CODES = {
   ),
   UPLOAD_EXPIRED: info(
     410,
-    'The upload was not finished in time, or no job used it for a week, and its bytes are gone.',
+    'The upload was not finished in time, or no job has used it for long (uploads.unused_kept_s, a week), and its bytes are gone.',
     'Upload the file again.',
   ),
   UPLOAD_INCOMPLETE: info(
@@ -226,7 +230,11 @@ export const ERROR_CODES = {
     'There is no such upload, or it is not yours.',
     'Check the id; an upload that nobody finishes expires.',
   ),
-  UPLOAD_NOT_OPEN: info(409, 'The upload takes no more chunks.', 'Start a new upload.'),
+  UPLOAD_NOT_OPEN: info(
+    409,
+    'The upload takes no more chunks: it is finalized, or about to be.',
+    'Make a job of it, or start a new upload.',
+  ),
   USER_EXISTS: info(409, 'There is an account with this e-mail address.', 'Use config.update_user instead.'),
   USER_NOT_FOUND: info(404, 'There is no such account.', 'Check the id; config.list_users has all of them.'),
   VALIDATION_ERROR: info(400, 'The request is malformed.', 'Mend what details name.'),

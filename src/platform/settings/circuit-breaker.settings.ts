@@ -66,12 +66,14 @@ export class CircuitBreakerSettings {
   /** A probe that takes longer has failed, in milliseconds. */
   @whole(...CALL_MS) probe_ms = 20_000;
 
+  /** Where a dependency (postgres, redis, queue, storage) has other rules: any of those above, by its name. */
   @IsDefined()
   @IsObject()
   @ValidateNested()
   @Type(() => CircuitOverrides)
   dependencies = new CircuitOverrides();
 
+  /** Circuits that are held by hand, by dependency: `open` refuses all calls, `closed` lets all through; null: neither. */
   @IsDefined()
   @IsObject()
   @ValidateNested()

@@ -41,9 +41,9 @@ export class MaintenanceSettings {
 export class UploadSettings {
   /** Largest file, in bytes. */
   @IsInt() @Min(1) @Max(1_099_511_627_776) max_bytes = 21_474_836_480;
-  /** Size of all chunks but the last, in bytes. */
+  /** Size of all chunks but the last, in bytes, unless the client asks for another one. */
   @IsInt() @Min(262_144) @Max(104_857_600) chunk_bytes = 8_388_608;
-  /** How long an upload may stay unfinished, in seconds. */
+  /** How long an unfinished upload waits for its next chunk, in seconds. */
   @IsInt() @Min(60) @Max(2_592_000) expires_after_s = 86_400;
   /** How long a finalized upload that no job uses is kept, in seconds. */
   @IsInt() @Min(3_600) @Max(31_536_000) unused_kept_s = 604_800;
@@ -57,11 +57,11 @@ export class UploadSettings {
 
 /** Limits of jobs. */
 export class JobSettings {
-  /** Longest video, in seconds. */
+  /** Longest video, in seconds; max_duration_s of the inspector can only be less. */
   @IsInt() @Min(3) @Max(86_400) max_duration_s = 14_400;
-  /** How often a step is tried before its job fails. */
+  /** The most that a step is tried before its job fails. Each agent has a number of its own, which can only be less. */
   @IsInt() @Min(1) @Max(10) max_attempts = 3;
-  /** Longest time that a step may take, in seconds. */
+  /** The longest that a try of a step may take, in seconds. Each agent has a time of its own, which can only be less. */
   @IsInt() @Min(10) @Max(86_400) step_timeout_s = 7_200;
 }
 
@@ -131,91 +131,108 @@ export class AuthSettings {
 
 /** Everything that an operator tunes while the system runs. Versioned in Postgres, hot in every process. */
 export class Settings {
+  /** Maintenance mode. */
   @IsDefined()
   @IsObject()
   @ValidateNested()
   @Type(() => MaintenanceSettings)
   maintenance = new MaintenanceSettings();
 
+  /** Uploads: how large, how many, and how long they are kept. */
   @IsDefined()
   @IsObject()
   @ValidateNested()
   @Type(() => UploadSettings)
   uploads = new UploadSettings();
 
+  /** What no job may exceed. */
   @IsDefined()
   @IsObject()
   @ValidateNested()
   @Type(() => JobSettings)
   jobs = new JobSettings();
 
+  /** How often what may be asked for. */
   @IsDefined()
   @IsObject()
   @ValidateNested()
   @Type(() => RateLimitSettings)
   rate_limits = new RateLimitSettings();
 
+  /** Sessions, and the lock after wrong passwords. */
   @IsDefined()
   @IsObject()
   @ValidateNested()
   @Type(() => AuthSettings)
   auth = new AuthSettings();
 
+  /** What was run: how long it is kept, and when a silent process counts as dead. */
   @IsDefined()
   @IsObject()
   @ValidateNested()
   @Type(() => ExecutionSettings)
   executions = new ExecutionSettings();
 
+  /** How long the audit is kept. */
   @IsDefined()
   @IsObject()
   @ValidateNested()
   @Type(() => AuditSettings)
   audit = new AuditSettings();
 
+  /** How long logs are kept. */
   @IsDefined()
   @IsObject()
   @ValidateNested()
   @Type(() => LogSettings)
   logs = new LogSettings();
 
+  /** When calls of something that fails are held back. */
   @IsDefined()
   @IsObject()
   @ValidateNested()
   @Type(() => CircuitBreakerSettings)
   circuit_breaker = new CircuitBreakerSettings();
 
+  /** Who may run which actions from where, beyond what the actions declare. */
   @IsDefined()
   @IsObject()
   @ValidateNested()
   @Type(() => AccessSettings)
   access = new AccessSettings();
 
+  /** Which hosts the installation calls of its own accord. */
   @IsDefined()
   @IsObject()
   @ValidateNested()
   @Type(() => OutboundSettings)
   outbound = new OutboundSettings();
 
+  /** Which agents a new job passes through. */
   @IsDefined()
   @IsObject()
   @ValidateNested()
   @Type(() => PipelineSettings)
   pipeline = new PipelineSettings();
 
+  /** Which workers there are, and what they do. */
   @IsDefined()
   @IsObject()
   @ValidateNested()
   @Type(() => FleetSettings)
   fleet = new FleetSettings();
 
+  /** The read model and the numbers that it is made of. */
   @IsDefined()
   @IsObject()
   @ValidateNested()
   @Type(() => ReadModelSettings)
   read_model = new ReadModelSettings();
 
-  /** Settings of agents by their id; what is not given here keeps the agent's default. */
+  /**
+   * Settings of agents by their id; what is not given here keeps the agent's default. `GET /api/agents/config` shows what
+   * there is, and what it is set to.
+   */
   @IsDefined()
   @IsObject()
   agents: Record<string, Record<string, unknown>> = {};

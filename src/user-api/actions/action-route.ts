@@ -1,4 +1,7 @@
+import { applyDecorators } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
+import { ApiExtension } from '@nestjs/swagger';
+import { RUNS_ACTION_EXTENSION } from '../../pipeline/docs/route-of-action';
 
 /** What the route of an action says of itself. */
 interface ActionRouteConfig {
@@ -13,7 +16,8 @@ interface ActionRouteConfig {
  */
 export function RunsAction(name: string | null): MethodDecorator {
   const config: ActionRouteConfig = { runsAction: { name } };
-  return RouteConfig(config);
+  const described = name === null ? [] : [ApiExtension(RUNS_ACTION_EXTENSION, name)];
+  return applyDecorators(RouteConfig(config), ...described);
 }
 
 /** What a route that runs an action is marked with; undefined for any other. */

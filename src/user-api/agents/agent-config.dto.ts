@@ -15,11 +15,14 @@ export class AgentConfig {
   essential!: boolean;
   /** The agents whose results it needs. @example ["normaliser"] */
   needs!: string[];
-  /** Longest time of one try, in seconds. @example 3600 */
+  /** Longest time of one try, in seconds; jobs.step_timeout_s of the settings is a limit to that. @example 3600 */
   timeout_s!: number;
   /** @example 3 */
   max_attempts!: number;
-  /** Every setting with the value in force. @example { "silence_db": -40, "min_silence_s": 0.5 } */
+  /**
+   * Every setting with the value in force; max_duration_s of the inspector is jobs.max_duration_s of the settings, unless it
+   * was changed to less. @example { "silence_db": -40, "min_silence_s": 0.5 }
+   */
   settings!: Record<string, unknown>;
   /** The settings that an operator has changed. @example ["silence_db"] */
   changed!: string[];

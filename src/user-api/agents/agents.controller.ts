@@ -75,8 +75,8 @@ export class AgentsController {
   /**
    * Whether the agents do their work, and what is wrong where they do not.
    *
-   * @remarks `down`: no worker serves it; `degraded`: half of the last hour's steps failed, or one waits for more than
-   * ten minutes. The answer is 200 in every state.
+   * @remarks `down`: no worker serves it; `degraded`: half of the last hour's steps failed, of at least five, or one
+   * waits for more than ten minutes, or Redis does not answer. The answer is 200 in every state.
    */
   @Get('health')
   @Roles(...STAFF)

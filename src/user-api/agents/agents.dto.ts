@@ -142,9 +142,9 @@ export class ServingWorker {
 
 /** An agent, closely. */
 export class AgentDetail extends AgentStatus {
-  /** Longest time of one try, in seconds, for new jobs. @example 3600 */
+  /** Longest time of one try, in seconds, for new jobs; jobs.step_timeout_s of the settings is a limit to that. @example 3600 */
   timeout_s!: number;
-  /** How often a step is tried, for new jobs. @example 3 */
+  /** How often a step is tried, for new jobs; jobs.max_attempts of the settings is a limit to that. @example 3 */
   max_attempts!: number;
   /** What its steps count in the progress of a job. @example 10 */
   weight!: number;

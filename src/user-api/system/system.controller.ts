@@ -10,6 +10,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../../platform/errors/app-error';
 import { Public } from '../../platform/http/access';
 import { ApiData } from '../../platform/http/api-data';
+import { ApiPublicErrors } from '../../platform/http/api-errors';
 import { NoEnvelope } from '../../platform/http/envelope';
 import '../../platform/http/request';
 import { Db } from '../../platform/postgres/db';
@@ -85,6 +86,7 @@ export class SystemController {
   @Get('metrics')
   @NoEnvelope()
   @ApiProduces('text/plain')
+  @ApiPublicErrors('IP_NOT_ALLOWED')
   @ApiOkResponse({ description: 'Prometheus text format 0.0.4', schema: { type: 'string' } })
   @Header('content-type', registry.contentType)
   async metrics(@Req() request: FastifyRequest): Promise<string> {

@@ -46,7 +46,7 @@ export class SaveConfig extends ActionCommand<ConfigSaved> {
   @IsPatchOf(Settings)
   settings!: Patch<Settings>;
 
-  /** The version that was read before; 0 if none was ever saved. */
+  /** The newest version, as `system.settings_version` of the read model has it; 0 if none was ever saved. */
   @Recorded()
   @IsInt()
   @Min(0)

@@ -20,7 +20,7 @@ import { AppError } from '../../../platform/errors/app-error';
   dependsOn: ['postgres', 'queue', 'storage'],
   summary: 'Delete a job',
   description:
-    'Removes a finished job with its steps, clips and files; force cancels it first. Returns what was removed and the bytes freed. The upload that it was made from stays.',
+    'Removes a finished job with its steps, clips and files; force cancels it first. Returns what was removed and the bytes freed. The upload that it was made from stays until no job has used it for as long as uploads.unused_kept_s says.',
   errors: ['JOB_NOT_FOUND', 'INVALID_JOB_STATE', 'CONFLICT', 'PREVIEW_INVALID'],
   example: { job_id: '01890a5d-ac96-774b-bcce-b302099a8057', force: false },
   since: '1.0',
