@@ -28,7 +28,7 @@ export const JOB_ERROR_ADVICE: Readonly<Record<AgentErrorCode | FlowErrorCode, s
   TOOL_STALLED: `See whether the worker has CPU and disk left, then ${AGAIN}.`,
   TOOL_TIMEOUT: `See whether the worker has CPU left, then ${AGAIN}.`,
   TOOL_UNAVAILABLE: `Install ffmpeg 5 or newer where the worker runs, or set FFMPEG_PATH and FFPROBE_PATH; then ${AGAIN}.`,
-  TOO_LARGE_DIMENSIONS: `Scale it down, or raise max_dimension of the inspector: ${LATER}.`,
+  TOO_LARGE_DIMENSIONS: 'Scale it down: 8192 pixels on a side and 35 million in all are the most.',
   TOO_LONG: `Cut it, or raise jobs.max_duration_s: ${LATER}.`,
   TOO_MANY_STREAMS: `Leave out the streams that are not needed, or raise max_streams of the inspector: ${LATER}.`,
   TOO_SHORT: `Upload a longer one, or lower min_duration_s of the inspector: ${LATER}.`,

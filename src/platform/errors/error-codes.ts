@@ -175,7 +175,7 @@ export const ERROR_CODES = {
   RUNTIME_UNAVAILABLE: info(
     503,
     'What starts and stops the processes of this installation does not answer.',
-    'See to it that npm start or the Swarm runs, or restart the processes by hand.',
+    'See in the error whether somebody else is at it, and wait; else see to it that npm start or the Swarm runs.',
   ),
   SERVICE_NOT_MANAGED: info(
     409,

@@ -230,8 +230,8 @@ export class Settings {
   read_model = new ReadModelSettings();
 
   /**
-   * Settings of agents by their id; what is not given here keeps the agent's default. `GET /api/agents/config` shows what
-   * there is, and what it is set to.
+   * Settings of agents by their id; what is not given here keeps the agent's default. docs/agents.md says what there is,
+   * `GET /api/agents/config` what is in force.
    */
   @IsDefined()
   @IsObject()

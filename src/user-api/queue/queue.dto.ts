@@ -109,7 +109,10 @@ export class QueueDetailsView extends QueueViewHead {
 export class QueueHour {
   /** Its name, which is the agent's id. @example clip-renderer */
   queue!: string;
-  /** Steps that were completed in the last hour. @example 120 */
+  /**
+   * Steps that were completed in the last hour; where the scope is `own`, those of the newest 1,000 jobs that you made within
+   * 24 hours. @example 120
+   */
   @ApiProperty({ type: 'integer' })
   completed_1h!: number;
   /** Steps that failed for good in the last hour. @example 3 */
