@@ -31,7 +31,7 @@ async function main(args: readonly string[]): Promise<void> {
 function describe({ userId, executions, sessions, jobs, uploads }: Erasure): string {
   const lines = [
     `Erased user ${userId}: the key of what is personal in the audit, ${sessions} sessions, ${executions} stored answers.`,
-    `Left: ${jobs} jobs (job.delete removes them with their files) and ${uploads} uploads (they expire).`,
+    `Left: ${jobs} jobs (job.delete removes them with their files) and ${uploads} uploads (they expire, once no job uses them).`,
     'Backups of the database and log files that are older than this still hold what they held.',
   ];
   return lines.join('\n');
