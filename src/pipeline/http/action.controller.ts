@@ -32,8 +32,8 @@ export class ActionController {
   }
 
   /**
-   * How an execution stands; without an id, what the caller has run lately, the state of the circuits and
-   * what is left of the caller's limits.
+   * How an execution of the caller's stands, or to an admin anybody's; without an id, what the caller has run lately, the
+   * state of the circuits and what is left of the caller's limits.
    */
   @Get('status')
   @Roles('admin', 'operator', 'supervisor', 'readonly')

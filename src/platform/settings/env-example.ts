@@ -8,10 +8,10 @@ export function renderEnvExample(): string {
     return ['', `# ${sentence(spec.desc ?? '')}${choices}`, `# ${name}=${fallback}`];
   });
   return [
-    '# What a process reads from its environment. All have defaults; `npm start` needs none. It and the commands beside it',
-    '# also read a file .env in the folder of package.json; what the environment has already counts. In the image of',
-    '# docker/Dockerfile, NAME_FILE may name a file with the value of DATABASE_URL, MIGRATION_DATABASE_URL, REDIS_URL,',
-    '# ADMIN_PASSWORD, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY.',
+    '# What a process reads from its environment. All have defaults; `npm start` needs none. It and dev, demo, seed,',
+    '# keys:rotate, audit:verify and user:erase also read a file .env in the folder of package.json; what the environment',
+    '# has already counts. In the image of docker/Dockerfile, NAME_FILE may name a file with the value of DATABASE_URL,',
+    '# MIGRATION_DATABASE_URL, REDIS_URL, ADMIN_PASSWORD, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY.',
     ...lines,
     '',
   ].join('\n');
