@@ -123,7 +123,11 @@ export const ERROR_CODES = {
     'Nobody would be left who can administer the system.',
     'Make somebody else an enabled admin with a password first.',
   ),
-  LINK_EXPIRED: info(403, 'The link has expired or was changed.', 'Ask for a new link.'),
+  LINK_EXPIRED: info(
+    403,
+    'The link has expired or was changed.',
+    'Read the clip again for a new one; export again.',
+  ),
   MAINTENANCE: info(503, 'The system is in maintenance.', 'Try again later, as Retry-After says.'),
   METHOD_NOT_ALLOWED: info(405, 'This path does not answer this method.', 'See the Allow header.'),
   NOT_ABORTABLE: info(409, 'Only operations can be stopped, and not every one of them.', 'Wait for its end.'),
