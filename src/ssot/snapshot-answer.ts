@@ -80,6 +80,7 @@ export function sendSnapshot(
   reply.status(200).type(CONTENT_TYPE).send(prepared.body);
 }
 
+/** Of every answer that is a snapshot. */
 export const CONTENT_TYPE = 'application/json; charset=utf-8';
 
 /** Request headers that the answer depends on. */

@@ -45,6 +45,7 @@ export const AGENT_ERRORS = {
   ABORTED: { retryable: false, sentence: 'The step was stopped on request.' },
 } as const satisfies Record<string, { retryable: boolean; sentence: string }>;
 
+/** A code of {@link AGENT_ERRORS}. */
 export type AgentErrorCode = keyof typeof AGENT_ERRORS;
 
 /** What an agent needs cannot be had at the moment, and nothing was tried: the step waits, which is no failure. */

@@ -137,6 +137,7 @@ export interface ClipDraft {
   variants: ClipVariantDraft[];
 }
 
+/** How a run of an agent ended well: with what it found, or with why there was nothing for it to do. */
 export type AgentResult =
   | { status: 'completed'; output: object; clips?: ClipDraft[] }
   | { status: 'skipped'; reason: string; output?: object };

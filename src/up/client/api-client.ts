@@ -23,6 +23,7 @@ export interface JobView {
   steps: { agent: string; status: string; progress: number; duration_s: number | null }[];
 }
 
+/** Where a job can be. */
 export type JobStatus = 'queued' | 'processing' | 'completed' | 'failed' | 'cancelled';
 
 /** A clip as `GET /api/jobs/{id}/clips` shows it; what is used of it here. */

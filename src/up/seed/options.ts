@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { StartProblem } from '../problem';
 
+/** What `--help` says. */
 export const SEED_USAGE = `Usage: npm run seed -- [--jobs 25] [--events 100] [--clean] [--days 30] [--seed 1] [--until 2026-01-31T12:00:00Z]
 Fills the database with plausible history. --clean first removes what earlier seeds made, and nothing else.`;
 

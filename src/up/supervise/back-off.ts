@@ -10,6 +10,7 @@ export interface BackOffOptions {
   maxShortLives: number;
 }
 
+/** As the launcher supervises. */
 export const DEFAULT_BACK_OFF: BackOffOptions = {
   firstMs: 500,
   maxMs: 15_000,

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { StartCancelled } from '../problem';
 
+/** As whom, where and for how long a command runs; times in milliseconds. */
 export interface RunOptions {
   cwd?: string;
   env?: NodeJS.ProcessEnv;
@@ -10,6 +11,7 @@ export interface RunOptions {
   timeoutMs?: number;
 }
 
+/** How a command ended. */
 export interface RunResult {
   /** The exit code; -1 if it could not be started or was killed. */
   code: number;

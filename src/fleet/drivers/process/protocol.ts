@@ -6,6 +6,7 @@ import type { RuntimeErrorCode, RuntimeRole, ScaleScope } from '../../runtime-dr
  */
 export type ControlRequest = { id: number } & ControlCall;
 
+/** What the launcher is asked to do with its processes. */
 export type ControlCall =
   | { method: 'list' }
   | { method: 'start' | 'stop' | 'restart' | 'kill'; name: string }

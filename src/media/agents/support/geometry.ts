@@ -1,6 +1,7 @@
 import type { ProbedStream } from '../../tools/probe';
 import type { VideoFacts } from './outputs';
 
+/** In pixels. */
 export interface Size {
   width: number;
   height: number;

@@ -37,6 +37,7 @@ export interface VideoFacts {
   hdr: 'pq' | 'hlg' | null;
 }
 
+/** The sound that was chosen, as the container says. */
 export interface AudioFacts {
   index: number;
   codec: string;
@@ -44,6 +45,7 @@ export interface AudioFacts {
   channels: number | null;
 }
 
+/** What a file really is. */
 export interface InspectorOutput extends OutputHeader {
   verdict: 'ok' | 'damaged';
   container: string;
@@ -58,6 +60,7 @@ export interface InspectorOutput extends OutputHeader {
   warnings: string[];
 }
 
+/** The copies that the later steps work on: a small video of an even rate, and its sound. */
 export interface NormaliserOutput extends OutputHeader {
   proxy: PublishedArtifact & { width: number; height: number; fps: number; frames: number };
   audio: PublishedArtifact | null;
@@ -65,6 +68,7 @@ export interface NormaliserOutput extends OutputHeader {
   tone_mapped: boolean;
 }
 
+/** How loud it is, and where it is silent. */
 export interface AudioAnalystOutput extends OutputHeader {
   /** null: the sound is too quiet or too short to measure. */
   integrated_lufs: number | null;
@@ -76,6 +80,7 @@ export interface AudioAnalystOutput extends OutputHeader {
   waveform: PublishedArtifact;
 }
 
+/** Where it cuts, where it is black, where it stands still, and the shots in between. */
 export interface SceneDetectorOutput extends OutputHeader {
   cuts: { time_s: number; score: number }[];
   blacks: Span[];
@@ -83,6 +88,7 @@ export interface SceneDetectorOutput extends OutputHeader {
   shots: Span[];
 }
 
+/** Where somebody speaks. */
 export interface SpeechDetectorOutput extends OutputHeader {
   segments: Span[];
   /** Share of the video in which somebody speaks, 0..1. */
@@ -107,12 +113,14 @@ export interface VisualScorerOutput extends OutputHeader {
   faces: null;
 }
 
+/** A clip that was chosen, in times of the video, and why. */
 export interface SelectedClip extends Span {
   position: number;
   score: number;
   reasons: ClipReason[];
 }
 
+/** The clips that were chosen. */
 export interface MomentSelectorOutput extends OutputHeader {
   clips: SelectedClip[];
   candidates: number;
@@ -131,6 +139,7 @@ export interface CaptionedClip {
   vtt: PublishedArtifact;
 }
 
+/** The subtitles of the clips. */
 export interface CaptionerOutput extends OutputHeader {
   /** Where they are from: the file that came with the job, the operator's command, or pocketsphinx. */
   origin: 'uploaded' | 'command' | 'pocketsphinx';
@@ -142,6 +151,7 @@ export interface CaptionerOutput extends OutputHeader {
   clips: CaptionedClip[];
 }
 
+/** One shape of one clip, as it was written. */
 export interface RenderedVariant {
   format: string;
   width: number;
@@ -152,12 +162,14 @@ export interface RenderedVariant {
   file: PublishedArtifact;
 }
 
+/** A clip with its files. */
 export interface RenderedClip extends SelectedClip {
   /** `silent`: the source has no sound; the file carries a silent track, so that every player plays it. */
   audio: 'source' | 'silent';
   variants: RenderedVariant[];
 }
 
+/** The clips with their files. */
 export interface ClipRendererOutput extends OutputHeader {
   clips: RenderedClip[];
 }
@@ -171,6 +183,7 @@ export interface QualityCheck {
   passed: boolean;
 }
 
+/** What was measured of a clip. */
 export interface ClipQuality {
   /** Something is not as it should be, and encoding it again did not help. */
   needs_review: boolean;
@@ -178,6 +191,7 @@ export interface ClipQuality {
   checks: QualityCheck[];
 }
 
+/** The clips with what was measured of them. */
 export interface QualityGateOutput extends OutputHeader {
   clips: (RenderedClip & { quality: ClipQuality })[];
 }
