@@ -29,7 +29,7 @@ describe('a worker that stops', () => {
       await gate.opened;
       return instant(run);
     });
-    const worker = await flow.worker();
+    const worker = await flow.worker(1, 60_000);
     const jobId = await flow.createJob(api);
     await flow.stepReaches(jobId, 'inspector', 'processing');
     const closed = worker.close();

@@ -23,7 +23,9 @@ import { redisForTest, type TestRedis } from '../support/redis';
 import { makeUser } from '../support/users';
 
 /** How long a service that keeps failing is left alone, in milliseconds. */
-export const OUTBOUND_REST = 4_000;
+export const OUTBOUND_REST = 60_000;
+/** How long a worker that stops lets its steps go on, in milliseconds: short, as most that run then would go on for ever. */
+const SHORT_DRAIN = 500;
 
 /** What a scripted agent does. */
 export type Script = (run: AgentRun) => Promise<AgentResult>;
@@ -93,9 +95,9 @@ export class FlowTest {
     return this.boot([FlowModule], {});
   }
 
-  /** A worker. */
-  worker(concurrency = 1): Promise<INestApplicationContext> {
-    return this.boot([WorkerModule], { WORKER_CONCURRENCY: String(concurrency) });
+  /** A worker; `drainMs`: how long it lets its steps go on when it stops. */
+  worker(concurrency = 1, drainMs = SHORT_DRAIN): Promise<INestApplicationContext> {
+    return this.boot([WorkerModule], { WORKER_CONCURRENCY: String(concurrency) }, drainMs);
   }
 
   /** A manager, whose dispatcher leads at once. */
@@ -104,7 +106,11 @@ export class FlowTest {
   }
 
   /** Starts a process of these modules with the scripted agents. */
-  async boot(modules: Type[], variables: Record<string, string>): Promise<INestApplicationContext> {
+  async boot(
+    modules: Type[],
+    variables: Record<string, string>,
+    drainMs = SHORT_DRAIN,
+  ): Promise<INestApplicationContext> {
     const env = await testEnv(
       {
         databaseUrl: this.database.url,
@@ -120,7 +126,7 @@ export class FlowTest {
       .overrideProvider(MediaToolset)
       .useValue(NO_TOOLS)
       .overrideProvider(DRAIN_MS)
-      .useValue(500)
+      .useValue(drainMs)
       .overrideProvider(OUTBOUND_REST_MS)
       .useValue(OUTBOUND_REST)
       .compile();
@@ -169,14 +175,14 @@ export class FlowTest {
   }
 
   /** Waits until the job is in one of these statuses. */
-  reaches(jobId: string, status: string, timeoutMs = 15_000): Promise<void> {
+  reaches(jobId: string, status: string, timeoutMs = 60_000): Promise<void> {
     return eventually(async () => expect(await this.state(jobId)).toMatchObject({ job: status }), {
       timeoutMs,
     });
   }
 
   /** Waits until a step is in this status. */
-  stepReaches(jobId: string, agent: string, status: string, timeoutMs = 15_000): Promise<void> {
+  stepReaches(jobId: string, agent: string, status: string, timeoutMs = 60_000): Promise<void> {
     return eventually(
       async () => expect((await this.state(jobId)).steps).toMatchObject({ [agent]: status }),
       { timeoutMs },
