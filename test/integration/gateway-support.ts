@@ -76,7 +76,7 @@ export class GatewayTest {
 }
 
 /** The code that a client is closed with. */
-export function closeOf(client: WsClient, timeoutMs = 10_000): Promise<number> {
+export function closeOf(client: WsClient, timeoutMs = 60_000): Promise<number> {
   return eventually(
     () => {
       if (!client.closed) throw new Error('still open');

@@ -1,7 +1,9 @@
 import { connect, type Socket } from 'node:net';
 import { v7 as uuidv7 } from 'uuid';
+import { Connection } from '../../src/gateway/connection';
 import { Gateway } from '../../src/gateway/gateway';
 import { gatewayCloses } from '../../src/gateway/gateway-metrics';
+import { SignIn } from '../../src/gateway/sign-in';
 import type { LiveFeed } from '../../src/platform/feed/live-feed';
 import { MessageBus } from '../../src/platform/messages/message-bus';
 import { AccessTokens } from '../../src/user-api/auth/access-tokens';
@@ -11,6 +13,9 @@ import { clientFrame, RawSocket } from '../support/raw-socket';
 import type { WsClient } from '../support/ws-client';
 import { closeOf, GatewayTest } from './gateway-support';
 import type { Person, ReadProcess, ReadsideTest } from './readside-support';
+
+/** What asks Postgres about open sessions, where nobody has told. */
+type Polling = { poll: () => Promise<void> };
 
 /** The beginning of a text message, and then empty pieces of it. */
 function manyPieces(count: number): Buffer[] {
@@ -30,6 +35,7 @@ describe('the gateway', () => {
     ({ readside: test, a, b, admin, feed } = gateway);
   });
 
+  afterEach(() => jest.restoreAllMocks());
   afterEach(() => gateway.endOfTest());
 
   afterAll(() => test.close());
@@ -56,13 +62,16 @@ describe('the gateway', () => {
     });
 
     it('closes who does not sign in within 5 s, and who does something else first', async () => {
-      const [silent, hasty, liar] = [await gateway.opened(), await gateway.opened(), await gateway.opened()];
+      const [hasty, liar] = [await gateway.opened(), await gateway.opened()];
+      const began = performance.now();
+      const silent = await gateway.opened();
       hasty.send({ type: 'subscribe', topic: 'ssot' });
       liar.send({ type: 'auth', token: 'x.y.z' });
       expect(await closeOf(hasty)).toBe(4401);
       expect(await closeOf(liar)).toBe(4401);
-      expect(silent.closed).toBeUndefined();
-      await eventually(() => expect(silent.closed?.code).toBe(4401), { timeoutMs: 7_000 });
+      expect(await closeOf(silent)).toBe(4401);
+      // A timer may be a moment early by this clock.
+      expect(performance.now() - began).toBeGreaterThan(4_990);
     });
   });
 
@@ -83,7 +92,9 @@ describe('the gateway', () => {
   });
 
   describe('sessions', () => {
-    it('ends with the session, within a second', async () => {
+    it('ends with the session, as soon as somebody tells', async () => {
+      for (const process of [a, b])
+        jest.spyOn(process.get(SignIn) as unknown as Polling, 'poll').mockResolvedValue();
       const person = await test.person(a, 'operator');
       const [here, there, other] = [
         await gateway.signedIn(a, person),
@@ -92,9 +103,7 @@ describe('the gateway', () => {
       ];
       const actor = await b.get(AuthService).authenticate(person.token);
       await b.get(AuthService).logout(actor);
-      const started = Date.now();
       expect([await closeOf(here), await closeOf(there)]).toEqual([4401, 4401]);
-      expect(Date.now() - started).toBeLessThan(1_000);
       expect(other.closed).toBeUndefined();
     });
 
@@ -111,15 +120,16 @@ describe('the gateway', () => {
       await follower.subscribe('queues');
       await test.database.query(`UPDATE users SET role = 'user' WHERE id = $1`, [person.id]);
       await a.get(MessageBus).publish('user.changed', { user_id: person.id });
-      expect(await closeOf(follower, 2_500)).toBe(4403);
+      expect(await closeOf(follower)).toBe(4403);
       expect(idle.closed).toBeUndefined();
       idle.send({ type: 'subscribe', topic: 'queues' });
       expect(await idle.waitFor((frame) => frame.type === 'error')).toMatchObject({ code: 'FORBIDDEN' });
     });
 
     it('ends when its token expires', async () => {
-      const token = await a.get(AccessTokens).issue(admin.id, admin.sessionId, 2);
-      const [short, long] = [await gateway.signedIn(a, { ...admin, token }), await gateway.signedIn()];
+      const long = await gateway.signedIn();
+      const token = await a.get(AccessTokens).issue(admin.id, admin.sessionId, 6);
+      const short = await gateway.signedIn(a, { ...admin, token });
       await short.subscribe('queues');
       expect(await closeOf(short)).toBe(4401);
       expect(long.closed).toBeUndefined();
@@ -297,11 +307,9 @@ describe('the gateway', () => {
         await feed.publish(topic, { kind: 'progress', n, text });
         most = Math.max(most, waiting());
       }
-      await eventually(() => expect(busy.events(topic)).toHaveLength(count), { timeoutMs: 15_000 });
-      const started = Date.now();
+      await eventually(() => expect(busy.events(topic)).toHaveLength(count), { timeoutMs: 60_000 });
       lazy['socket'].resume();
       await eventually(() => expect(lazy.closed).toBeDefined());
-      expect(Date.now() - started).toBeLessThan(2_000);
       expect(lazy.events(topic).length).toBeLessThan(count);
       expect(await tooSlow()).toBe(before + 1);
       expect(most).toBeGreaterThan(text.length);
@@ -340,7 +348,10 @@ describe('the gateway', () => {
     });
 
     it('opens no more than 1,000 connections of an address that have not signed in', async () => {
+      // Opening them takes seconds on a busy machine: none may have gone by then because it has not signed in.
+      const stays = jest.spyOn(Connection.prototype, 'setDeadline').mockReturnValue();
       const opened = await Promise.all(Array.from({ length: 1_001 }, () => RawSocket.open(a.env.wsPort)));
+      stays.mockRestore();
       expect(opened.filter(({ status }) => status === 429)).toHaveLength(1);
       // Those who have signed in do not count.
       const other = await gateway.signedIn(b);
