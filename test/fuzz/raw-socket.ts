@@ -60,7 +60,7 @@ export class RawSocket {
 }
 
 /** Sends bytes over a connection of their own and waits for its end, but not longer than `ms`. */
-export async function exchange(baseUrl: string, text: string, ms = 3_000): Promise<Exchange> {
+export async function exchange(baseUrl: string, text: string, ms = 30_000): Promise<Exchange> {
   const socket = await RawSocket.open(baseUrl);
   socket.write(text);
   const result = await socket.untilClosed(ms);
