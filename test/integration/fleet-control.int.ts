@@ -60,9 +60,13 @@ describe('the control channel of the workers', () => {
     command: C,
     payload: WorkerCommands[C]['request'],
   ): Promise<WorkerCommands[C]['reply']> {
-    const [answer] = await fleet.ask(command, payload, [idOf(worker)]);
-    if (!answer?.answered) throw new Error(answer?.error ?? 'nobody was asked');
-    return answer.result;
+    for (;;) {
+      const [answer] = await fleet.ask(command, payload, [idOf(worker)]);
+      if (answer?.answered) return answer.result;
+      // After a stall of the machine its answer counts no more, and it can be asked again.
+      if (!answer || answer.error !== 'It did not answer within 2 s.')
+        throw new Error(answer?.error ?? 'nobody was asked');
+    }
   }
 
   /** Saves pools, and waits until the worker goes by them; what it does then. */
@@ -169,7 +173,7 @@ describe('the control channel of the workers', () => {
     await eventually(
       async () =>
         expect(await flow.database.query("SELECT FROM jobs WHERE status <> 'completed'")).toHaveLength(0),
-      { timeoutMs: 20_000 },
+      { timeoutMs: 60_000 },
     );
   });
 
@@ -179,24 +183,26 @@ describe('the control channel of the workers', () => {
     await jobs(1);
     const failed = await eventually(async () => {
       const healths = await fleet.health();
+      expect(healths.map(({ state }) => state)).toEqual(['healthy', 'healthy']);
       const found = healths.find((health) => health.vitals?.last_error);
       expect(found?.vitals?.last_error?.message).toMatch(/^Step [0-9a-f-]{36} failed: /);
       return healths;
     });
-    expect(failed.map(({ state }) => state)).toEqual(['healthy', 'healthy']);
     for (const { vitals, heartbeat_age_ms, service } of failed) {
-      expect(heartbeat_age_ms).toBeLessThan(6_000);
+      // Else it would be lost.
+      expect(heartbeat_age_ms).toBeLessThan(9_000);
       expect(service).toBeNull();
       expect(vitals?.memory.rss_bytes).toBeGreaterThan(vitals?.memory.heap_used_bytes ?? 0);
       expect(vitals?.loop_delay_ms.p50).toBeGreaterThanOrEqual(0);
       expect(vitals?.agents).toHaveLength(4);
     }
     expect(failed.map(({ vitals }) => vitals?.concurrency).sort()).toEqual([1, 2]);
-    const some = await fleet.ask('worker.health', {}, [idOf(second), 'worker-nobody']);
-    expect(some).toMatchObject([
-      { worker_id: idOf(second), answered: true },
-      { worker_id: 'worker-nobody', answered: false, error: 'It did not answer within 2 s.' },
-    ]);
+    await eventually(async () =>
+      expect(await fleet.ask('worker.health', {}, [idOf(second), 'worker-nobody'])).toMatchObject([
+        { worker_id: idOf(second), answered: true },
+        { worker_id: 'worker-nobody', answered: false, error: 'It did not answer within 2 s.' },
+      ]),
+    );
     expect(await fleet.ask('worker.health', {}, [])).toEqual([]);
     await first.close();
     expect((await fleet.health()).map(({ worker_id }) => worker_id)).toEqual([idOf(second)]);
