@@ -151,6 +151,12 @@ describe('a job on its way', () => {
 
   it('fails a step for which there is no place to work as what it is, and runs it when there is', async () => {
     const workDir = api.get<Env>(ENV, { strict: false }).workDir;
+    const { query } = flow.database;
+    // It is tried again when the test says so, and not while there is no place yet.
+    await query(`CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN NEW.not_before := now() + interval '1 hour'; RETURN NEW; END $$`);
+    await query(`CREATE TRIGGER hold BEFORE UPDATE ON steps FOR EACH ROW
+      WHEN (NEW.failures > OLD.failures) EXECUTE FUNCTION hold()`);
     await rename(workDir, `${workDir}-away`);
     await writeFile(workDir, 'in the way');
     const jobId = await flow.createJob(api);
@@ -158,6 +164,8 @@ describe('a job on its way', () => {
     expect((await flow.steps(jobId))[0]).toMatchObject({ status: 'queued', error_code: 'STEP_CRASHED' });
     await rm(workDir);
     await rename(`${workDir}-away`, workDir);
+    await query('DROP FUNCTION hold CASCADE');
+    await query(`UPDATE steps SET not_before = now() WHERE job_id = $1 AND status = 'queued'`, [jobId]);
     await flow.reaches(jobId, 'completed');
     expect(await eventsOf(jobId)).toEqual(['job.created', 'step.retried', 'job.completed']);
   });
