@@ -85,9 +85,7 @@ describe('the priority of a job', () => {
     await flow.database.query('UPDATE steps SET priority = 1 WHERE job_id = $1', [last]);
     const queue = api.get(StepQueues, { strict: false }).get('inspector');
     const [step] = await flow.steps(last);
-    await eventually(async () => expect((await queue.getJob(`${step?.id}-1`))?.opts.priority).toBe(1), {
-      timeoutMs: 15_000,
-    });
+    await eventually(async () => expect((await queue.getJob(`${step?.id}-1`))?.opts.priority).toBe(1));
     gate.open();
     for (const jobId of jobs) await flow.reaches(jobId, 'completed');
     expect(flow.runs.filter((run) => run.agent === 'inspector').map((run) => run.jobId)).toEqual([

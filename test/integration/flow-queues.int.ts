@@ -36,9 +36,8 @@ describe('the queues', () => {
     expect(await admin.pause('inspector')).toEqual([{ queue: 'inspector', changed: false, paused: true }]);
     const jobs = [await flow.createJob(api), await flow.createJob(api)];
     await flow.flush();
-    await eventually(
-      async () => expect((await queues.counts())['inspector']).toMatchObject({ waiting: 2, paused: true }),
-      { timeoutMs: 10_000 },
+    await eventually(async () =>
+      expect((await queues.counts())['inspector']).toMatchObject({ waiting: 2, paused: true }),
     );
     expect(flow.runs).toEqual([]);
     expect(await admin.resume('inspector')).toEqual([{ queue: 'inspector', changed: true, paused: false }]);

@@ -65,18 +65,18 @@ describe('what is lost on the way', () => {
     };
     expect(await saidOf(untold)).toEqual(['queued']);
     const all = ['queued', 'cancelled'];
-    await eventually(async () => expect(await saidOf(untold)).toEqual(all), { timeoutMs: 20_000 });
+    await eventually(async () => expect(await saidOf(untold)).toEqual(all), { timeoutMs: 60_000 });
     expect(await saidOf(untold, 'jobs')).toEqual(all);
     // Ends are looked at in their order.
     expect(await saidOf(told)).toEqual(all);
     expect(await saidOf(told, 'jobs')).toEqual(all);
-  }, 30_000);
+  });
 
   it('gives the step of a silent worker to another, and lets the first one change nothing any more', async () => {
     const jobId = await flow.createJob(api);
     const of = await claimAndFallSilent(jobId);
     await flow.worker();
-    await flow.reaches(jobId, 'completed', 30_000);
+    await flow.reaches(jobId, 'completed');
     expect((await flow.steps(jobId))[0]).toMatchObject({ attempt: 2, failures: 1 });
 
     // The worker was only slow: it publishes its file and reports.
@@ -125,10 +125,11 @@ describe('what is lost on the way', () => {
           );
           expect(lost).toHaveLength(attempt);
         },
-        { timeoutMs: 20_000 },
+        // Nobody is taken for lost for some seconds after a stall of the machine.
+        { timeoutMs: 45_000 },
       );
     }
-    await flow.reaches(jobId, 'failed', 20_000);
+    await flow.reaches(jobId, 'failed');
     const [job] = await flow.database.query('SELECT error_code FROM jobs WHERE id = $1', [jobId]);
     expect(job).toEqual({ error_code: 'WORKER_LOST' });
   });
@@ -143,7 +144,7 @@ describe('what is lost on the way', () => {
     await eventually(() => expect(flow.runs.length).toBeGreaterThan(0));
     await flow.flush();
     gate.open();
-    for (const jobId of jobs) await flow.reaches(jobId, 'completed', 20_000);
+    for (const jobId of jobs) await flow.reaches(jobId, 'completed');
     expect(flow.runs).toHaveLength(jobs.length * 4);
   });
 
@@ -153,7 +154,7 @@ describe('what is lost on the way', () => {
     const ticket = await api.get(StepQueues, { strict: false }).take();
     expect(ticket?.data.job_id).toBe(jobId);
     await flow.worker();
-    await flow.reaches(jobId, 'completed', 30_000);
+    await flow.reaches(jobId, 'completed');
   });
 
   it('runs a step in its time where the clock of who handed it to Bull was behind', async () => {
@@ -165,7 +166,7 @@ describe('what is lost on the way', () => {
     expect(await entries.remove([entry])).toBe(1);
     await entries.add([{ ...entry, not_before: new Date(Date.now() + 3_600_000) }]);
     await flow.worker();
-    await flow.reaches(jobId, 'completed', 30_000);
+    await flow.reaches(jobId, 'completed');
   });
 
   it('ends a job that a fault of ours left with nothing to do', async () => {
@@ -175,6 +176,6 @@ describe('what is lost on the way', () => {
       `UPDATE jobs SET status = 'processing', finished_at = NULL, updated_at = now() - interval '1 minute' WHERE id = $1`,
       [jobId],
     );
-    await flow.reaches(jobId, 'completed', 20_000);
+    await flow.reaches(jobId, 'completed');
   });
 });

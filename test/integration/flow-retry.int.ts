@@ -152,7 +152,7 @@ describe('retrying a job', () => {
     await flow.database.query('UPDATE queues SET paused = false');
     await flow.stepReaches(jobId, 'inspector', 'processing');
     const cancelled = jobs.cancel(jobId);
-    await flow.reaches(jobId, 'cancelled', 20_000);
+    await flow.reaches(jobId, 'cancelled');
     await cancelled;
     await jobs.retry(jobId, { from: 'failed_step' });
     await flow.reaches(jobId, 'completed');

@@ -77,7 +77,6 @@ export class WsClient {
     this.send({ type: 'subscribe', topic, ...(since ? { since } : {}) });
     const answer = await this.waitFor(
       (frame, index) => index >= from && frame.topic === topic && frame.type !== 'event',
-      5_000,
     );
     if (answer.type !== 'subscribed') throw new Error(`subscribing to ${topic}: ${JSON.stringify(answer)}`);
     return answer;
@@ -89,7 +88,7 @@ export class WsClient {
   }
 
   /** The first frame, past or future, that matches. */
-  async waitFor(matches: (frame: Frame, index: number) => boolean, timeoutMs = 10_000): Promise<Frame> {
+  async waitFor(matches: (frame: Frame, index: number) => boolean, timeoutMs = 30_000): Promise<Frame> {
     return eventually(
       () => {
         const frame = this.frames.find(matches);
