@@ -10,6 +10,7 @@ import { ExportsModule } from '../../src/pipeline/exports/exports.module';
 import { ExportWriter } from '../../src/pipeline/exports/export-writer';
 import { Db } from '../../src/platform/postgres/db';
 import { bootModules, type TestApp } from '../support/app';
+import { notOverMidnight } from '../support/midnight';
 import { makeUser } from '../support/users';
 
 describe('the report of a day', () => {
@@ -95,6 +96,7 @@ describe('the report of a day', () => {
   });
 
   it('counts the actions of the staff and the bytes of today', async () => {
+    await notOverMidnight();
     const today = new Date().toISOString().slice(0, 10);
     const { day } = JSON.parse((await report('json', today)).toString()) as DailyReport;
     const file = await report('csv', today);

@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { firstIdOf } from '../../src/platform/postgres/uuid-time';
 import type { HttpClient } from '../support/http-client';
+import { notOverMidnight } from '../support/midnight';
 import { failedJob, readableAuditOf, waitingJob } from '../support/pipeline';
 import { outcome } from '../support/uploading';
 import type { TestUser } from '../support/users';
@@ -113,6 +114,7 @@ describe('lists and numbers of jobs', () => {
     });
 
     it("is today by default, with one's own jobs, or for staff those of everybody", async () => {
+      await notOverMidnight();
       const [mine, theirs] = [
         await jobAt(user, new Date().toISOString(), 'queued'),
         await jobAt(other.user, new Date().toISOString(), 'queued'),
