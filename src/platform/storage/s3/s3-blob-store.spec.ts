@@ -206,7 +206,7 @@ describe('S3BlobStore', () => {
       });
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
       const { port } = server.address() as AddressInfo;
-      silent = storeWith({ S3_ENDPOINT: `http://127.0.0.1:${port}` }, 100);
+      silent = storeWith({ S3_ENDPOINT: `http://127.0.0.1:${port}` }, 500);
     });
     beforeEach(() => (requests = []));
     afterAll(async () => {
@@ -247,10 +247,10 @@ describe('S3BlobStore', () => {
 
     it('is waited for by who takes time between two pieces', async () => {
       await put('slow/reader', 'x'.repeat(300_000));
-      const reader = storeWith({}, 100);
+      const reader = storeWith({}, 1_000);
       let bytes = 0;
       for await (const piece of reader.pieces('slow/reader')) {
-        if (bytes === 0) await new Promise((resolve) => setTimeout(resolve, 300));
+        if (bytes === 0) await new Promise((resolve) => setTimeout(resolve, 1_500));
         bytes += piece.length;
       }
       expect(bytes).toBe(300_000);
