@@ -26,7 +26,8 @@ const withProcesses = {
 };
 
 module.exports = {
-  testTimeout: 150_000,
+  // Some tests calculate for half a minute on two cores that they have for themselves; no limit is to be about that.
+  testTimeout: 300_000,
   testSequencer: join(__dirname, 'test/sequencer.js'),
   projects: [
     {
