@@ -49,7 +49,8 @@ function action(name: string, payload: object, headers: Record<string, string> =
 const clear = (): RawRequest => action('queue.clear', { queue: 'inspector' }, newKey());
 /** Spends the one in a minute that the limit lets through; what follows is refused. */
 async function spendLimit(): Promise<void> {
-  for (let status = 0; status !== 429;) ({ status } = await client.send(clear()));
+  for (let status = 0, tries = 0; status !== 429 && tries < 5; tries++)
+    ({ status } = await client.send(clear()));
 }
 
 /** One of each place that errors come from: hooks, reader of bodies, router, guards, pipes, handlers, the pipeline. */
