@@ -8,7 +8,7 @@ import { privateFolder, writePrivate } from './files';
 import { ensureFirstAdmin, type FirstAdmin } from './first-admin';
 import { Guardian } from './ownership/guardian';
 import { LockHeld, takeLock } from './ownership/lock';
-import { endProcess, OwnedProcesses } from './ownership/owned-processes';
+import { endProcess, graceMsOf, OwnedProcesses } from './ownership/owned-processes';
 import { requirePort } from './ports';
 import { StartCancelled, StartProblem } from './problem';
 import { dataFolderOf, runningOn } from './postgres/cluster';
@@ -121,10 +121,10 @@ export class Launcher {
   }
 
   private async endLeftovers(user: ServiceUser): Promise<void> {
-    const ended = await this.owned.endLeftovers(10_000);
+    const ended = await this.owned.endLeftovers();
     for (const unrecorded of [runningIn(redisFolderOf(user)), runningOn(dataFolderOf(user))]) {
       if (!unrecorded) continue;
-      await endProcess(unrecorded, 20_000);
+      await endProcess(unrecorded, graceMsOf(unrecorded));
       ended.push(unrecorded.name);
     }
     if (ended.length > 0)

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readJson, writePrivate } from './files';
 import { freePort } from './ports';
 import { saysDiskFull, StartProblem } from './problem';
@@ -22,6 +23,15 @@ export interface ServersContext {
 
 /** Another program can take a port between finding it free and using it. */
 const PORT_TRIES = 3;
+
+/** How long it is waited for what a server that was killed left behind, and between two looks, in milliseconds. */
+const REMAINS_MS = 30_000;
+const LOOK_MS = 500;
+/**
+ * What Postgres says while there is something left of the one before, which was killed: a zombie that nobody has buried
+ * yet, or processes that have not noticed. None runs on these data any more: that was seen to before.
+ */
+const REMAINS = /lock file "postmaster.pid" already exists|pre-existing shared memory block/;
 
 /** Postgres at its address, as both roles, and what it is for the table. */
 export interface RunningPostgres {
@@ -82,12 +92,13 @@ async function requireServer(
 
 /** Starts a server on its port of the last start, so that its address stays, or where that is taken on another. */
 async function onFreePort(
-  { supervisor, settings }: ServersContext,
+  { supervisor, settings, signal }: ServersContext,
   name: 'postgres' | 'redis',
   specOf: (port: number) => ProcessSpec,
 ): Promise<number> {
   const file = join(settings.folders.run, `${name}.port`);
   const preferred = readJson<number>(file);
+  const remainsUntil = performance.now() + REMAINS_MS;
   for (let attempt = 1; ; attempt++) {
     const port = await freePort(attempt === 1 ? preferred : undefined);
     const spec = specOf(port);
@@ -99,6 +110,13 @@ async function onFreePort(
       if (!(error instanceof NotReady)) throw error;
       const text = error.lastLines.join('\n');
       await supervisor.discard(spec.name);
+      // The last one alone is of this start.
+      const fatal = error.lastLines.findLast((line) => line.includes('FATAL')) ?? '';
+      if (REMAINS.test(fatal) && performance.now() < remainsUntil) {
+        await sleep(LOOK_MS, undefined, { signal });
+        attempt -= 1;
+        continue;
+      }
       if (attempt < PORT_TRIES && /address already in use/i.test(text)) continue;
       if (saysDiskFull(text)) throw new Error(`ENOSPC: ${spec.cwd}`, { cause: error });
       throw new StartProblem(`${error.message}: ${reasonIn(error.lastLines)}`);

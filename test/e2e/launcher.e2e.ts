@@ -11,6 +11,13 @@ import { eventually } from '../support/eventually';
 import { Launch, START_MS } from '../support/launch';
 import { pools } from './cases/pools';
 
+/** What Postgres says while there is something left of another one on its data. */
+const REFUSAL = /FATAL: +(lock file "postmaster.pid" already exists|pre-existing shared memory block)/;
+
+/** The processes that a process has started, by their ids. */
+const childrenOf = (pid: number) =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+
 describe('npm start', () => {
   let home: string;
   let env: NodeJS.ProcessEnv;
@@ -39,7 +46,7 @@ describe('npm start', () => {
 
   const allGone = (processes: OwnedProcess[]) =>
     eventually(() => expect(processes.filter(isAlive).map(({ name }) => name)).toEqual([]), {
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
     });
 
   beforeAll(async () => {
@@ -107,7 +114,7 @@ describe('npm start', () => {
         expect(states.filter((text) => !text.endsWith(' running'))).toEqual([]);
         await isReady();
       },
-      { timeoutMs: 30_000 },
+      { timeoutMs: 60_000 },
     );
     expect(await signIn()).toBe(200);
   });
@@ -150,6 +157,39 @@ describe('npm start', () => {
         ['api', 'manager', 'worker', 'redis', 'postgres'].map((role) => `stopping ${role}`),
       );
       expect(last.filter(isAlive)).toEqual([]);
+    },
+    2 * START_MS,
+  );
+
+  it(
+    'waits for what a Postgres that was killed has left behind',
+    async () => {
+      const killed = launch({ WORKERS: '0' });
+      const postmaster = await eventually(
+        () => {
+          const processes = owned();
+          expect(processes.map(({ name }) => name)).toContain('manager-1');
+          expect(processes.every(isAlive)).toBe(true);
+          return processes.find(({ name }) => name === 'postgres')?.pid ?? 0;
+        },
+        { timeoutMs: START_MS },
+      );
+      // It holds the memory that all share, and does not notice that it is alone.
+      const rest = childrenOf(postmaster)[0] ?? 0;
+      process.kill(rest, 'SIGSTOP');
+      await killed.exit('SIGKILL');
+      process.kill(postmaster, 'SIGKILL');
+      const again = launch();
+      try {
+        await eventually(() => expect(file('logs', 'postgres.log')).toMatch(REFUSAL), {
+          timeoutMs: START_MS,
+        });
+      } finally {
+        process.kill(rest, 'SIGCONT');
+      }
+      await again.ready();
+      expect(await signIn()).toBe(200);
+      expect(await again.exit('SIGTERM')).toBe(0);
     },
     2 * START_MS,
   );

@@ -5,7 +5,7 @@ import { eventually } from './eventually';
 
 const MAIN = join(__dirname, '../../dist/up/main.js');
 /** How long a start may take, in milliseconds. */
-export const START_MS = 60_000;
+export const START_MS = 120_000;
 const READY = /AgentOS is ready after/;
 
 /** A launcher on a home of its own, as `npm start` runs it. */

@@ -22,11 +22,13 @@ done
 end() {
   printf '%s' "$owned" | while read -r name pid start signal; do
     case "$1:$name" in node:postgres|node:redis|store:api*|store:worker*|store:manager*) continue;; esac
-    tries=0
+    tries=0 most=80
+    # It writes all that it has in memory to the disk first.
+    [ "$name" = postgres ] && most=300
     while alive "$pid" "$start"; do
       [ "$1" = store ] && [ $tries -eq 0 ] && kill -s "$signal" "$pid" 2>/dev/null
-      [ $tries -ge 80 ] && kill -s KILL -- "-$pid" 2>/dev/null
-      [ $tries -ge 90 ] && break
+      [ $tries -ge $most ] && kill -s KILL -- "-$pid" 2>/dev/null
+      [ $tries -ge $((most + 10)) ] && break
       tries=$((tries + 1)); sleep 0.2
     done
   done

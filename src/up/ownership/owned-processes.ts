@@ -13,6 +13,14 @@ export interface OwnedProcess extends ProcessIdentity {
 const POLL_MS = 50;
 
 /**
+ * How long what an earlier launcher left running may take to stop, in milliseconds. Postgres writes all that it has in
+ * memory to the disk first; killed meanwhile, it would leave processes and a lock behind that keep the next one out.
+ */
+export function graceMsOf({ name }: Pick<OwnedProcess, 'name'>): number {
+  return name === 'postgres' ? 60_000 : 10_000;
+}
+
+/**
  * The list of everything that was started, kept in a file: a launcher that was killed leaves it behind, and
  * the next one ends what still runs. Each process leads its own process group.
  */
@@ -31,14 +39,14 @@ export class OwnedProcesses {
   }
 
   /**
-   * Ends what an earlier launcher left running, last started first; who does not stop within `graceMs` is
+   * Ends what an earlier launcher left running, last started first; who does not stop within {@link graceMsOf} is
    * killed with its group.
    *
    * @returns the names of those that were ended
    */
-  async endLeftovers(graceMs: number): Promise<string[]> {
+  async endLeftovers(): Promise<string[]> {
     const left = (readJson<OwnedProcess[]>(this.path) ?? []).filter(isAlive).reverse();
-    for (const owned of left) await endProcess(owned, graceMs);
+    for (const owned of left) await endProcess(owned, graceMsOf(owned));
     this.save();
     return left.map((owned) => owned.name);
   }
