@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Module } from '@nestjs/common';
 import { LEASE_MS, LeaseKeeper } from '../../src/managers/lease-keeper';
 import { ControlLoop, type Manager, type ManagerRun } from '../../src/managers/manager';
@@ -71,6 +72,20 @@ describe('the host of the control loops', () => {
        FROM manager_leases ORDER BY name`,
     );
 
+  /** Looks for so long; how long this process stood still meanwhile, as it may on a busy machine, in milliseconds. */
+  async function stillFor(ms: number, look: () => Promise<void> = () => Promise.resolve()): Promise<number> {
+    const everyMs = 100;
+    let stillMs = 0;
+    for (let began = performance.now(), last = began; last - began < ms;) {
+      await look();
+      await delay(everyMs);
+      const now = performance.now();
+      stillMs += Math.max(0, now - last - 2 * everyMs);
+      last = now;
+    }
+    return stillMs;
+  }
+
   it('finds the loops and runs each at its interval', async () => {
     const process = await host();
     expect(leads(process)).toEqual(['first', 'second']);
@@ -107,11 +122,11 @@ describe('the host of the control loops', () => {
     await eventually(() => expect(runs).toHaveLength(2));
     const two = await host();
     expect(leads(two)).toEqual([]);
-    const started = Date.now();
     await test.stop(one);
     expect(ended).toBe(2);
+    // Free already, or taken: nobody waits for them to run out.
+    for (const lease of await leases()) expect(lease.left_ms > 0).toBe(lease.fence === 2);
     await eventually(() => expect(leads(two)).toEqual(['first', 'second']));
-    expect(Date.now() - started).toBeLessThan(3_000);
     await eventually(() => expect(runs).toHaveLength(4));
     expect(runs.map((run) => run.fence)).toEqual([1, 1, 2, 2]);
     expect(Math.max(...runs.map((run) => run.active))).toBe(1);
@@ -123,14 +138,15 @@ describe('the host of the control loops', () => {
     await test.stop(one);
     const dead = new LeaseKeeper((await test.context([])).get(Db), 'a process that died');
     await dead.claim(['first', 'second']);
+    const lasts = (time: string) =>
+      test.database.query('UPDATE manager_leases SET expires_at = clock_timestamp() + $1::interval', [time]);
+    await lasts('1 minute');
     const two = await host();
     expect(leads(two)).toEqual([]);
-    await test.database.query(
-      `UPDATE manager_leases SET expires_at = clock_timestamp() + interval '2 seconds'`,
-    );
-    const started = Date.now();
-    await eventually(() => expect(leads(two)).toEqual(['first', 'second']), { timeoutMs: 6_000 });
-    expect(Date.now() - started).toBeGreaterThan(1_500);
+    const started = performance.now();
+    await lasts('2 seconds');
+    await eventually(() => expect(leads(two)).toEqual(['first', 'second']));
+    expect(performance.now() - started).toBeGreaterThan(1_990);
     expect((await leases()).map((lease) => lease.fence)).toEqual([3, 3]);
   });
 
@@ -148,7 +164,7 @@ describe('the host of the control loops', () => {
     await test.database.query(
       `UPDATE manager_leases SET holder = 'another', fence = fence + 1, expires_at = now() + interval '1 minute'`,
     );
-    await eventually(() => expect(leads(one)).toEqual([]), { timeoutMs: 6_000 });
+    await eventually(() => expect(leads(one)).toEqual([]));
     expect(String(reason)).toContain('another process leads');
     expect((await leases()).map((lease) => lease.holder)).toEqual(['another', 'another']);
   });
@@ -177,28 +193,22 @@ describe('the host of the control loops', () => {
     const report = jest.spyOn(LeaseKeeper.prototype, 'report').mockRejectedValue(new Error('out of range'));
     try {
       await host();
-      const began = performance.now();
-      // Longer than a lead that nobody renews.
-      await eventually(() => expect(performance.now() - began).toBeGreaterThan(LEASE_MS + 1_000));
+      // Longer than a lead that nobody renews; on a machine that stood still meanwhile nobody could, so once more.
+      for (let tries = 0; (await stillFor(LEASE_MS + 1_000)) > 1_000 && tries < 5; tries++) signals.clear();
       expect(report.mock.calls.length).toBeGreaterThan(8);
       expect([...signals].map(({ aborted }) => aborted)).toEqual([false, false]);
     } finally {
       report.mockRestore();
     }
-  }, 30_000);
+  });
 
   it('renews a lease long before it ends', async () => {
     await host();
     let least = Number.POSITIVE_INFINITY;
-    const until = Date.now() + 5_000;
-    await eventually(
-      async () => {
-        for (const lease of await leases()) least = Math.min(least, lease.left_ms);
-        expect(Date.now()).toBeGreaterThan(until);
-      },
-      { timeoutMs: 6_000, intervalMs: 100 },
-    );
-    expect(least).toBeGreaterThan(3_000);
+    const stillMs = await stillFor(6_500, async () => {
+      for (const lease of await leases()) least = Math.min(least, lease.left_ms);
+    });
+    expect(least).toBeGreaterThan(3_000 - stillMs);
   });
 
   it('refuses two loops of one name', async () => {

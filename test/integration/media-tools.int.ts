@@ -93,7 +93,8 @@ describe.each([
 
     const started = Date.now();
     expect((await failure(running))?.code).toBe('ABORTED');
-    expect(Date.now() - started).toBeLessThan(6000);
+    // They would have slept for five minutes.
+    expect(Date.now() - started).toBeLessThan(60_000);
     const child = Number(await readFile(join(cwd, 'child.pid'), 'utf8'));
     expect(identify(child)).toBeUndefined();
     expect(await recorded()).toEqual([]);

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { MessageBus } from '../../src/platform/messages/message-bus';
 import { FrontPath } from '../../src/ssot/front-path';
 import { registry } from '../../src/platform/telemetry/metrics';
 import { saveSettings, TEST_SETTINGS } from '../support/users';
-import { eventually } from '../support/eventually';
+import { eventually, within } from '../support/eventually';
 import { type Person, type ReadProcess, ReadsideTest } from './readside-support';
 
 const PATH = '/api/admin/ssot';
@@ -23,10 +24,14 @@ describe('a hit of the read model', () => {
     api = await test.api();
     admin = await test.person(api);
     hits = jest.spyOn(api.get(FrontPath) as unknown as { hit(): boolean }, 'hit');
-    await eventually(async () => expect((await read({ 'accept-encoding': 'br' })).encoding).toBe('br'));
   });
   afterAll(() => test.close());
-  beforeEach(() => hits.mockClear());
+  // Nobody warms it here, so that one which is still good when a test begins could come to its end within it.
+  beforeEach(async () => {
+    await api.get(MessageBus).publish('ssot.invalidate', { reason: 'test' });
+    await eventually(async () => expect((await read({ 'accept-encoding': 'br' })).encoding).toBe('br'));
+    hits.mockClear();
+  });
 
   async function read(headers: Record<string, string>, path = PATH) {
     const answer = await admin.client(api).get(path, headers);
@@ -41,6 +46,18 @@ describe('a hit of the read model', () => {
     };
   }
   const inFront = () => hits.mock.results.map(({ value }) => value as boolean);
+  /**
+   * Reads of somebody who is known. That lasts for a second at most, so where a busy machine took longer it is done again.
+   */
+  async function known(reads: () => Promise<void>): Promise<void> {
+    for (let tries = 0; tries < 20; tries++) {
+      await read({});
+      hits.mockClear();
+      const began = performance.now();
+      await reads();
+      if (performance.now() - began < 350) return;
+    }
+  }
 
   it.each([
     ['plain', {}, PATH],
@@ -53,9 +70,12 @@ describe('a hit of the read model', () => {
   ])('is the same in front of Fastify and behind it: %s', async (_name, headers, path) => {
     const asked = { 'accept-encoding': 'identity', ...headers };
     await read(asked, path);
-    const front = await read(asked, path);
-    const behind = await read({ ...asked, ...BEHIND }, path);
-    expect(inFront()).toEqual([true, true, false]);
+    const answers: Awaited<ReturnType<typeof read>>[] = [];
+    await known(async () => {
+      answers.splice(0, 2, await read(asked, path), await read({ ...asked, ...BEHIND }, path));
+    });
+    expect(inFront()).toEqual([true, false]);
+    const [front, behind] = answers as [(typeof answers)[0], (typeof answers)[0]];
     expect(front.seen).toEqual(behind.seen);
     for (const { all } of [front, behind]) {
       expect(all['x-trace-id']).toMatch(/^[0-9a-f]{32}$/);
@@ -67,22 +87,26 @@ describe('a hit of the read model', () => {
   });
 
   it('has the name of the trace that the client gave it, if that is one', async () => {
-    expect((await read({ 'x-trace-id': 'order-2026-11' })).traceId).toBe('order-2026-11');
-    expect((await read({ 'x-trace-id': '<b>' })).traceId).toMatch(/^[0-9a-f]{32}$/);
+    await known(async () => {
+      expect((await read({ 'x-trace-id': 'order-2026-11' })).traceId).toBe('order-2026-11');
+      expect((await read({ 'x-trace-id': '<b>' })).traceId).toMatch(/^[0-9a-f]{32}$/);
+    });
     expect(inFront()).toEqual([true, true]);
   });
 
   it('answers requests that come at once in their order, and then closes if told to', async () => {
-    await read({});
-    const socket = connect(Number(new URL(api.url).port), '127.0.0.1');
     const request = (n: number, more = '') =>
       `GET ${PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${admin.token}\r\n` +
       `X-Trace-Id: pipelined-${n}\r\nIf-None-Match: *\r\n${more}\r\n`;
-    socket.write(request(1) + request(2) + request(3, 'Connection: close\r\n'));
     let text = '';
-    socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    await once(socket, 'close');
-    expect(inFront()).toEqual([true, true, true, false]);
+    await known(async () => {
+      const socket = connect(Number(new URL(api.url).port), '127.0.0.1');
+      socket.write(request(1) + request(2) + request(3, 'Connection: close\r\n'));
+      text = '';
+      socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      await once(socket, 'close');
+    });
+    expect(inFront()).toEqual([true, true, false]);
     expect(text.match(/^HTTP\/1\.1 304 Not Modified/gm)).toHaveLength(3);
     expect(text.match(/(?<=x-trace-id: )\S+/g)).toEqual(['pipelined-1', 'pipelined-2', 'pipelined-3']);
     expect(text.match(/(?<=Connection: )\S+/gi)).toEqual(['keep-alive', 'keep-alive', 'close']);
@@ -104,11 +128,13 @@ describe('a hit of the read model', () => {
   it('ends with the session, at once where it is ended', async () => {
     const person = await test.person(api);
     const client = person.client(api);
-    expect((await client.get(PATH)).status).toBe(200);
-    expect((await client.get(PATH)).status).toBe(200);
+    await known(async () => {
+      expect((await client.get(PATH)).status).toBe(200);
+      expect((await client.get(PATH)).status).toBe(200);
+    });
     expect(inFront().at(-1)).toBe(true);
     await test.database.query('UPDATE sessions SET revoked_at = now() WHERE id = $1', [person.sessionId]);
-    await eventually(async () => expect((await client.get(PATH)).status).toBe(401), { timeoutMs: 2_000 });
+    await within(1_000, async () => expect((await client.get(PATH)).status).toBe(401));
   });
 
   it('is for nobody who may not read it, however well known they are', async () => {

@@ -233,9 +233,8 @@ describe('the read model', () => {
   it('goes on when a builder dies with the lock', async () => {
     await test.redis.client.set(`${key()}:lock`, 'somebody else', 'PX', 1_500);
     await invalidate(a);
-    const started = Date.now();
-    expect((await read(a)).status).toBe(200);
-    expect(Date.now() - started).toBeLessThan(4_000);
+    const { status, headers } = await read(a);
+    expect([status, headers.get('x-cache')]).toEqual([200, 'miss']);
   });
 
   it('serves a section that fails from the last snapshot, marked, and recovers', async () => {
@@ -255,7 +254,7 @@ describe('the read model', () => {
     } finally {
       await test.database.query('ALTER TABLE hidden RENAME TO system_events');
     }
-    await eventually(async () => expect((await read(a)).data.stale).toBe(false), { timeoutMs: 8_000 });
+    await eventually(async () => expect((await read(a)).data.stale).toBe(false));
   });
 
   it.each(['', '/dashboard', '/health', '?sections=queue'])(

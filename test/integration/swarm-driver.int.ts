@@ -32,20 +32,21 @@ describe('the driver of a Swarm', () => {
     await close();
   });
 
-  it.each<[string, RequestListener, RegExp]>([
-    ['that says nothing', () => undefined, /did not answer within 0.2 s/],
+  it.each<[string, RequestListener, number, RegExp]>([
+    ['that says nothing', () => undefined, 200, /did not answer within 0.2 s/],
     [
       'that is no manager of a Swarm',
       (_, response) =>
         response.writeHead(503).end(JSON.stringify({ message: 'This node is not a swarm manager.' })),
+      60_000,
       /not a swarm manager/,
     ],
-    ['that hangs up', (request) => request.socket.destroy(), /cannot be used/],
-  ])('gives up on an engine %s', async (_, listener, message) => {
+    ['that hangs up', (request) => request.socket.destroy(), 60_000, /cannot be used/],
+  ])('gives up on an engine %s', async (_, listener, timeoutMs, message) => {
     const server = createServer(listener).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    const driver = new SwarmDriver(new DockerEngine({ host: '127.0.0.1', port }, 200), 'agentos');
+    const driver = new SwarmDriver(new DockerEngine({ host: '127.0.0.1', port }, timeoutMs), 'agentos');
     await expect(driver.list()).rejects.toMatchObject({
       code: 'UNAVAILABLE',
       message: expect.stringMatching(message) as string,

@@ -17,3 +17,20 @@ export async function eventually<T>(
     await new Promise((resolve) => setTimeout(resolve, intervalMs));
   }
 }
+
+/**
+ * Asks until `fn` returns without throwing, which it must do when it is called `ms` from now or later: how long an answer
+ * takes on a busy machine does not matter, when it was asked for does.
+ */
+export async function within<T>(ms: number, fn: () => Promise<T>): Promise<T> {
+  const since = performance.now();
+  for (;;) {
+    const isLate = performance.now() - since >= ms;
+    try {
+      return await fn();
+    } catch (error) {
+      if (isLate) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
