@@ -19,9 +19,9 @@ import { makeUser } from '../support/users';
 @Module({ imports: [CallingCategory, PipelineModule], providers: [ExecutionSweeper] })
 class Api {}
 
-const RULES = { volume: 3, slow_call_ms: 50, open_ms: 300, max_open_ms: 300, probe_ms: 1_000 };
+const RULES = { volume: 3, slow_call_ms: 50, open_ms: 300, max_open_ms: 300, probe_ms: 3_000 };
 
-const CALL_TIMEOUT_MS = 1_000;
+const CALL_TIMEOUT_MS = 2_500;
 
 let processes: TestProcesses;
 let api: TestProcess;

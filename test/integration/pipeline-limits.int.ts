@@ -11,9 +11,14 @@ import { TEST_SETTINGS } from '../support/users';
 
 const SECOND = 1_000_000;
 
+/** How long a key lives, in the script. */
+const LIFE = 'text(math.ceil(window * 1.25 / 1000))';
+
 /** Redis whose clock the test sets: TIME is replaced in the script, everything else is Redis. */
 class ClockedRedis {
   now = 1_700_000_000 * SECOND;
+  /** Set: keys live for an hour of the real Redis' time, however little of that a window is. */
+  outlives = false;
 
   constructor(private readonly redis: TestRedis) {}
 
@@ -24,10 +29,9 @@ class ClockedRedis {
   get client(): Pick<Redis, 'eval' | 'evalsha'> {
     const run = (script: string, keys: number, ...args: (string | number)[]) =>
       this.redis.client.eval(
-        script.replace(
-          "redis.call('TIME')",
-          `{ '${Math.floor(this.now / SECOND)}', '${this.now % SECOND}' }`,
-        ),
+        script
+          .replace("redis.call('TIME')", `{ '${Math.floor(this.now / SECOND)}', '${this.now % SECOND}' }`)
+          .replace(LIFE, this.outlives ? '3600000' : LIFE),
         keys,
         ...args,
       );
@@ -108,6 +112,10 @@ describe('the rate limiter', () => {
   const seed = Date.now() % 1_000_000;
 
   describe.each(LIMIT_KINDS)('%s', (kind) => {
+    // On a busy machine a second of the test's time may be longer than that of the real clock.
+    beforeEach(() => (clock.outlives = true));
+    afterEach(() => (clock.outlives = false));
+
     it.each([
       ['', false],
       [' with costs', true],
@@ -328,12 +336,21 @@ describe('the limits of actions', () => {
   });
 
   it('are one for each action, with a total and a burst over all of them', async () => {
-    const { client } = await installation.user('operator');
-    const names: string[] = [];
-    for (const action of ['queue.resume', 'queue.pause', 'queue.resume', 'queue.pause', 'queue.resume']) {
-      const answer = await client.action(action, { queue: 'inspector' });
-      names.push(answer.status === 429 ? (/"(.*?)"/.exec(answer.body.error ?? '')?.[1] ?? '?') : 'admitted');
-    }
+    const five = async () => {
+      const { client } = await installation.user('operator');
+      const names: string[] = [];
+      const began = performance.now();
+      for (const action of ['queue.resume', 'queue.pause', 'queue.resume', 'queue.pause', 'queue.resume']) {
+        const answer = await client.action(action, { queue: 'inspector' });
+        names.push(
+          answer.status === 429 ? (/"(.*?)"/.exec(answer.body.error ?? '')?.[1] ?? '?') : 'admitted',
+        );
+      }
+      return { names, tookMs: performance.now() - began };
+    };
+    let { names, tookMs } = await five();
+    // The burst has one more each two and a half seconds: on a machine that needs as long, somebody else tries.
+    while (tookMs > 2_400) ({ names, tookMs } = await five());
     // Twice the rate of 12 a minute over ten seconds: a burst of four.
     expect(names).toEqual(['admitted', 'admitted', 'admitted', 'admitted', 'burst']);
   });
