@@ -20,8 +20,16 @@ export class ServiceProcess {
     private readonly child: ChildProcess,
     private readonly keptLines: number,
   ) {
-    child.stdout?.on('data', (chunk: Buffer) => this.keep(chunk));
-    child.stderr?.on('data', (chunk: Buffer) => this.keep(chunk));
+    for (const stream of [child.stdout, child.stderr]) {
+      // What comes at once may end in the middle of a line.
+      let begun = '';
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        const lines = `${begun}${text}`.split('\n');
+        begun = lines.pop() ?? '';
+        this.keep(lines);
+      });
+      stream?.once('end', () => this.keep([begun]));
+    }
     this.ended = new Promise((resolve) => child.once('exit', () => resolve()));
   }
 
@@ -93,8 +101,8 @@ export class ServiceProcess {
     return `--- ${this.name}\n${this.lines.slice(-lines).join('\n')}`;
   }
 
-  private keep(chunk: Buffer): void {
-    this.lines.push(...chunk.toString().split('\n').filter(Boolean));
+  private keep(lines: string[]): void {
+    this.lines.push(...lines.filter(Boolean));
     if (this.lines.length > this.keptLines) this.lines.splice(0, this.lines.length - this.keptLines);
   }
 

@@ -52,7 +52,6 @@ export function operator(running: () => Cluster): void {
       timeoutMs: 60_000,
     });
 
-    const started = Date.now();
     const cancelled = await operator.action<{ status: string }>(
       'job.cancel',
       { job_id: jobId },
@@ -60,15 +59,21 @@ export function operator(running: () => Cluster): void {
     );
     expect(cancelled.status).toBe(200);
     await socket.waitFor((frame) => frame.data?.['kind'] === 'job' && frame.data['status'] === 'cancelled');
-    expect(Date.now() - started).toBeLessThan(8_000);
     expect((await readJob(user, jobId)).status).toBe('cancelled');
+    // What was under way was not let finish.
+    expect(
+      await cluster.query(
+        "SELECT agent FROM steps WHERE job_id = $1 AND status = 'cancelled' AND started_at IS NOT NULL",
+        [jobId],
+      ),
+    ).toHaveLength(1);
     expect(
       await cluster.query(
         "SELECT agent FROM steps WHERE job_id = $1 AND status IN ('queued', 'processing', 'blocked')",
         [jobId],
       ),
     ).toEqual([]);
-    await eventually(() => expect(cluster.mediaProcesses()).toEqual([]), { timeoutMs: 5_000 });
+    await eventually(() => expect(cluster.mediaProcesses()).toEqual([]));
     await socket.close();
 
     const twice = await operator.action('job.cancel', { job_id: jobId });
@@ -79,8 +84,8 @@ export function operator(running: () => Cluster): void {
   });
 
   it('retries a cancelled job from where it stopped, and it completes', async () => {
-    const jobId = await createJob(user, await upload([user], await shortVideo()), PLAIN_CLIPS);
     await operator.action('queue.pause', { queue: 'scene-detector' });
+    const jobId = await createJob(user, await upload([user], await shortVideo()), PLAIN_CLIPS);
     await eventually(async () => expect(await stepStatus(jobId, 'normaliser')).toBe('completed'), {
       timeoutMs: 60_000,
     });

@@ -1,5 +1,5 @@
 import type { Cluster } from '../../support/cluster';
-import { eventually } from '../../support/eventually';
+import { eventually, within } from '../../support/eventually';
 import type { Answer, HttpClient } from '../../support/http-client';
 import { shortVideo } from '../../support/media';
 import { makeUser, signIn, type Tokens } from '../../support/users';
@@ -30,12 +30,8 @@ export function people(running: () => Cluster): void {
       expect((await a.get('/api/jobs/history')).status).toBe(200);
       expect((await b.get('/api/jobs/history')).status).toBe(200);
       expect((await a.post('/api/auth/logout')).status).toBeLessThan(300);
-      await eventually(
-        async () =>
-          expect(outcome(await b.get('/api/jobs/history'))).toEqual({ status: 401, code: 'UNAUTHORIZED' }),
-        {
-          timeoutMs: 5_000,
-        },
+      await within(1_000, async () =>
+        expect(outcome(await b.get('/api/jobs/history'))).toEqual({ status: 401, code: 'UNAUTHORIZED' }),
       );
       const refreshed = await cluster
         .http(1)
@@ -91,20 +87,16 @@ export function people(running: () => Cluster): void {
       await cluster.query("UPDATE users SET role = 'user', auth_version = auth_version + 1 WHERE id = $1", [
         user.id,
       ]);
-      await eventually(
-        async () =>
-          expect(
-            outcome(await client.at(cluster.url(1)).action('queue.resume', { queue: 'packager' })),
-          ).toEqual({ status: 403, code: 'FORBIDDEN' }),
-        { timeoutMs: 2_500 },
+      await within(1_000, async () =>
+        expect(
+          outcome(await client.at(cluster.url(1)).action('queue.resume', { queue: 'packager' })),
+        ).toEqual({ status: 403, code: 'FORBIDDEN' }),
       );
       await cluster.query('UPDATE users SET enabled = false, auth_version = auth_version + 1 WHERE id = $1', [
         user.id,
       ]);
-      await eventually(async () => expect((await client.get('/api/jobs/history')).status).toBe(401), {
-        timeoutMs: 2_500,
-      });
-      await eventually(() => expect(socket.closed).toBeDefined(), { timeoutMs: 2_500 });
+      await within(1_000, async () => expect((await client.get('/api/jobs/history')).status).toBe(401));
+      await eventually(() => expect(socket.closed).toBeDefined(), { timeoutMs: 5_000 });
     });
   });
 
@@ -251,7 +243,7 @@ export function people(running: () => Cluster): void {
       forged.send({ type: 'auth', token: 'forged' });
       await eventually(() => expect(forged.closed?.code).toBe(4401));
       const silent = await WsClient.open(cluster.wsUrl(1));
-      await eventually(() => expect(silent.closed?.code).toBe(4401), { timeoutMs: 7_000 });
+      await eventually(() => expect(silent.closed?.code).toBe(4401));
     });
 
     it('resumes at the other process without a gap, or says plainly that it cannot', async () => {

@@ -52,7 +52,7 @@ export function tracing(running: () => { cluster: Cluster; collector: OtlpCollec
         });
         return found[0] as CollectedSpan;
       },
-      { timeoutMs: 10_000 },
+      { timeoutMs: 20_000 },
     );
 
   /** From the span up to the first of its trace, by name. */
@@ -181,9 +181,10 @@ export function tracing(running: () => { cluster: Cluster; collector: OtlpCollec
 
   it('of an action shows its stages and its handler; a fault of ours is logged with the id', async () => {
     const resumed = await admin.action('queue.resume', { queue: 'packager' });
+    // It ends last, so that all below it is there.
+    const action = await spanOf(resumed.body.trace_id, 'action queue.resume');
     const handler = await spanOf(resumed.body.trace_id, 'handler queue.resume');
     expect(wayUp(handler).slice(0, 2)).toEqual(['handler queue.resume', 'stage dispatch']);
-    const action = await spanOf(resumed.body.trace_id, 'action queue.resume');
     expect(action).toMatchObject({
       status: 0,
       attributes: { 'agentos.execution.id': resumed.body.execution_id },
