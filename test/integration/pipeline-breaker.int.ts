@@ -385,8 +385,12 @@ describe('without Redis', () => {
     await lonely?.app.close();
     way?.close();
   });
+  /** Waits until the process goes by the settings that {@link reset} saved last. */
+  const settled = () =>
+    eventually(() => expect(lonely.get(RuntimeSettings).version()).toBe(one.get(RuntimeSettings).version()));
   beforeEach(() => {
     way.open = true;
+    return settled();
   });
 
   it('a process protects itself, and goes by the others when Redis is back', async () => {
@@ -448,6 +452,7 @@ describe('without Redis', () => {
     // On a machine that stood still it was given up.
     while (tookMs > 1_600) {
       await reset();
+      await settled();
       ({ permits, tookMs } = await askLate());
     }
     expect(permits).toMatchObject([{ shared: { probe: true } }]);
