@@ -87,10 +87,11 @@ export const ADMIT_LUA = `${COMMON}
 local id, circuits, refused = ARGV[1], {}, 0
 for i = 1, #KEYS / 2 do
   local c, rules = read(KEYS[i * 2 - 1], KEYS[i * 2]), cjson.decode(ARGV[i + 1])
+  c.probe_ms = rules.probe_ms
   if c.state == 'probing' and c.probe ~= '' then
     -- The same of a probe.
-    if c.probe_until > now + rules.probe_ms then
-      c.probe_until = now + rules.probe_ms
+    if c.probe_until > now + c.probe_ms then
+      c.probe_until = now + c.probe_ms
       write(c)
     end
     -- One that never came back is a failed one.
@@ -104,7 +105,7 @@ for i, c in ipairs(circuits) do
   local probes = 0
   if refused == 0 and c.state ~= 'closed' then
     if c.state == 'open' then c.state, c.epoch, c.change = 'probing', c.epoch + 1, 'probing' end
-    c.probe, c.probe_until = id, now + cjson.decode(ARGV[i + 1]).probe_ms
+    c.probe, c.probe_until = id, now + c.probe_ms
     write(c)
     probes = 1
   end
