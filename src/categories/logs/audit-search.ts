@@ -5,7 +5,6 @@ import { type SeqRange, seqRangeOf } from '../../pipeline/audit/audit-period';
 import { leafHash, type SealedFields } from '../../pipeline/audit/leaf';
 import { PersonalFields, sealedFields } from '../../pipeline/audit/subjects/personal-fields';
 import { findEntries } from '../../pipeline/audit/seals/stored';
-import { RETIRED_SEQ } from '../../pipeline/audit/seals/stored-tombstones';
 import { Db } from '../../platform/postgres/db';
 
 /** What to look for; all that is given holds. */
@@ -96,17 +95,17 @@ export class AuditSearch {
     { from, to }: SeqRange,
     { span, budgetMs }: SearchPace,
   ): Promise<{ rows: SealedFields[]; left: number | undefined }> {
-    const { sql, params } = await this.conditionOf(query);
+    const { conditions, params } = await this.filterOf(query);
     const wanted = query.limit + 1;
-    const statement = `${sql} AND seq BETWEEN $${params.length + 1} AND $${params.length + 2}
-      ORDER BY audit_entries.seq DESC LIMIT $${params.length + 3}`;
+    const statement = `${['seq BETWEEN $1 AND $2', ...conditions].join(' AND ')}
+      ORDER BY audit_entries.seq DESC LIMIT $3`;
     const rows: SealedFields[] = [];
     const startedAt = performance.now();
     let last = query.cursor === undefined ? to : Math.min(to, Number(query.cursor) - 1);
     while (last >= from && rows.length < wanted) {
       const begunAt = performance.now();
       const first = Math.max(from, last - span + 1);
-      rows.push(...(await findEntries(this.db, statement, [...params, first, last, wanted - rows.length])));
+      rows.push(...(await findEntries(this.db, statement, [first, last, wanted - rows.length, ...params])));
       last = first - 1;
       const now = performance.now();
       if (now - startedAt > budgetMs) break;
@@ -115,13 +114,14 @@ export class AuditSearch {
     return { rows, left: last < from ? undefined : last + 1 };
   }
 
-  private async conditionOf(query: AuditQuery): Promise<{ sql: string; params: unknown[] }> {
+  /** What an entry has to fit besides its number; the first three parameters belong to who asks. */
+  private async filterOf(query: AuditQuery): Promise<{ conditions: string[]; params: unknown[] }> {
     const params: unknown[] = [];
-    const conditions = [`seq > ${RETIRED_SEQ}`];
+    const conditions: string[] = [];
     const add = (value: unknown, sql: (placeholder: string) => string): void => {
       if (value === undefined) return;
       params.push(value);
-      conditions.push(sql(`$${params.length}`));
+      conditions.push(sql(`$${params.length + 3}`));
     };
     add(query.actor, (p) =>
       isUUID(query.actor)
@@ -135,6 +135,6 @@ export class AuditSearch {
       add(await this.personal.formsOf('ip', query.ip), (p) => `ip = ANY(${p}::text[])`);
     add(query.after, (p) => `audit_entries.at >= ${p}::timestamptz`);
     add(query.before, (p) => `audit_entries.at < ${p}::timestamptz`);
-    return { sql: conditions.join(' AND '), params };
+    return { conditions, params };
   }
 }
