@@ -26,6 +26,7 @@ import { Db } from '../../src/platform/postgres/db';
 import { AuditKeys } from '../../src/platform/security/audit-keys';
 import { RuntimeSettings } from '../../src/platform/settings/runtime-settings';
 import { bootModules, type TestApp } from '../support/app';
+import { asSuperuser } from '../support/database';
 
 const DAY_MS = 86_400_000;
 const signal = new AbortController().signal;
@@ -63,17 +64,7 @@ describe('the retention of the audit', () => {
   const retention = (): Promise<unknown> => app.get(AuditRetention).run({ signal });
   const keep = (days: number | null): Promise<unknown> =>
     app.get(RuntimeSettings).update({ audit: { keep_days: days } }, { authorId: null });
-  /** Does what only a superuser can. */
-  const tamper = async (...statements: string[]): Promise<void> => {
-    const client = new Client({ connectionString: app.database.ownerUrl });
-    await client.connect();
-    try {
-      await client.query('SET session_replication_role = replica');
-      for (const statement of statements) await client.query(statement);
-    } finally {
-      await client.end();
-    }
-  };
+  const tamper = (...statements: string[]): Promise<void> => asSuperuser(app.database, ...statements);
   /** As if the tombstones had been there for two days; it is signed, so only their removal can be tried with it. */
   const letADayPass = (): Promise<void> =>
     tamper(`UPDATE audit_tombstones SET retired_at = retired_at - interval '2 days'`);

@@ -28,6 +28,7 @@ import { NumberedFeed } from '../../src/platform/feed/numbered-feed';
 import { Db } from '../../src/platform/postgres/db';
 import { AuditKeys } from '../../src/platform/security/audit-keys';
 import { bootModules, type TestApp } from '../support/app';
+import { asSuperuser } from '../support/database';
 import { eventually } from '../support/eventually';
 
 const entry = (change: Partial<AuditEntry> = {}): AuditEntry =>
@@ -60,17 +61,6 @@ describe('the seals of the audit', () => {
     app.database.query<{ number: number; from_seq: number; to_seq: number; count: number; gaps: number[][] }>(
       'SELECT number, from_seq, to_seq, count, gaps FROM audit_seals ORDER BY number',
     );
-  /** Does what only a superuser can. */
-  const tamper = async (...statements: string[]): Promise<void> => {
-    const client = new Client({ connectionString: app.database.ownerUrl });
-    await client.connect();
-    try {
-      await client.query('SET session_replication_role = replica');
-      for (const statement of statements) await client.query(statement);
-    } finally {
-      await client.end();
-    }
-  };
   /** As another manager process has one. */
   const anotherSealer = (): AuditSealer =>
     new AuditSealer(
@@ -251,7 +241,7 @@ describe('the seals of the audit', () => {
       await write(entry());
       await seal();
     }
-    await tamper(statement);
+    await asSuperuser(app.database, statement);
     const before = await seals();
     const lines = await readFile(file.path, 'utf8');
     await write(entry());

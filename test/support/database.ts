@@ -34,6 +34,21 @@ export function ownerConnection(ownerUrl: string): Pick<TestDatabase, 'query'> &
   };
 }
 
+/** Does what only a superuser can, past all triggers, one statement after the other. */
+export async function asSuperuser(
+  { ownerUrl }: Pick<TestDatabase, 'ownerUrl'>,
+  ...statements: string[]
+): Promise<void> {
+  const client = new Client({ connectionString: ownerUrl });
+  await client.connect();
+  try {
+    await client.query('SET session_replication_role = replica');
+    for (const statement of statements) await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
+
 /** Copies the template database; takes about 50 ms. */
 export async function createTestDatabase(): Promise<TestDatabase> {
   const servers = serverAddresses();
