@@ -35,6 +35,8 @@ const LONG_MS = 4_000;
 let processes: TestProcesses;
 let one: TestProcess;
 let other: TestProcess;
+/** Those that a test has besides both. */
+const further: TestProcess[] = [];
 let actor: Actor;
 
 const start = async (variables = {}): Promise<TestProcess> => {
@@ -178,14 +180,17 @@ async function restLonger(): Promise<void> {
   });
 }
 
-/** An operator's reset. */
+/** An operator's reset; resolves when every process goes by the settings that end it. */
 async function reset(): Promise<void> {
   await force('closed');
   await eventually(async () => expect((await shared()).forced).toBe('closed'), { intervalMs: 10 });
   await force(null);
+  const version = one.get(RuntimeSettings).version();
   await eventually(async () => {
-    for (const process of [one, other])
+    for (const process of [one, other, ...further]) {
+      expect(process.get(RuntimeSettings).version()).toBe(version);
       expect(process.get(RuntimeSettings).current().circuit_breaker.forced.storage).toBeNull();
+    }
     expect((await shared()).forced).toBeNull();
     expect([await refuses(one), await refuses(other)]).toEqual([false, false]);
   });
@@ -380,17 +385,15 @@ describe('without Redis', () => {
     way = await CutableWay.to(Number(url.port));
     url.port = String(way.port);
     lonely = await start({ REDIS_URL: url.toString() });
+    further.push(lonely);
   });
   afterAll(async () => {
+    further.length = 0;
     await lonely?.app.close();
     way?.close();
   });
-  /** Waits until the process goes by the settings that {@link reset} saved last. */
-  const settled = () =>
-    eventually(() => expect(lonely.get(RuntimeSettings).version()).toBe(one.get(RuntimeSettings).version()));
   beforeEach(() => {
     way.open = true;
-    return settled();
   });
 
   it('a process protects itself, and goes by the others when Redis is back', async () => {
@@ -452,7 +455,6 @@ describe('without Redis', () => {
     // On a machine that stood still it was given up.
     while (tookMs > 1_600) {
       await reset();
-      await settled();
       ({ permits, tookMs } = await askLate());
     }
     expect(permits).toMatchObject([{ shared: { probe: true } }]);
