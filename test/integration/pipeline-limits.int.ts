@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { type LimitPolicy, RateLimiter } from '../../src/pipeline/limits/rate-limiter';
 import type { RedisService } from '../../src/platform/redis/redis.service';
 import { LIMIT_KINDS } from '../../src/platform/settings/limit.settings';
+import { undisturbed } from '../support/eventually';
 import { newKey } from '../support/pipeline';
 import { redisForTest, type TestRedis } from '../support/redis';
 import { startInstallation, type TestInstallation } from '../support/installation';
@@ -336,21 +337,16 @@ describe('the limits of actions', () => {
   });
 
   it('are one for each action, with a total and a burst over all of them', async () => {
-    const five = async () => {
+    // The burst has one more each two and a half seconds: on a machine that needs as long, somebody else tries.
+    const names = await undisturbed(2_400, async () => {
       const { client } = await installation.user('operator');
-      const names: string[] = [];
-      const began = performance.now();
+      const seen: string[] = [];
       for (const action of ['queue.resume', 'queue.pause', 'queue.resume', 'queue.pause', 'queue.resume']) {
         const answer = await client.action(action, { queue: 'inspector' });
-        names.push(
-          answer.status === 429 ? (/"(.*?)"/.exec(answer.body.error ?? '')?.[1] ?? '?') : 'admitted',
-        );
+        seen.push(answer.status === 429 ? (/"(.*?)"/.exec(answer.body.error ?? '')?.[1] ?? '?') : 'admitted');
       }
-      return { names, tookMs: performance.now() - began };
-    };
-    let { names, tookMs } = await five();
-    // The burst has one more each two and a half seconds: on a machine that needs as long, somebody else tries.
-    while (tookMs > 2_400) ({ names, tookMs } = await five());
+      return seen;
+    });
     // Twice the rate of 12 a minute over ten seconds: a burst of four.
     expect(names).toEqual(['admitted', 'admitted', 'admitted', 'admitted', 'burst']);
   });

@@ -34,3 +34,12 @@ export async function within<T>(ms: number, fn: () => Promise<T>): Promise<T> {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
+
+/** What `attempt` comes to, made again until it took no longer than `ms`: on a machine that stood still it says nothing. */
+export async function undisturbed<T>(ms: number, attempt: () => Promise<T>): Promise<T> {
+  for (;;) {
+    const began = performance.now();
+    const result = await attempt();
+    if (performance.now() - began <= ms) return result;
+  }
+}

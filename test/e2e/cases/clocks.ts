@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Cluster } from '../../support/cluster';
-import { eventually } from '../../support/eventually';
+import { eventually, undisturbed } from '../../support/eventually';
 import type { Answer, HttpClient } from '../../support/http-client';
 import { PROJECT } from '../../support/process';
 import { makeUser, saveSettings, signIn, TEST_SETTINGS, type TestUser } from '../../support/users';
@@ -51,14 +51,14 @@ export function clocks(running: () => Cluster): void {
   });
 
   it('give the same verdicts about actions as two whose clocks agree', async () => {
-    const verdicts = async (apis: number[]): Promise<ReturnType<typeof verdictOf>[]> => {
-      const { client } = await cluster.user('operator');
-      const answers: Answer[] = [];
-      const began = performance.now();
-      for (let i = 0; i < 12; i++) answers.push(await resume(client, apis[i % apis.length] ?? 0));
-      // The burst has one more each two and a half seconds: on a machine that needs as long, somebody else tries.
-      return performance.now() - began > 2_400 ? verdicts(apis) : answers.map(verdictOf);
-    };
+    // The burst has one more each two and a half seconds: on a machine that needs as long, somebody else tries.
+    const verdicts = (apis: number[]) =>
+      undisturbed(2_400, async () => {
+        const { client } = await cluster.user('operator');
+        const answers: Answer[] = [];
+        for (let i = 0; i < 12; i++) answers.push(await resume(client, apis[i % apis.length] ?? 0));
+        return answers.map(verdictOf);
+      });
     const [agreeing, apart] = [await verdicts([0, 1]), await verdicts([0, wrong])];
     expect(apart.map(({ verdict }) => verdict).sort()).toEqual(agreeing.map(({ verdict }) => verdict).sort());
     expect(apart.filter(({ verdict }) => verdict === '200 admitted').length).toBeLessThan(7);
